@@ -31,6 +31,8 @@ struct descriptor {
     struct strv annotations; /* "key=value" */
 };
 
+void descriptor_free(struct descriptor *descriptor);
+
 struct manifest {
     struct descriptor config;
     struct descriptor *layers;
@@ -72,7 +74,14 @@ int image_config_parse(const char *text, size_t length, struct image_config *out
 /* Canonical JSON, keys in a fixed order, no white space: the same struct gives the same bytes. */
 void manifest_write(const struct manifest *manifest, struct buf *out);
 void image_config_write(const struct image_config *config, struct buf *out);
+/* Only its member "config", as `inspect` shows it. */
+struct json_out;
+void image_config_write_process(const struct image_config *config, const char *key,
+                                struct json_out *w);
 void manifest_free(struct manifest *manifest);
 void image_config_free(struct image_config *config);
+
+#define automanifest __attribute__((cleanup(manifest_free))) struct manifest
+#define autoconfig __attribute__((cleanup(image_config_free))) struct image_config
 
 #endif

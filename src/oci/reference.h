@@ -25,5 +25,9 @@ void reference_free(struct reference *ref);
 void reference_full(const struct reference *ref, struct buf *out);
 /* "alpine:3.19", the form people see. */
 void reference_familiar(const struct reference *ref, struct buf *out);
+/* "alpine", the same without tag and digest. */
+void reference_repository(const struct reference *ref, struct buf *out);
+
+#define autoreference __attribute__((cleanup(reference_free))) struct reference
 
 #endif
