@@ -5,6 +5,19 @@
  * Each verb is a `struct verb`: one table feeds the parser, --help, the manual page and the shell
  * completions, so they cannot disagree. An option's value is stored into the verb's own options
  * struct at `offset`; the handler then sees plain typed fields and never a word.
+ *
+ * The tables of all verbs are linked into every program; a handler only into the program that
+ * carries it out. So a table never mentions its handler; the program's main() binds the two.
+ *
+ * To add a verb `pause`:
+ *   1. Table: `const struct verb verb_pause = {...};` in a file of cmd_sources
+ * (src/cmd/meson.build) that includes nothing above base; with the line `VERB(pause)` in
+ * src/cmd/verbs.list, at the place where --help shall show it.
+ *   2. Handler: `int command_pause(const struct invocation *, void *, struct error *)` in a file of
+ *      cmd_front_sources (or the worker's), declared as `verb_handler command_pause;`, with the
+ * line
+ *      `{&verb_pause, command_pause},` in the bindings of src/programs/PROGRAM.c.
+ * A verb that a worker carries out says so in `program`; the front then executes that worker.
  */
 #ifndef CAISSON_CMD_VERB_H
 #define CAISSON_CMD_VERB_H
@@ -52,8 +65,14 @@ struct invocation {
     size_t count;
 };
 
+/* Headings of `caisson --help`, in this order. */
+#define GROUP_CONTAINERS "Containers"
+#define GROUP_IMAGES "Images"
+#define GROUP_SYSTEM "System"
+
 struct verb {
     const char *name;        /* "run", "image ls" */
+    const char *group;       /* one of GROUP_*; NULL: hidden, and without manual page */
     const char *alias;       /* other spellings, separated by spaces with '_' for a space inside:
                                 "images image_list"; or NULL */
     const char *arguments;   /* "IMAGE [COMMAND] [ARG...]" */
@@ -66,8 +85,18 @@ struct verb {
     bool stop_at_argument;        /* options end at the first argument (run, exec) */
     const char *program;          /* worker that carries it out ("caisson-image"), NULL: this one */
     const char *completes; /* what arguments are: "image", "container", "running", "file" or NULL */
-    /* The exit status. Errors are printed by the caller when err->code is set. */
-    int (*handler)(const struct invocation *call, void *options, struct error *err);
+    int failure;           /* exit status of usage errors and of negative returns; 0 stands for 1 */
+    bool stateless;        /* touches neither --root nor --state (which may then be unknown) */
+};
+
+/* Carries a verb out. Returns the exit status, or a negative errno with the sentence in `err`, for
+ * which the caller prints the sentence and takes verb->failure. A sentence is also printed beside a
+ * status other than 0 that the handler chose (126, 127). `options` is the verb's struct, filled. */
+typedef int verb_handler(const struct invocation *call, void *options, struct error *err);
+
+struct verb_binding {
+    const struct verb *verb;
+    verb_handler *handler;
 };
 
 /* Exit codes, as Docker's. */
@@ -77,16 +106,24 @@ enum exit_code {
     EXIT_NOT_FOUND = 127,      /* the container's command was not found */
 };
 
-/* Options before the verb. Set by the parser before a handler runs; environment CAISSON_ROOT and
- * CAISSON_STATE are the defaults. */
+/* Options before the verb. Set before a handler runs; environment CAISSON_ROOT and CAISSON_STATE
+ * are the defaults, then /var/lib/caisson and /run/caisson, or the XDG directories of an ordinary
+ * user. Absolute paths; the directories may not exist yet. */
 struct global_options {
     const char *root;  /* --root: what outlives a boot */
     const char *state; /* --state: what does not */
 };
 extern struct global_options global_options;
 
-/* All verbs of the project, in the order of the help: the tables are linked into every program, the
- * handlers only where `program` says. NULL-terminated. */
+/* All verbs of the project, in the order of the help. NULL-terminated. */
 extern const struct verb *const all_verbs[];
+
+#define VERB(name) extern const struct verb verb_##name;
+#include "cmd/verbs.list"
+#undef VERB
+
+/* The whole of a program's main(): words → verb → options → handler, or the worker that has it.
+ * `bindings` ends with a NULL verb. Returns the exit status. */
+int verb_main(int argc, char **argv, const struct verb_binding *bindings);
 
 #endif

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/help.h"
+
+#include <string.h>
+
+#include "base/text.h"
+#include "cmd/parse.h"
+
+enum {
+    NARROWEST = 40,
+    WIDEST = 100, /* longer lines are hard to read, however wide the terminal */
+    COLUMN = 30,  /* where descriptions start */
+};
+
+const struct option global_option_table[] = {
+    {"root", 0, OPTION_STRING, offsetof(struct global_options, root), "DIR",
+     "Directory for what outlives a boot: images, containers, volumes"},
+    {"state", 0, OPTION_STRING, offsetof(struct global_options, state), "DIR",
+     "Directory for what does not outlive a boot"},
+    {"help", 0, OPTION_BOOL, 0, NULL, "Show help, for a command when one is given"},
+    {"version", 'v', OPTION_BOOL, 0, NULL, "Show the version in one line"},
+    {NULL},
+};
+
+bool option_visible(const struct option *option)
+{
+    return !(option->flags & (OPTION_HIDDEN | OPTION_UNSUPPORTED));
+}
+
+bool option_takes_word(const struct option *option)
+{
+    return option->kind != OPTION_BOOL && option->kind != OPTION_TRISTATE &&
+           !(option->flags & OPTION_OPTIONAL);
+}
+
+static const char *group_of(const struct option *option)
+{
+    return option->group ? option->group : "Options";
+}
+
+bool option_in_group(const struct option *option, const char *group)
+{
+    return option_visible(option) && streq(group_of(option), group);
+}
+
+const char *option_group(const struct option *options, size_t index)
+{
+    for (const struct option *o = options; o && o->name; o++) {
+        bool seen = !option_visible(o);
+        for (const struct option *earlier = options; earlier < o && !seen; earlier++)
+            seen = option_in_group(earlier, group_of(o));
+        if (!seen && index-- == 0)
+            return group_of(o);
+    }
+    return NULL;
+}
+
+static unsigned usable_width(const struct screen *screen)
+{
+    if (screen->width < NARROWEST)
+        return NARROWEST;
+    return screen->width > WIDEST ? WIDEST : screen->width;
+}
+
+static void heading(const struct screen *screen, struct buf *out, const char *text)
+{
+    if (screen->colour)
+        buf_fmt(out, "\n" STYLE_BOLD "%s:" STYLE_OFF "\n", text);
+    else
+        buf_fmt(out, "\n%s:\n", text);
+}
+
+/* Words of `text` into lines: the cursor stands at column `at`, further lines start at `indent`. */
+static void wrap(struct buf *out, const char *text, size_t at, size_t indent, size_t width)
+{
+    bool first = true;
+    while (*text) {
+        if (starts_with(text, "\n\n")) {
+            buf_fmt(out, "\n\n%*s", (int)indent, "");
+            at = indent;
+            first = true;
+        }
+        text += strspn(text, " \n");
+        size_t length = strcspn(text, " \n");
+        if (!length)
+            break;
+        if (!first && at + 1 + length > width) {
+            buf_fmt(out, "\n%*s", (int)indent, "");
+            at = indent;
+            first = true;
+        }
+        if (!first) {
+            buf_char(out, ' ');
+            at++;
+        }
+        buf_add(out, text, length);
+        at += length;
+        text += length;
+        first = false;
+    }
+    buf_char(out, '\n');
+}
+
+/* "  left        right", the right side wrapped in its column. */
+static void entry(struct buf *out, const char *left, const char *right, unsigned column,
+                  unsigned width)
+{
+    size_t at = 2 + strlen(left);
+    buf_fmt(out, "  %s", left);
+    if (column + 20 > width) {
+        buf_fmt(out, "\n%6s", "");
+        wrap(out, right, 6, 6, width);
+        return;
+    }
+    if (at + 2 > column) {
+        buf_char(out, '\n');
+        at = 0;
+    }
+    buf_fmt(out, "%*s", (int)(column - at), "");
+    wrap(out, right, column, column, width);
+}
+
+static void option_left(const struct option *o, struct buf *left)
+{
+    if (o->letter)
+        buf_fmt(left, "-%c, --%s", o->letter, o->name);
+    else
+        buf_fmt(left, "    --%s", o->name);
+    if (!o->value_name)
+        return;
+    if (o->flags & OPTION_OPTIONAL)
+        buf_fmt(left, "[=%s]", o->value_name);
+    else
+        buf_fmt(left, " %s", o->value_name);
+}
+
+static void option_right(const struct option *o, struct buf *right)
+{
+    buf_str(right, o->help);
+    for (size_t i = 0; o->words && o->words[i]; i++)
+        buf_fmt(right, "%s%s", i ? ", " : " (", o->words[i]);
+    if (o->words && o->words[0])
+        buf_char(right, ')');
+    if (o->kind == OPTION_LIST)
+        buf_str(right, "; may be repeated");
+}
+
+static void option_entries(const struct option *options, const char *group, unsigned width,
+                           struct buf *out)
+{
+    for (const struct option *o = options; o && o->name; o++) {
+        if (!option_in_group(o, group))
+            continue;
+        autobuf left = {0};
+        autobuf right = {0};
+        option_left(o, &left);
+        option_right(o, &right);
+        entry(out, buf_text(&left), buf_text(&right), COLUMN, width);
+    }
+}
+
+void help_overview(const struct verb *const *verbs, const struct screen *screen, struct buf *out)
+{
+    static const char *const groups[] = {GROUP_CONTAINERS, GROUP_IMAGES, GROUP_SYSTEM};
+    unsigned width = usable_width(screen);
+    buf_str(out, "Usage: caisson [FLAGS] COMMAND [ARGUMENTS]\n\n");
+    wrap(out, "Containers that are hardened unless told otherwise.", 0, 0, width);
+    for (size_t i = 0; i < sizeof groups / sizeof *groups; i++) {
+        bool any = false;
+        for (const struct verb *const *v = verbs; *v; v++) {
+            if (!streq((*v)->group, groups[i]))
+                continue;
+            if (!any)
+                heading(screen, out, groups[i]);
+            any = true;
+            entry(out, (*v)->name, (*v)->summary, 18, width);
+        }
+    }
+    heading(screen, out, "Flags before the command");
+    option_entries(global_option_table, "Options", width, out);
+    buf_char(out, '\n');
+    wrap(out, "See caisson COMMAND --help, or the manual page caisson-COMMAND(1).", 0, 0, width);
+}
+
+void help_group(const struct verb *const *verbs, const char *group, const struct screen *screen,
+                struct buf *out)
+{
+    size_t length = strlen(group);
+    buf_fmt(out, "Usage: caisson %s COMMAND [FLAGS] [ARGUMENTS]\n", group);
+    heading(screen, out, "Commands");
+    for (; *verbs; verbs++) {
+        const char *spelling;
+        char room[SPELLING_MAX];
+        for (size_t i = 0; (*verbs)->group && (spelling = verb_spelling(*verbs, i, room)); i++)
+            if (strncmp(spelling, group, length) == 0 && spelling[length] == ' ')
+                entry(out, spelling + length + 1, (*verbs)->summary, 18, usable_width(screen));
+    }
+    buf_fmt(out, "\nSee caisson %s COMMAND --help.\n", group);
+}
+
+/* Lines "caisson …"; "# …" lines explain the next and step back a little. */
+static void examples(const char *text, const struct screen *screen, struct buf *out)
+{
+    heading(screen, out, "Examples");
+    while (*text) {
+        size_t length = strcspn(text, "\n");
+        bool comment = text[0] == '#' && screen->colour;
+        buf_fmt(out, "  %s%.*s%s\n", comment ? STYLE_DIM : "", (int)length, text,
+                comment ? STYLE_OFF : "");
+        text += length + (text[length] == '\n');
+    }
+}
+
+static void aliases(const struct verb *verb, const struct screen *screen, struct buf *out)
+{
+    if (!verb->alias)
+        return;
+    heading(screen, out, "Also spelled");
+    buf_str(out, "  caisson ");
+    for (const char *c = verb->alias; *c; c++) {
+        if (*c == ' ')
+            buf_str(out, ", caisson ");
+        else
+            buf_char(out, *c == '_' ? ' ' : *c);
+    }
+    buf_char(out, '\n');
+}
+
+void help_verb(const struct verb *verb, const struct screen *screen, struct buf *out)
+{
+    unsigned width = usable_width(screen);
+    const char *group = option_group(verb->options, 0);
+    buf_fmt(out, "Usage: caisson %s%s%s%s\n\n", verb->name, group ? " [FLAGS]" : "",
+            verb->arguments && *verb->arguments ? " " : "", verb->arguments ? verb->arguments : "");
+    wrap(out, verb->summary, 0, 0, width);
+    if (verb->description) {
+        buf_char(out, '\n');
+        wrap(out, verb->description, 0, 0, width);
+    }
+    for (size_t i = 0; (group = option_group(verb->options, i)); i++) {
+        heading(screen, out, group);
+        option_entries(verb->options, group, width, out);
+    }
+    if (verb->examples)
+        examples(verb->examples, screen, out);
+    aliases(verb, screen, out);
+}
