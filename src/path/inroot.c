@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "path/inroot.h"
+
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include "base/cleanup.h"
+
+static int resolve(int dirfd, const char *path, int flags, uint64_t how_to)
+{
+    struct open_how how = {.flags = (uint64_t)(unsigned)(flags | O_CLOEXEC), .resolve = how_to};
+    for (int tries = 0; tries < 1000; tries++) {
+        int fd = (int)syscall(SYS_openat2, dirfd, path, &how, sizeof how);
+        if (fd >= 0)
+            return fd;
+        if (errno != EAGAIN && errno != EINTR) /* EAGAIN: something was renamed under the walk */
+            return -errno;
+    }
+    return -EAGAIN;
+}
+
+int inroot_open(int rootfd, const char *path, int flags)
+{
+    if (!*path)
+        path = ".";
+    return resolve(rootfd, path, flags, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+}
+
+int inroot_open_or_say(int rootfd, const char *path, int flags, struct error *err)
+{
+    int fd = inroot_open(rootfd, path, flags);
+    if (fd < 0)
+        return error_set(err, fd, "cannot open %s in the container: %s", path, error_describe(fd));
+    return fd;
+}
+
+/* Opens the child `name` of `parent` as a plain directory, making it when it is missing. */
+static int step(int parent, const char *name)
+{
+    int fd = resolve(parent, name, O_PATH | O_DIRECTORY, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
+    if (fd != -ENOENT)
+        return fd;
+    if (mkdirat(parent, name, 0755) < 0 && errno != EEXIST)
+        return -errno;
+    return resolve(parent, name, O_PATH | O_DIRECTORY, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
+}
+
+int inroot_make_directory(int rootfd, const char *path)
+{
+    char prefix[INROOT_PATH_MAX];
+    size_t length = strlen(path);
+    if (length >= sizeof prefix)
+        return -ENAMETOOLONG;
+    int fd = inroot_open(rootfd, path, O_PATH | O_DIRECTORY);
+    if (fd != -ENOENT)
+        return fd;
+    autofd at = resolve(rootfd, ".", O_PATH | O_DIRECTORY, RESOLVE_BENEATH);
+    if (at < 0)
+        return at;
+    memcpy(prefix, path, length + 1);
+    for (char *part = prefix; *part;) {
+        char *end = strchrnul(part, '/');
+        char kept = *end;
+        *end = '\0';
+        if (*part && strcmp(part, ".") != 0) {
+            /* The prefix as a whole may run through symlinks that exist; only a last component that
+             * is missing is made, below the directory that its parent turned out to be. */
+            int next = inroot_open(rootfd, prefix, O_PATH | O_DIRECTORY);
+            if (next == -ENOENT)
+                next = strcmp(part, "..") == 0 ? -EINVAL : step(at, part);
+            if (next < 0)
+                return next;
+            close(at);
+            at = next;
+        }
+        *end = kept;
+        part = kept ? end + 1 : end;
+    }
+    return take_fd(&at);
+}
+
+int inroot_make_file(int rootfd, const char *path, mode_t mode)
+{
+    char parent[INROOT_PATH_MAX];
+    struct stat st;
+    size_t length = strlen(path);
+    if (length >= sizeof parent)
+        return -ENAMETOOLONG;
+    autofd found = inroot_open(rootfd, path, O_PATH);
+    if (found == -ENOENT) {
+        memcpy(parent, path, length + 1);
+        char *slash = strrchr(parent, '/');
+        const char *name = slash ? slash + 1 : parent;
+        if (!*name)
+            return -EISDIR;
+        if (slash)
+            *slash = '\0';
+        autofd dir = inroot_make_directory(rootfd, slash ? parent : ".");
+        if (dir < 0)
+            return dir;
+        autofd made = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+        if (made < 0 && errno != EEXIST)
+            return -errno;
+        found = resolve(dir, name, O_PATH, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
+    }
+    if (found < 0)
+        return found;
+    if (fstat(found, &st) < 0)
+        return -errno;
+    if (S_ISDIR(st.st_mode))
+        return -EISDIR;
+    return take_fd(&found);
+}
+
+int inroot_clean(const char *path, const char *what, char *out, struct error *err)
+{
+    size_t n = 0;
+    if (path[0] != '/')
+        return error_set(err, -EINVAL, "%s: \"%s\" must be an absolute path", what, path);
+    for (const char *part = path; *part;) {
+        while (*part == '/')
+            part++;
+        size_t length = strcspn(part, "/");
+        if (length == 0)
+            break;
+        if ((length == 1 && part[0] == '.') || (length == 2 && part[0] == '.' && part[1] == '.'))
+            return error_set(err, -EINVAL, "%s: \"%s\" may not contain \".\" or \"..\"", what,
+                             path);
+        if (length > 255 || n + 1 + length >= INROOT_PATH_MAX)
+            return error_set(err, -ENAMETOOLONG, "%s: the path is too long", what);
+        out[n++] = '/';
+        memcpy(out + n, part, length);
+        n += length;
+        part += length;
+    }
+    if (n == 0)
+        out[n++] = '/';
+    out[n] = '\0';
+    return 0;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Paths inside a container's root: the only place that follows them.
+ *
+ * Whoever can write to a root file system or a volume decides what its symlinks point to, and may
+ * change them while we walk. So nothing is ever opened by a path string from outside: the kernel
+ * resolves it as if the root were "/" (openat2(2), RESOLVE_IN_ROOT), magic links of /proc are
+ * refused, and what is missing is made one component at a time below a descriptor that was just
+ * opened. Mounts then go to descriptors. A walk can be raced, but never out of the root.
+ */
+#ifndef CAISSON_PATH_INROOT_H
+#define CAISSON_PATH_INROOT_H
+
+#include <sys/types.h>
+
+#include "base/error.h"
+
+#define INROOT_PATH_MAX 4096
+
+/* Opens `path` (relative and absolute mean the same) below rootfd. The descriptor or -errno. Safe
+ * after clone3. O_CLOEXEC is added. */
+int inroot_open(int rootfd, const char *path, int flags);
+/* As inroot_open(), with a sentence. */
+int inroot_open_or_say(int rootfd, const char *path, int flags, struct error *err);
+/* mkdir -p with mode 0755, symlinks followed inside the root only; O_PATH descriptor of the
+ * directory or -errno. Directories made belong to the caller. Safe after clone3. */
+int inroot_make_directory(int rootfd, const char *path);
+/* Makes sure that a file (not a directory) is there, its parents too; O_PATH descriptor of it.
+ * -EISDIR when a directory has the name. Safe after clone3. */
+int inroot_make_file(int rootfd, const char *path, mode_t mode);
+
+/* Whether `path` is absolute, without "..", "." and empty components, and short enough to be used
+ * as the target of a mount; "/a//b/" is cleaned to "/a/b" into `out` (INROOT_PATH_MAX bytes). 0 or
+ * -EINVAL with a sentence. `what` names the option. */
+int inroot_clean(const char *path, const char *what, char *out, struct error *err);
+
+#endif

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The plan of one container: everything that starting it will do, as data.
+ *
+ * It is built by src/container, printed by --dry-run, kept as config.json (a runtime-spec
+ * configuration plus a "caisson" object for what the spec has no words for) and carried out by
+ * src/runtime, which takes no more decisions: what can be refused has been refused while planning.
+ */
+#ifndef CAISSON_RUNTIME_PLAN_H
+#define CAISSON_RUNTIME_PLAN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/strv.h"
+#include "oci/image.h"
+#include "runtime/caps.h"
+#include "runtime/cgroup.h"
+#include "runtime/label.h"
+#include "runtime/rlimit.h"
+
+#define PLAN_ID_COUNT 65536 /* ids in each container's own range */
+
+enum plan_mount_kind {
+    PLAN_BIND,   /* source: a path of the host, or NULL with `fd_slot` */
+    PLAN_TMPFS,  /* data: "size=…,mode=…" */
+    PLAN_VOLUME, /* an anonymous directory of the container's own: source below its home */
+};
+
+struct plan_mount {
+    enum plan_mount_kind kind;
+    char *source;
+    char *target;   /* clean absolute path inside the container */
+    char *data;     /* tmpfs options, comma-separated; NULL */
+    bool read_only; /* recursively, for binds */
+    bool recursive; /* bind: with what is mounted below the source */
+    bool no_exec, dev, suid;
+    bool idmap;                /* bind: what the container writes belongs to bind_uid/bind_gid */
+    bool copy_up;              /* tmpfs and volume: start with the image's files of this place */
+    unsigned long propagation; /* MS_PRIVATE, MS_SLAVE, … */
+};
+
+struct plan_device {
+    char *host, *path; /* where the node is and where it appears */
+    unsigned access;   /* enum device_access */
+};
+
+enum plan_network { PLAN_NET_NONE, PLAN_NET_HOST, PLAN_NET_CONTAINER };
+
+/* Namespaces of its own; a missing one is shared with the host (or joined, for the network). */
+enum plan_namespace {
+    PLAN_NS_USER = 1 << 0,
+    PLAN_NS_PID = 1 << 1,
+    PLAN_NS_IPC = 1 << 2,
+    PLAN_NS_UTS = 1 << 3,
+    PLAN_NS_NET = 1 << 4,
+    PLAN_NS_CGROUP = 1 << 5,
+};
+
+enum plan_seccomp {
+    PLAN_SECCOMP_OFF,
+    PLAN_SECCOMP_RESTRICTED,
+    PLAN_SECCOMP_BASELINE,
+    PLAN_SECCOMP_FILE
+};
+
+/* One protection: what was asked for, what is in force, and why not more. */
+struct protection {
+    char *name;     /* "seccomp" */
+    char *asked;    /* "restricted" */
+    char *in_force; /* "restricted (187 instructions)" */
+    char *why;      /* NULL when nothing is amiss */
+    char *flag;     /* the one-flag opposite: "--security-opt seccomp=unconfined" */
+    bool relaxed;   /* weaker than the level says, because a flag asked for it */
+};
+
+struct posture {
+    char *level; /* restricted, baseline, privileged */
+    struct protection *items;
+    size_t count;
+};
+
+struct plan {
+    char *id, *name, *hostname, *domainname;
+    char *image_name, *image_id, *image_manifest;
+    struct posture posture;
+
+    /* process */
+    struct strv args, env;
+    char *cwd;
+    uint32_t uid, gid;
+    uint32_t *groups;
+    size_t group_count;
+    char *user_text; /* as asked for or as the image says, for `inspect` */
+    bool terminal, stdin_open, init;
+    int64_t umask; /* -1: 022 */
+    struct caps caps;
+    uint64_t granted; /* what --cap-add and the level give, before the user is considered */
+    bool no_new_privs;
+    enum plan_seccomp seccomp;
+    char *seccomp_file;
+    bool landlock;
+    struct label label;
+    struct rlimit_spec *rlimits;
+    size_t rlimit_count;
+    int64_t oom_score_adj; /* INT64_MIN: as it is */
+    char *stop_signal;
+    int64_t stop_timeout; /* seconds */
+
+    /* where it runs */
+    unsigned namespaces; /* enum plan_namespace, or-ed */
+    enum plan_network network;
+    char *network_container; /* id */
+    char *pid_container, *ipc_container;
+    struct strv sysctls; /* "net.ipv4.x=1" */
+    char *cgroup_parent;
+    struct cgroup_limits limits; /* its strings are owned by the plan, below */
+    char *cpuset_cpus, *cpuset_mems;
+    struct device_rule *device_rules;
+    size_t device_rule_count;
+    bool all_devices;
+
+    /* file system */
+    struct strv layers; /* diff ids, lowest first */
+    bool root_read_only;
+    struct plan_mount *mounts;
+    size_t mount_count;
+    struct plan_device *devices;
+    size_t device_count;
+    struct strv masked, read_only_paths;
+    int64_t shm_size;
+    /* Generated files; NULL: the image's own. */
+    char *passwd, *group, *hosts, *resolv_conf;
+    char *home; /* a home directory for an id without an entry; a tmpfs is there; NULL */
+    uint32_t bind_uid, bind_gid; /* who ran it, for bind mounts */
+
+    /* life */
+    bool remove; /* --rm */
+    bool detached;
+    char *restart;    /* NULL or a policy */
+    char *log_driver; /* "json-file" or "none" */
+    int64_t log_max_size, log_max_file;
+    struct strv labels, annotations;
+    char *created; /* RFC 3339 */
+    char *cid_file;
+};
+
+void plan_init(struct plan *plan);
+void plan_free(struct plan *plan);
+#define autoplan __attribute__((cleanup(plan_free))) struct plan
+
+struct plan_mount *plan_add_mount(struct plan *plan);
+void plan_add_device(struct plan *plan, const char *host, const char *path, unsigned access);
+struct protection *posture_add(struct posture *posture, const char *name, const char *asked,
+                               const char *flag);
+const struct protection *posture_find(const struct posture *posture, const char *name);
+
+/* config.json, both ways. What was written comes back the same. */
+void plan_write(const struct plan *plan, unsigned indent, struct buf *out);
+int plan_read(const char *text, size_t length, struct plan *out, struct error *err);
+
+#endif
