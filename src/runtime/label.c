@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/label.h"
+
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/vfs.h>
+
+#include "base/io.h"
+#include "base/memory.h"
+
+#define LABEL_MAX 4000 /* below the page that the kernel takes */
+#define SELINUX_FS "/sys/fs/selinux"
+#define APPARMOR_PROFILES "/sys/kernel/security/apparmor/profiles"
+
+bool label_host_has_apparmor(void)
+{
+    autobuf text = {0};
+    return read_kernel_file("/sys/module/apparmor/parameters/enabled", 16, &text, NULL) == 0 &&
+           text.len > 0 && text.data[0] == 'Y';
+}
+
+bool label_host_has_selinux(void)
+{
+    struct statfs fs;
+    return statfs(SELINUX_FS, &fs) == 0 && fs.f_type == SELINUX_MAGIC;
+}
+
+/* Whether the kernel's list of loaded profiles ("NAME (MODE)" a line) has this one. A list that can
+ * not be read says nothing: then the kernel answers when the program is executed. */
+static bool profile_is_missing(const char *profile)
+{
+    autobuf text = {0};
+    if (read_kernel_file(APPARMOR_PROFILES, 16 * 1024 * 1024, &text, NULL) < 0)
+        return false;
+    size_t length = strlen(profile);
+    for (const char *line = buf_text(&text); *line;) {
+        if (strncmp(line, profile, length) == 0 && strncmp(line + length, " (", 2) == 0)
+            return false;
+        line += strcspn(line, "\n");
+        line += *line == '\n';
+    }
+    return true;
+}
+
+static int check_text(const char *text, struct error *err)
+{
+    size_t length = strlen(text);
+    if (length == 0 || length > LABEL_MAX)
+        return error_set(err, -EINVAL, "a security label must have 1 to %d characters", LABEL_MAX);
+    for (const char *c = text; *c; c++)
+        if ((unsigned char)*c < ' ' || *c == 0x7f)
+            return error_set(err, -EINVAL, "a security label must not hold control characters");
+    return 0;
+}
+
+static int check_host(enum label_kind kind, const char *text, struct error *err)
+{
+    if (kind == LABEL_SELINUX && !label_host_has_selinux())
+        return error_set(err, -ENOTSUP,
+                         "SELinux label %s was asked for, but SELinux is not enabled on this host",
+                         text);
+    if (kind == LABEL_APPARMOR && !label_host_has_apparmor())
+        return error_set(err, -ENOTSUP,
+                         "AppArmor profile %s was asked for, but AppArmor is not enabled on this "
+                         "host",
+                         text);
+    if (kind == LABEL_APPARMOR && strcmp(text, "unconfined") != 0 && profile_is_missing(text))
+        return error_set(err, -ENOENT,
+                         "AppArmor profile %s is not loaded: load it with apparmor_parser, or "
+                         "leave the option out",
+                         text);
+    return 0;
+}
+
+int label_prepare(enum label_kind kind, const char *text, struct label *out, struct error *err)
+{
+    struct label label = {.kind = kind};
+    if (kind != LABEL_NONE) {
+        int rc = check_text(text, err);
+        if (rc == 0)
+            rc = check_host(kind, text, err);
+        if (rc < 0)
+            return rc;
+        label.value = kind == LABEL_APPARMOR ? xasprintf("exec %s", text) : xstrdup(text);
+        label.length = strlen(label.value);
+    }
+    *out = label;
+    return 0;
+}
+
+int label_open(int proc_dirfd, enum label_kind kind)
+{
+    int fd = -1;
+    if (kind == LABEL_APPARMOR) /* since Linux 5.1: not shared with other modules */
+        fd = openat(proc_dirfd, "thread-self/attr/apparmor/exec", O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        fd = openat(proc_dirfd, "thread-self/attr/exec", O_WRONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    struct statfs fs;
+    int rc = fstatfs(fd, &fs) < 0 ? -errno : fs.f_type == PROC_SUPER_MAGIC ? 0 : -EXDEV;
+    if (rc < 0) {
+        close(fd);
+        return rc;
+    }
+    return fd;
+}
+
+int label_set(int fd, const struct label *label)
+{
+    /* One write: the kernel takes each as a whole label. */
+    ssize_t n;
+    do {
+        n = write(fd, label->value, label->length);
+    } while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return -errno;
+    return (size_t)n == label->length ? 0 : -EIO;
+}
+
+void label_free(struct label *label)
+{
+    free(label->value);
+    *label = (struct label){0};
+}
