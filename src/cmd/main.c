@@ -30,7 +30,7 @@ static const struct verb before_verb = {
 
 static int fail(const struct verb *verb, const struct error *err)
 {
-    print_error(err);
+    tell_error(err);
     return verb && verb->failure ? verb->failure : 1;
 }
 
@@ -165,7 +165,7 @@ static int call_handler(const struct verb *verb, verb_handler *handler, char **w
     if (rc < 0)
         rc = fail(verb, &err);
     else if (rc > 0 && err.code != 0)
-        print_error(&err);
+        tell_error(&err);
     free_options(verb, options);
     return rc;
 }

@@ -142,11 +142,12 @@ static int store_number(const struct parser *p, const struct option *o, const ch
                              rc == -ERANGE ? " in range" : "", or_minus_one, shown(value, &word));
         return 0;
     }
-    uint64_t bytes;
-    if (parse_size(value, &bytes) < 0)
+    uint64_t bytes = 0;
+    int rc = parse_size(value, &bytes);
+    if (rc < 0 && rc != -ERANGE)
         return error_set(p->err, -EINVAL, "--%s takes a size such as 64m or 1.5g%s, not \"%s\"",
                          o->name, or_minus_one, shown(value, &word));
-    if (bytes > INT64_MAX)
+    if (rc < 0 || bytes > INT64_MAX)
         return error_set(p->err, -EINVAL, "--%s: %s is more than any machine has", o->name,
                          shown(value, &word));
     *field = (int64_t)bytes;

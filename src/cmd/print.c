@@ -32,7 +32,7 @@ int print(const struct buf *text)
     if (rc != -EPIPE) {
         struct error err = {0};
         error_set(&err, rc, "cannot write to standard output: %s", error_describe(rc));
-        print_error(&err);
+        tell_error(&err);
     }
     return 1;
 }
@@ -48,12 +48,12 @@ static void tell(const char *kind, const char *text)
     }
 }
 
-void print_error(const struct error *err)
+void tell_error(const struct error *err)
 {
     tell("", err->text);
 }
 
-void print_warning(const char *format, ...)
+void tell_warning(const char *format, ...)
 {
     autobuf text = {0};
     va_list ap;

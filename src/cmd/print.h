@@ -26,9 +26,9 @@ struct screen screen_of(int fd);
  * be written (a full disk, say). */
 int print(const struct buf *text);
 /* "caisson: TEXT" on standard error. */
-void print_error(const struct error *err);
+void tell_error(const struct error *err);
 /* The same for something that is not fatal. */
-void print_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void tell_warning(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Asks on standard error, reads an answer from standard input; false unless it is y or yes. Without
  * a terminal on standard input the answer is no. */
 bool ask(const char *question);
