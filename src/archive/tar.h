@@ -29,7 +29,7 @@ enum tar_type {
     TAR_HARDLINK,
     TAR_SYMLINK,
     TAR_CHARACTER,
-    TAR_BLOCK,
+    TAR_BLOCK_DEVICE,
     TAR_DIRECTORY,
     TAR_FIFO,
     TAR_UNKNOWN, /* entry.flag says which; its content can be read or skipped */
