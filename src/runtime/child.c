@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/child.h"
+
+#include <net/if.h>
+#include <stdarg.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+
+#include "base/io.h"
+#include "base/text.h"
+#include "runtime/syscalls.h"
+
+static _Noreturn void tell(struct child *c, int exit_code, int code, const char *format, va_list ap)
+{
+    struct child_message message = {
+        .kind = CHILD_FAILED,
+        .code = code < 0 ? code : -EIO,
+        .exit_code = exit_code,
+    };
+    int n = vsnprintf(message.text, sizeof message.text, format, ap);
+    if (n > 0 && n < (int)sizeof message.text - 2)
+        snprintf(message.text + n, sizeof message.text - (size_t)n, ": %s", error_describe(code));
+    (void)send_fds(c->socket, &message, sizeof message, NULL, 0);
+    _exit(exit_code);
+}
+
+_Noreturn void child_fail(struct child *c, int code, const char *format, ...)
+{
+    va_list ap;
+    va_start(ap, format);
+    tell(c, 125, code, format, ap);
+}
+
+_Noreturn void child_fail_exit(struct child *c, int exit_code, int code, const char *format, ...)
+{
+    va_list ap;
+    va_start(ap, format);
+    tell(c, exit_code, code, format, ap);
+}
+
+static void separate(struct child *c)
+{
+    int rc = cgroup_join(c->cgroup);
+    if (rc < 0)
+        child_fail(c, rc, "cannot join the control group");
+    int flags = 0;
+    if (c->plan->namespaces & PLAN_NS_CGROUP)
+        flags |= CLONE_NEWCGROUP; /* only now: its root is where we stand */
+    if (c->plan->namespaces & PLAN_NS_NET)
+        flags |= CLONE_NEWNET; /* here and not in clone3, so that the parent goes on meanwhile */
+    if (flags && unshare(flags) < 0)
+        child_fail(c, -errno, "cannot make namespaces");
+    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+        child_fail(c, -errno, "cannot forbid core dumps");
+}
+
+static void wait_for_go(struct child *c)
+{
+    struct child_go go;
+    ssize_t n = receive_fds(c->socket, &go, sizeof go, c->fds, CHILD_FDS_MAX, &c->fd_count);
+    if (n == 0)
+        _exit(EXIT_FAILURE); /* the parent failed, or is gone */
+    if (n != (ssize_t)sizeof go || go.fd_count != c->fd_count || c->fd_count < CHILD_FIXED)
+        child_fail(c, n < 0 ? (int)n : -EPROTO, "cannot receive the prepared mounts");
+}
+
+static void become_root_inside(struct child *c)
+{
+    if (!(c->plan->namespaces & PLAN_NS_USER))
+        return;
+    if (setgroups(0, NULL) < 0 || setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
+        child_fail(c, -errno, "cannot become root of the user namespace");
+    /* Changing ids made the process dumpable by its namespace's root again. */
+    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+        child_fail(c, -errno, "cannot forbid core dumps");
+}
+
+static void name_host(struct child *c)
+{
+    const struct plan *p = c->plan;
+    if (!(p->namespaces & PLAN_NS_UTS))
+        return;
+    if (p->hostname && sethostname(p->hostname, strlen(p->hostname)) < 0)
+        child_fail(c, -errno, "cannot set the host name %s", p->hostname);
+    const char *domain = p->domainname ? p->domainname : "(none)";
+    if (setdomainname(domain, strlen(domain)) < 0)
+        child_fail(c, -errno, "cannot set the domain name");
+}
+
+static void loopback_up(struct child *c)
+{
+    if (!(c->plan->namespaces & PLAN_NS_NET))
+        return;
+    autofd fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
+    if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &request) < 0)
+        child_fail(c, -errno, "cannot bring the loopback interface up");
+}
+
+/* A procfs of the container's own processes, not mounted anywhere yet: what is written through it
+ * cannot be redirected by anything that the image brought (CVE-2025-52881). */
+static void make_proc(struct child *c)
+{
+    autofd fs = sys_fsopen("proc");
+    int rc =
+        fs < 0 ? fs : sys_fsmount(fs, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+    if (rc == -EPERM)
+        child_fail(c, rc,
+                   "cannot make a procfs: /proc of this host is partly covered, as inside "
+                   "another container");
+    if (rc < 0)
+        child_fail(c, rc, "cannot make a procfs");
+    c->proc = rc;
+}
+
+static void set_sysctl(struct child *c, const char *name, const char *value)
+{
+    char path[256];
+    int n = snprintf(path, sizeof path, "sys/%s", name);
+    if (n < 0 || n >= (int)sizeof path)
+        child_fail(c, -ENAMETOOLONG, "cannot set sysctl %s", name);
+    for (char *at = path + 4; *at; at++)
+        if (*at == '.')
+            *at = '/';
+    int rc = write_kernel_file_at(c->proc, path, value);
+    if (rc < 0)
+        child_fail(c, rc, "cannot set sysctl %s=%s", name, value);
+}
+
+static void set_sysctls(struct child *c)
+{
+    if (c->plan->namespaces & PLAN_NS_NET)
+        set_sysctl(c, "net.ipv4.ip_unprivileged_port_start", "0");
+    for (size_t i = 0; i < c->plan->sysctls.len; i++) {
+        char text[512];
+        snprintf(text, sizeof text, "%s", c->plan->sysctls.items[i]);
+        char *equals = strchr(text, '=');
+        if (!equals)
+            child_fail(c, -EINVAL, "bad sysctl %s", text);
+        *equals = '\0';
+        set_sysctl(c, text, equals + 1);
+    }
+}
+
+static void wait_for_limits(struct child *c)
+{
+    if (c->plan->rlimit_count == 0)
+        return;
+    struct child_message message = {.kind = CHILD_LIMITS};
+    char answer;
+    int rc = send_fds(c->socket, &message, sizeof message, NULL, 0);
+    if (rc < 0)
+        child_fail(c, rc, "cannot ask for the limits");
+    if (read_full(c->socket, &answer, 1) != 1)
+        _exit(EXIT_FAILURE);
+}
+
+_Noreturn void child_main(struct child *c)
+{
+    const struct launch *l = c->launch;
+    separate(c);
+    wait_for_go(c);
+    become_root_inside(c);
+    name_host(c);
+    loopback_up(c);
+    make_proc(c);
+    set_sysctls(c);
+    c->label = -1;
+    if (c->plan->label.kind != LABEL_NONE) {
+        c->label = label_open(c->proc, c->plan->label.kind);
+        if (c->label < 0)
+            child_fail(c, c->label, "cannot open where the security label is set");
+    }
+    if (!(c->plan->namespaces & PLAN_NS_USER) &&
+        mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
+        child_fail(c, -errno, "cannot detach from the host's mounts");
+    child_mount_everything(c);
+    wait_for_limits(c);
+    struct enter e = {
+        .plan = c->plan,
+        .uid = c->plan->uid,
+        .gid = c->plan->gid,
+        .groups = c->plan->groups,
+        .group_count = c->plan->group_count,
+        .caps = &c->plan->caps,
+        .seccomp = l->seccomp,
+        .landlock = l->landlock,
+        .cwd = c->plan->cwd,
+        .label = c->label,
+        .stdio = {l->stdio[0], l->stdio[1], l->stdio[2]},
+        .terminal = c->plan->terminal,
+        .die_with_parent = l->die_with_parent,
+        .init = c->plan->init,
+    };
+    if (e.terminal)
+        e.stdio[0] = e.stdio[1] = e.stdio[2] = c->terminal;
+    child_enter(c, &e);
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/devices_dir.h"
+
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "path/inroot.h"
+#include "runtime/syscalls.h"
+
+/* Device numbers of Linux's own assignment (admin-guide/devices.rst). */
+static const struct {
+    const char *name;
+    unsigned major, minor;
+} nodes[] = {{"null", 1, 3},   {"zero", 1, 5},    {"full", 1, 7},
+             {"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0}};
+
+static const struct {
+    const char *name, *target;
+} links[] = {{"fd", "/proc/self/fd"},
+             {"stdin", "/proc/self/fd/0"},
+             {"stdout", "/proc/self/fd/1"},
+             {"stderr", "/proc/self/fd/2"},
+             {"ptmx", "pts/ptmx"}};
+
+static const char *const directories[] = {"pts", "shm", "mqueue"};
+
+static int add_host_device(int dev, const struct plan_device *device, struct error *err)
+{
+    struct stat st;
+    autofd host = open(device->host, O_PATH | O_CLOEXEC);
+    if (host < 0 || fstat(host, &st) < 0)
+        return error_errno(err, "cannot use device %s", device->host);
+    if (!S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode))
+        return error_set(err, -ENODEV, "%s is not a device", device->host);
+    const char *name = device->path + strlen("/dev/"); /* the plan holds only paths below /dev */
+    autofd parent = -1;
+    const char *slash = strrchr(name, '/');
+    if (slash) {
+        char folder[INROOT_PATH_MAX];
+        snprintf(folder, sizeof folder, "%.*s", (int)(slash - name), name);
+        parent = inroot_make_directory(dev, folder);
+        if (parent < 0)
+            return error_set(err, parent, "cannot make the directory of %s: %s", device->path,
+                             error_describe(parent));
+    }
+    int at = slash ? parent : dev;
+    name = slash ? slash + 1 : name;
+    if (mknodat(at, name, st.st_mode, st.st_rdev) < 0)
+        return error_errno(err, "cannot make device %s", device->path);
+    if (fchownat(at, name, st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW) < 0 ||
+        fchmodat(at, name, st.st_mode & 0777, 0) < 0)
+        return error_errno(err, "cannot set the owner of device %s", device->path);
+    return 0;
+}
+
+static int fill(int dev, const struct plan *plan, struct error *err)
+{
+    for (size_t i = 0; i < sizeof nodes / sizeof *nodes; i++)
+        if (mknodat(dev, nodes[i].name, S_IFCHR | 0666, makedev(nodes[i].major, nodes[i].minor)) <
+            0)
+            return error_errno(err, "cannot make device /dev/%s", nodes[i].name);
+    for (size_t i = 0; i < sizeof links / sizeof *links; i++)
+        if (symlinkat(links[i].target, dev, links[i].name) < 0)
+            return error_errno(err, "cannot make /dev/%s", links[i].name);
+    for (size_t i = 0; i < sizeof directories / sizeof *directories; i++)
+        if (mkdirat(dev, directories[i], 0755) < 0)
+            return error_errno(err, "cannot make /dev/%s", directories[i]);
+    if (plan->terminal && mknodat(dev, "console", S_IFREG | 0600, 0) < 0)
+        return error_errno(err, "cannot make /dev/console");
+    for (size_t i = 0; i < plan->device_count; i++) {
+        int rc = add_host_device(dev, &plan->devices[i], err);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+static int copy_host(struct error *err)
+{
+    autofd copy = sys_open_tree(AT_FDCWD, "/dev", AT_RECURSIVE);
+    if (copy < 0)
+        return error_set(err, copy, "cannot copy /dev: %s", error_describe(copy));
+    int rc = sys_mount_setattr(copy, AT_RECURSIVE, 0, 0, MS_PRIVATE, -1);
+    if (rc < 0)
+        return error_set(err, rc, "cannot make /dev private: %s", error_describe(rc));
+    return take_fd(&copy);
+}
+
+int devices_directory(const struct plan *plan, int userns, struct error *err)
+{
+    if (plan->all_devices)
+        return copy_host(err);
+    autofd fs = sys_fsopen("tmpfs");
+    int rc = fs < 0 ? fs : sys_fsconfig_string(fs, "mode", "0755");
+    if (rc == 0)
+        rc = sys_fsconfig_string(fs, "size", "1m");
+    autofd dev = rc < 0 ? rc : sys_fsmount(fs, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
+    if (dev < 0)
+        return error_set(err, dev, "cannot make /dev: %s", error_describe(dev));
+    mode_t mask = umask(0);
+    rc = fill(dev, plan, err);
+    umask(mask);
+    if (rc < 0)
+        return rc;
+    /* Linux 6.3 maps ids of tmpfs; before, the nodes belong to nobody, which their mode allows. */
+    if (userns >= 0)
+        (void)sys_mount_setattr(dev, 0, MOUNT_ATTR_IDMAP, 0, 0, userns);
+    return take_fd(&dev);
+}

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The last stages before the container's command, the same for the first process and for exec:
+ * session and streams, fences, ids and capabilities, the working directory, the filter of system
+ * calls, execve(2). After each stage the process can do less.
+ */
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "base/cleanup.h"
+#include "base/process.h"
+#include "base/text.h"
+#include "path/inroot.h"
+#include "runtime/child.h"
+#include "runtime/syscalls.h"
+
+static void streams(struct child *c, const struct enter *e)
+{
+    if (setsid() < 0 && errno != EPERM)
+        child_fail(c, -errno, "cannot start a session");
+    for (int i = 0; i < 3; i++)
+        if (dup2(e->stdio[i], i) < 0)
+            child_fail(c, -errno, "cannot set standard stream %d", i);
+    if (e->terminal && ioctl(0, TIOCSCTTY, 0) < 0)
+        child_fail(c, -errno, "cannot take the terminal");
+}
+
+static void fences(struct child *c, const struct enter *e)
+{
+    int rc;
+    if (e->plan->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        child_fail(c, -errno, "cannot set no_new_privs");
+    if (e->landlock && (rc = landlock_restrict(e->landlock)) < 0)
+        child_fail(c, rc, "cannot put up the Landlock fence");
+    /* Without no_new_privs the filter needs CAP_SYS_ADMIN, which goes in the next stage. */
+    if (e->seccomp && !e->plan->no_new_privs && (rc = seccomp_install(e->seccomp)) < 0)
+        child_fail(c, rc, "cannot install the filter of system calls");
+}
+
+static void identity(struct child *c, const struct enter *e)
+{
+    int rc = caps_drop_bounding(e->caps->bounding);
+    if (rc == 0)
+        rc = caps_keep(e->caps);
+    if (rc < 0)
+        child_fail(c, rc, "cannot drop capabilities");
+    if (setgroups(e->group_count, e->groups) < 0)
+        child_fail(c, -errno, "cannot set the groups");
+    if (setresgid(e->gid, e->gid, e->gid) < 0)
+        child_fail(c, -errno, "cannot become group %u", e->gid);
+    if (setresuid(e->uid, e->uid, e->uid) < 0)
+        child_fail(c, -errno, "cannot become user %u", e->uid);
+    rc = caps_set_final(e->caps);
+    if (rc < 0)
+        child_fail(c, rc, "cannot set capabilities");
+    /* Undone by every change of identity, so set only now: nobody of the same id, inside or
+     * outside, may look into this process until it is the container's command. */
+    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+        child_fail(c, -errno, "cannot forbid core dumps of the set-up");
+    if (e->die_with_parent) {
+        struct pollfd gone = {.fd = c->socket, .events = POLLIN};
+        if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+            child_fail(c, -errno, "cannot bind the container to its parent");
+        if (poll(&gone, 1, 0) != 0)
+            _exit(EXIT_FAILURE);
+    }
+}
+
+/* As the user, inside: a directory that only root may enter is none to start in. What getcwd(2)
+ * calls "(unreachable)" lies outside the root (CVE-2024-21626). */
+static void working_directory(struct child *c, const struct enter *e)
+{
+    char path[PATH_MAX];
+    autofd root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    autofd dir = root < 0 ? -errno : inroot_open(root, e->cwd, O_PATH | O_DIRECTORY);
+    if (dir < 0)
+        child_fail_exit(c, 126, dir, "cannot enter the working directory %s", e->cwd);
+    if (fchdir(dir) < 0)
+        child_fail_exit(c, 126, -errno, "cannot enter the working directory %s", e->cwd);
+    long n = syscall(SYS_getcwd, path, sizeof path);
+    if (n <= 0 || path[0] != '/')
+        child_fail_exit(c, 126, -EPERM, "the working directory %s lies outside the container",
+                        e->cwd);
+}
+
+static const char *variable(const struct strv *env, const char *name)
+{
+    size_t length = strlen(name);
+    for (size_t i = env->len; i-- > 0;)
+        if (strncmp(env->items[i], name, length) == 0 && env->items[i][length] == '=')
+            return env->items[i] + length + 1;
+    return NULL;
+}
+
+/* A program that is there but cannot run: a script whose interpreter, or a binary whose loader, is
+ * not in the image gives ENOENT although the file exists. */
+static _Noreturn void cannot_execute(struct child *c, const char *path, int code)
+{
+    struct stat st;
+    if (code == -ENOENT && stat(path, &st) == 0)
+        child_fail_exit(c, 127, code,
+                        "cannot execute %s: its interpreter or loader is missing in the image",
+                        path);
+    if (code == -ENOENT)
+        child_fail_exit(c, 127, code, "command not found in the image: %s", path);
+    if (code == -ENOEXEC)
+        child_fail_exit(c, 126, code,
+                        "cannot execute %s: wrong architecture, or a script without #!", path);
+    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+        child_fail_exit(c, 126, code, "cannot execute %s: it is a directory", path);
+    child_fail_exit(c, code == -ENOTDIR ? 127 : 126, code, "cannot execute %s", path);
+}
+
+static _Noreturn void execute(struct child *c, const struct enter *e)
+{
+    char *const *argv = strv_argv(&e->plan->args);
+    char *const *env = strv_argv(&e->plan->env);
+    const char *name = argv[0];
+    if (strchr(name, '/')) {
+        execve(name, argv, env);
+        cannot_execute(c, name, -errno);
+    }
+    const char *path = variable(&e->plan->env, "PATH");
+    if (!path)
+        path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+    int denied = 0;
+    static char candidate[PATH_MAX];
+    for (const char *at = path;;) {
+        const char *end = strchrnul(at, ':');
+        int length = (int)(end - at);
+        if (length > 0 && at[0] == '/' &&
+            snprintf(candidate, sizeof candidate, "%.*s/%s", length, at, name) <
+                (int)sizeof candidate) {
+            execve(candidate, argv, env);
+            if (errno != ENOENT && errno != ENOTDIR && errno != EACCES)
+                cannot_execute(c, candidate, -errno);
+            if (errno == ENOENT && access(candidate, F_OK) == 0)
+                cannot_execute(c, candidate, -ENOENT);
+            if (errno == EACCES && access(candidate, F_OK) == 0)
+                denied = EACCES;
+        }
+        if (!*end)
+            break;
+        at = end + 1;
+    }
+    if (denied)
+        child_fail_exit(c, 126, -denied, "cannot execute %s", name);
+    child_fail_exit(c, 127, -ENOENT, "command not found in the image's PATH: %s", name);
+}
+
+/* --init: process 1 passes signals on and reaps; the command is its child. */
+static _Noreturn void init_loop(pid_t child)
+{
+    sigset_t all;
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, NULL);
+    prctl(PR_SET_NAME, "caisson-init", 0, 0, 0);
+    close_range(0, ~0U, 0);
+    for (;;) {
+        int status;
+        pid_t ended;
+        while ((ended = waitpid(-1, &status, WNOHANG)) > 0)
+            if (ended == child)
+                _exit(process_exit_code(status));
+        siginfo_t info;
+        int number = sigwaitinfo(&all, &info);
+        if (number > 0 && number != SIGCHLD)
+            kill(child, number);
+    }
+}
+
+static void split_off_init(struct child *c, const struct enter *e)
+{
+    if (!e->init)
+        return;
+    sigset_t all, old;
+    sigfillset(&all);
+    sigprocmask(SIG_SETMASK, &all, &old);
+    pid_t child = fork();
+    if (child < 0)
+        child_fail(c, -errno, "cannot start the command below --init");
+    if (child > 0)
+        init_loop(child);
+    sigprocmask(SIG_SETMASK, &old, NULL);
+    if (e->terminal) { /* the command, not process 1, gets what is typed */
+        signal(SIGTTOU, SIG_IGN);
+        setpgid(0, 0);
+        tcsetpgrp(0, getpid());
+        signal(SIGTTOU, SIG_DFL);
+    }
+}
+
+_Noreturn void child_enter(struct child *c, const struct enter *e)
+{
+    int rc;
+    streams(c, e);
+    fences(c, e);
+    identity(c, e);
+    working_directory(c, e);
+    umask((mode_t)(e->plan->umask >= 0 ? e->plan->umask : 022));
+    process_reset_signals();
+    if (e->label >= 0 && (rc = label_set(e->label, &e->plan->label)) < 0)
+        child_fail(c, rc, "cannot set the security label");
+    if (close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
+        child_fail(c, -errno, "cannot mark descriptors to be closed");
+    split_off_init(c, e);
+    if (e->seccomp && e->plan->no_new_privs && (rc = seccomp_install(e->seccomp)) < 0)
+        child_fail(c, rc, "cannot install the filter of system calls");
+    execute(c, e);
+}

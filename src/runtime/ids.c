@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/ids.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "base/buf.h"
+#include "base/io.h"
+#include "runtime/plan.h"
+#include "runtime/syscalls.h"
+
+#define IDS_DIR "ids"
+
+static uint32_t first_slot(const char *container)
+{
+    uint32_t hash = 2166136261u; /* FNV-1a: spreads, no secrecy needed */
+    for (const char *c = container; *c; c++)
+        hash = (hash ^ (uint8_t)*c) * 16777619u;
+    return hash % IDS_SLOTS;
+}
+
+/* Whether /etc/subuid or /etc/subgid gave part of the slot to somebody. */
+static bool slot_is_delegated(uint32_t slot)
+{
+    static const char *const files[] = {"/etc/subuid", "/etc/subgid"};
+    uint64_t from = IDS_FIRST + (uint64_t)slot * PLAN_ID_COUNT;
+    for (int i = 0; i < 2; i++) {
+        autobuf text = {0};
+        if (read_kernel_file(files[i], 1 << 20, &text, NULL) < 0)
+            continue;
+        for (const char *line = buf_text(&text); *line;) {
+            const char *end = strchrnul(line, '\n');
+            const char *colon = memchr(line, ':', (size_t)(end - line));
+            unsigned long long start, count;
+            if (colon && sscanf(colon, ":%llu:%llu", &start, &count) == 2 &&
+                start < from + PLAN_ID_COUNT && start + count > from)
+                return true;
+            line = *end ? end + 1 : end;
+        }
+    }
+    return false;
+}
+
+static int try_slot(int dirfd, uint32_t slot, const char *container)
+{
+    char name[16];
+    snprintf(name, sizeof name, "%u", slot);
+    if (symlinkat(container, dirfd, name) == 0)
+        return 0;
+    return -errno;
+}
+
+static bool claim_is_dead(int dirfd, uint32_t slot, bool (*alive)(void *, const char *),
+                          void *closure)
+{
+    char name[16], owner[256];
+    snprintf(name, sizeof name, "%u", slot);
+    ssize_t n = readlinkat(dirfd, name, owner, sizeof owner - 1);
+    if (n < 0)
+        return false;
+    owner[n] = '\0';
+    return !alive(closure, owner);
+}
+
+int ids_claim(int state_dirfd, const char *container, bool (*alive)(void *, const char *),
+              void *closure, uint32_t *base, struct error *err)
+{
+    autofd dir = openat(state_dirfd, IDS_DIR, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (dir < 0 && errno == ENOENT) {
+        if (mkdirat(state_dirfd, IDS_DIR, 0700) < 0 && errno != EEXIST)
+            return error_errno(err, "cannot create the directory of id ranges");
+        dir = openat(state_dirfd, IDS_DIR, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    }
+    if (dir < 0)
+        return error_errno(err, "cannot open the directory of id ranges");
+    uint32_t start = first_slot(container);
+    for (int round = 0; round < 2; round++) {
+        for (uint32_t i = 0; i < IDS_SLOTS; i++) {
+            uint32_t slot = (start + i) % IDS_SLOTS;
+            if (round == 1 && claim_is_dead(dir, slot, alive, closure)) {
+                char name[16];
+                snprintf(name, sizeof name, "%u", slot);
+                unlinkat(dir, name, 0);
+            }
+            int rc = try_slot(dir, slot, container);
+            if (rc == -EEXIST)
+                continue;
+            if (rc < 0)
+                return error_set(err, rc, "cannot claim a range of ids: %s", error_describe(rc));
+            if (slot_is_delegated(slot)) /* keep the claim: nobody tries this slot again */
+                continue;
+            *base = IDS_FIRST + slot * PLAN_ID_COUNT;
+            return 0;
+        }
+    }
+    return error_set(err, -EAGAIN, "all %u ranges of ids are in use; stop a container first",
+                     IDS_SLOTS);
+}
+
+void ids_release(int state_dirfd, const char *container, uint32_t base)
+{
+    char name[32], owner[256];
+    if (base < IDS_FIRST)
+        return;
+    snprintf(name, sizeof name, IDS_DIR "/%u", (base - IDS_FIRST) / PLAN_ID_COUNT);
+    ssize_t n = readlinkat(state_dirfd, name, owner, sizeof owner - 1);
+    if (n < 0)
+        return;
+    owner[n] = '\0';
+    if (strcmp(owner, container) == 0)
+        unlinkat(state_dirfd, name, 0);
+}
+
+static int write_maps(pid_t pid, const char *uids, const char *gids, struct error *err)
+{
+    char path[32];
+    snprintf(path, sizeof path, "/proc/%d", (int)pid);
+    autofd dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (dir < 0)
+        return error_errno(err, "cannot open %s", path);
+    int rc = write_kernel_file_at(dir, "uid_map", uids);
+    if (rc == 0)
+        rc = write_kernel_file_at(dir, "gid_map", gids);
+    if (rc < 0)
+        return error_set(err, rc, "cannot map ids into the user namespace: %s", error_describe(rc));
+    return 0;
+}
+
+int ids_map_process(pid_t pid, uint32_t base, struct error *err)
+{
+    char map[64];
+    snprintf(map, sizeof map, "0 %u %u\n", base, PLAN_ID_COUNT);
+    return write_maps(pid, map, map, err);
+}
+
+int ids_namespace_of(pid_t pid, struct error *err)
+{
+    char path[48];
+    snprintf(path, sizeof path, "/proc/%d/ns/user", (int)pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return error_errno(err, "cannot open %s", path);
+    return fd;
+}
+
+/* The lines of one map for ids_bind_namespace(): "on-disk kernel count". */
+static void bind_map(struct buf *out, uint32_t base, uint32_t host, uint32_t inside, bool others)
+{
+    buf_fmt(out, "%u %u 1\n", host, base + inside);
+    if (!others)
+        return;
+    /* Everyone else keeps the number; the owner's number inside goes to whom `inside` was taken
+     * from, so that the map stays one to one. */
+    if (host != inside && host < PLAN_ID_COUNT)
+        buf_fmt(out, "%u %u 1\n", inside, base + host);
+    uint32_t low = host < inside ? host : inside, high = host < inside ? inside : host;
+    uint32_t at = 0;
+    uint32_t holes[2] = {low, high};
+    for (int i = 0; i < 2; i++) {
+        if (holes[i] >= PLAN_ID_COUNT || holes[i] < at)
+            continue;
+        if (holes[i] > at)
+            buf_fmt(out, "%u %u %u\n", at, base + at, holes[i] - at);
+        at = holes[i] + 1;
+    }
+    if (at < PLAN_ID_COUNT)
+        buf_fmt(out, "%u %u %u\n", at, base + at, PLAN_ID_COUNT - at);
+}
+
+int ids_bind_namespace(uint32_t base, uint32_t host_uid, uint32_t host_gid, uint32_t inside_uid,
+                       uint32_t inside_gid, bool others, struct error *err)
+{
+    autobuf uids = {0};
+    autobuf gids = {0};
+    bind_map(&uids, base, host_uid, inside_uid, others);
+    bind_map(&gids, base, host_gid, inside_gid, others);
+    struct clone_args args = {.flags = CLONE_NEWUSER, .exit_signal = SIGCHLD};
+    int pid = sys_clone3(&args);
+    if (pid < 0)
+        return error_set(err, pid, "cannot make a user namespace: %s", error_describe(pid));
+    if (pid == 0) {
+        for (;;)
+            pause();
+    }
+    int rc = write_maps(pid, buf_text(&uids), buf_text(&gids), err);
+    int fd = rc < 0 ? rc : ids_namespace_of(pid, err);
+    kill(pid, SIGKILL);
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+        ;
+    return fd;
+}

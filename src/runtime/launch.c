@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/launch.h"
+
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "base/io.h"
+#include "base/text.h"
+#include "path/inroot.h"
+#include "runtime/child.h"
+#include "runtime/devices_dir.h"
+#include "runtime/ids.h"
+#include "runtime/rootfs.h"
+#include "runtime/syscalls.h"
+
+/* What is open while a container is being made; closed on every way out. */
+struct making {
+    const struct launch *launch;
+    struct launched result;
+    int socket;
+    int userns;
+    int fds[CHILD_FDS_MAX];
+    size_t fd_count;
+    bool started;
+};
+
+static void making_end(struct making *m)
+{
+    for (size_t i = 0; i < m->fd_count; i++)
+        if (m->fds[i] >= 0)
+            close(m->fds[i]);
+    if (m->userns >= 0)
+        close(m->userns);
+    if (m->socket >= 0)
+        close(m->socket);
+    if (m->started)
+        return;
+    if (m->result.pid > 0) {
+        kill(m->result.pid, SIGKILL);
+        while (waitpid(m->result.pid, NULL, 0) < 0 && errno == EINTR)
+            ;
+    }
+    if (m->result.pidfd >= 0)
+        close(m->result.pidfd);
+    if (m->result.terminal >= 0)
+        close(m->result.terminal);
+    struct error ignored = {0};
+    (void)cgroup_remove(&m->result.cgroup, &ignored);
+    cgroup_close(&m->result.cgroup);
+}
+
+static int hold(struct making *m, int fd)
+{
+    if (fd < 0)
+        return fd;
+    if (m->fd_count == CHILD_FDS_MAX) {
+        close(fd);
+        return -E2BIG;
+    }
+    m->fds[m->fd_count++] = fd;
+    return 0;
+}
+
+/* --- bind mounts -------------------------------------------------------------------------------
+ */
+
+static unsigned long bind_attributes(const struct plan_mount *m)
+{
+    return (m->read_only ? MOUNT_ATTR_RDONLY : 0UL) | (m->no_exec ? MOUNT_ATTR_NOEXEC : 0UL) |
+           (m->dev ? 0UL : MOUNT_ATTR_NODEV) | (m->suid ? 0UL : MOUNT_ATTR_NOSUID);
+}
+
+/* A bind whose files appear as the container's user's own; where the file system cannot map ids (an
+ * overlay, a network file system), it is mounted as it is. */
+static int clone_bind(struct making *m, const struct plan_mount *mount, int source,
+                      struct error *err)
+{
+    const struct plan *p = m->launch->plan;
+    unsigned long set = bind_attributes(mount);
+    if (!(p->namespaces & PLAN_NS_USER) || !mount->idmap)
+        return rootfs_clone_mount(source, -1, set, 0, mount->recursive, err);
+    autofd userns = mount->kind == PLAN_VOLUME
+                        ? fcntl(m->userns, F_DUPFD_CLOEXEC, 3)
+                        : ids_bind_namespace(m->launch->id_base, p->bind_uid, p->bind_gid, p->uid,
+                                             p->gid, p->uid == 0 || p->granted != 0, err);
+    if (userns < 0)
+        return userns;
+    int fd = rootfs_clone_mount(source, userns, set, 0, mount->recursive, err);
+    if (fd == -EOPNOTSUPP)
+        fd = rootfs_clone_mount(source, -1, set, 0, mount->recursive, err);
+    return fd;
+}
+
+static int open_source(struct making *m, const struct plan_mount *mount, struct error *err)
+{
+    if (mount->kind == PLAN_VOLUME) {
+        int fd = openat(m->launch->volumes, mount->source,
+                        O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0)
+            return error_errno(err, "cannot open the volume for %s", mount->target);
+        return fd;
+    }
+    int fd = open(mount->source, O_PATH | O_CLOEXEC);
+    if (fd < 0)
+        return error_errno(err, "cannot mount %s at %s", mount->source, mount->target);
+    return fd;
+}
+
+static int prepare_binds(struct making *m, struct error *err)
+{
+    const struct plan *p = m->launch->plan;
+    for (size_t i = 0; i < p->mount_count; i++) {
+        const struct plan_mount *mount = &p->mounts[i];
+        if (mount->kind == PLAN_TMPFS)
+            continue;
+        autofd source = open_source(m, mount, err);
+        if (source < 0)
+            return source;
+        int rc = clone_bind(m, mount, source, err);
+        if (rc < 0)
+            return error_prefix(err, "cannot mount %s at %s", mount->source, mount->target);
+        rc = hold(m, rc);
+        if (rc < 0)
+            return error_set(err, rc, "too many mounts (at most %d)", CHILD_FDS_MAX - CHILD_FIXED);
+    }
+    return 0;
+}
+
+static int prepare_mounts(struct making *m, struct error *err)
+{
+    const struct launch *l = m->launch;
+    struct rootfs_source source = {
+        .layers = l->layers,
+        .count = l->layer_count,
+        .upper = l->upper,
+        .userns = m->userns,
+        .scratch = l->scratch,
+        .volatile_upper = l->plan->remove,
+    };
+    int rc = hold(m, rootfs_mount(&source, err));
+    if (rc == 0)
+        rc = hold(m, devices_directory(l->plan, m->userns, err));
+    if (rc == 0)
+        rc = prepare_binds(m, err);
+    return rc;
+}
+
+/* --- the child ---------------------------------------------------------------------------------
+ */
+
+/* Which namespaces clone3 makes. The network's and the control group's the child makes itself. */
+static uint64_t clone_flags(const struct plan *p)
+{
+    return CLONE_NEWNS | (p->namespaces & PLAN_NS_USER ? CLONE_NEWUSER : 0U) |
+           (p->namespaces & PLAN_NS_PID ? CLONE_NEWPID : 0U) |
+           (p->namespaces & PLAN_NS_IPC ? CLONE_NEWIPC : 0U) |
+           (p->namespaces & PLAN_NS_UTS ? CLONE_NEWUTS : 0U);
+}
+
+static _Noreturn void run_child(struct making *m, int socket)
+{
+    static struct child child; /* too large for comfort on a stack */
+    child.launch = m->launch;
+    child.plan = m->launch->plan;
+    child.cgroup = &m->result.cgroup;
+    child.socket = socket;
+    child_main(&child);
+}
+
+/* Joining another container's network: the process is born in it, then we go back to ours. */
+static int clone_child(struct making *m, struct clone_args *args, struct error *err)
+{
+    int join = m->launch->join.net;
+    autofd own = -1;
+    if (join >= 0) {
+        own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+        if (own < 0 || setns(join, CLONE_NEWNET) < 0)
+            return error_errno(err, "cannot join the network of container %s",
+                               m->launch->plan->network_container);
+    }
+    int pid = sys_clone3(args);
+    if (pid != 0 && join >= 0 && setns(own, CLONE_NEWNET) < 0)
+        return error_errno(err, "cannot return to our own network");
+    return pid;
+}
+
+static int start_child(struct making *m, struct error *err)
+{
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+        return error_errno(err, "cannot make a socket pair");
+    m->socket = pair[0];
+    int cgroup = cgroup_clone_fd(&m->result.cgroup);
+    int pidfd = -1;
+    struct clone_args args = {
+        .flags = clone_flags(m->launch->plan) | CLONE_PIDFD | (cgroup >= 0 ? CLONE_INTO_CGROUP : 0),
+        .pidfd = (uint64_t)(uintptr_t)&pidfd,
+        .exit_signal = SIGCHLD,
+        .cgroup = (uint64_t)(cgroup < 0 ? 0 : cgroup),
+    };
+    int pid = clone_child(m, &args, err);
+    if (pid == 0) {
+        close(pair[0]);
+        run_child(m, pair[1]);
+    }
+    close(pair[1]);
+    if (pid < 0)
+        return error_set(err, pid, "cannot make the container's namespaces: %s",
+                         error_describe(pid));
+    m->result.pid = pid;
+    m->result.pidfd = pidfd;
+    cgroup_joined(&m->result.cgroup);
+    return 0;
+}
+
+static int set_oom_score(pid_t pid, int64_t score, struct error *err)
+{
+    char path[48], value[24];
+    snprintf(path, sizeof path, "/proc/%d/oom_score_adj", (int)pid);
+    snprintf(value, sizeof value, "%lld", (long long)score);
+    int rc = write_kernel_file_at(AT_FDCWD, path, value);
+    if (rc < 0)
+        return error_set(err, rc, "cannot set --oom-score-adj %s: %s", value, error_describe(rc));
+    return 0;
+}
+
+static int set_limits(struct making *m, struct error *err)
+{
+    const struct plan *p = m->launch->plan;
+    for (size_t i = 0; i < p->rlimit_count; i++) {
+        struct rlimit limit = {.rlim_cur = p->rlimits[i].soft, .rlim_max = p->rlimits[i].hard};
+        if (prlimit(m->result.pid, (__rlimit_resource_t)p->rlimits[i].resource, &limit, NULL) < 0)
+            return error_errno(err, "cannot set --ulimit %s", rlimit_name(p->rlimits[i].resource));
+    }
+    if (write_all(m->socket, "g", 1) < 0)
+        return error_set(err, -ECHILD, "the container ended while it was being made");
+    return 0;
+}
+
+/* Reads what the child says until its execve closes the socket. */
+static int hear_child(struct making *m, int *exit_code, struct error *err)
+{
+    for (;;) {
+        struct child_message message;
+        int fds[1];
+        size_t count = 0;
+        ssize_t n = receive_fds(m->socket, &message, sizeof message, fds, 1, &count);
+        if (n == 0)
+            return 0;
+        if (n != (ssize_t)sizeof message)
+            return error_set(err, n < 0 ? (int)n : -EPROTO, "cannot hear the container's set-up");
+        if (message.kind == CHILD_TERMINAL && count == 1) {
+            if (m->result.terminal >= 0)
+                close(m->result.terminal);
+            m->result.terminal = fds[0];
+            continue;
+        }
+        if (count == 1)
+            close(fds[0]);
+        int rc;
+        if (message.kind == CHILD_LIMITS) {
+            rc = set_limits(m, err);
+            if (rc < 0)
+                return rc;
+            continue;
+        }
+        message.text[sizeof message.text - 1] = '\0';
+        *exit_code = message.exit_code;
+        return error_set(err, message.code, "%s", message.text);
+    }
+}
+
+/* The child may have died without a word, killed by something. */
+static int check_alive(struct making *m, struct error *err)
+{
+    siginfo_t info = {0};
+    if (waitid(P_PIDFD, (id_t)m->result.pidfd, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+        info.si_pid != 0 && info.si_code != CLD_EXITED && info.si_status == SIGKILL) {
+        struct cgroup_events events = {0};
+        if (cgroup_events(&m->result.cgroup, &events, NULL) == 0 && events.oom_kills > 0)
+            return error_set(err, -ENOMEM,
+                             "the container ran out of memory while it was being started; give it "
+                             "more with --memory");
+    }
+    return 0;
+}
+
+static int carry_out(struct making *m, int *exit_code, struct error *err)
+{
+    const struct plan *p = m->launch->plan;
+    int rc = cgroup_create(p->cgroup_parent, p->id, &p->limits, &m->result.cgroup, err);
+    if (rc < 0)
+        return rc;
+    rc = start_child(m, err);
+    if (rc == 0 && p->namespaces & PLAN_NS_USER) {
+        rc = ids_map_process(m->result.pid, m->launch->id_base, err);
+        if (rc == 0)
+            rc = m->userns = ids_namespace_of(m->result.pid, err);
+    }
+    if (rc >= 0)
+        rc = prepare_mounts(m, err);
+    if (rc >= 0 && p->oom_score_adj != INT64_MIN)
+        rc = set_oom_score(m->result.pid, p->oom_score_adj, err);
+    if (rc < 0)
+        return rc;
+    struct child_go go = {.id_base = m->launch->id_base, .fd_count = (uint32_t)m->fd_count};
+    rc = send_fds(m->socket, &go, sizeof go, m->fds, m->fd_count);
+    if (rc < 0 && rc != -EPIPE && rc != -ECONNRESET)
+        return error_set(err, rc, "cannot hand the mounts to the container: %s",
+                         error_describe(rc));
+    rc = hear_child(m, exit_code, err);
+    return rc < 0 ? rc : check_alive(m, err);
+}
+
+int launch_container(const struct launch *launch, struct launched *out, int *exit_code,
+                     struct error *err)
+{
+    struct making m __attribute__((cleanup(making_end))) = {
+        .launch = launch,
+        .result = {.pidfd = -1, .terminal = -1, .cgroup = CGROUP_EMPTY},
+        .socket = -1,
+        .userns = -1,
+    };
+    *exit_code = 125;
+    int rc = carry_out(&m, exit_code, err);
+    if (rc < 0)
+        return rc;
+    m.started = true;
+    *out = m.result;
+    return 0;
+}

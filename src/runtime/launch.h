@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Carrying out a plan: one process becomes a container.
+ *
+ * The parent makes the control group, clones the child with its namespaces, maps its ids and
+ * prepares what only it may: the root file system, device nodes, bind mounts, all as detached
+ * mounts. They go to the child in one message. The child mounts, gives up its rights and executes;
+ * every failure on the way comes back as a sentence. Neither trusts a path that the image or a
+ * volume could have changed: targets are opened in-root and mounted to by descriptor.
+ */
+#ifndef CAISSON_RUNTIME_LAUNCH_H
+#define CAISSON_RUNTIME_LAUNCH_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "runtime/cgroup.h"
+#include "runtime/landlock.h"
+#include "runtime/plan.h"
+#include "runtime/seccomp.h"
+
+/* A process of another container whose namespaces are joined; all -1: none. */
+struct launch_join {
+    int net, pid, ipc; /* descriptors of namespaces */
+};
+
+struct launch {
+    const struct plan *plan;
+    const int *layers; /* directory descriptors, lowest first, the skeleton last */
+    size_t layer_count;
+    int upper;           /* directory with `fs` and `work`, or -1 */
+    int volumes;         /* directory below which PLAN_VOLUME sources lie; -1 */
+    const char *scratch; /* see struct rootfs_source */
+    uint32_t id_base;    /* 0 without a user namespace */
+    struct launch_join join;
+    const struct seccomp_program *seccomp; /* NULL: none */
+    const struct landlock_plan *landlock;  /* NULL: none */
+    int stdio[3];                          /* the container's; ignored with a terminal */
+    bool die_with_parent;
+};
+
+struct launched {
+    pid_t pid;
+    int pidfd;
+    int terminal; /* master, or -1 */
+    struct cgroup cgroup;
+};
+
+/* On success the container's command is executing. On failure everything is undone; *exit_code is
+ * 125, or 126 and 127 when it was the command that could not be executed or found. */
+int launch_container(const struct launch *launch, struct launched *out, int *exit_code,
+                     struct error *err);
+
+#endif

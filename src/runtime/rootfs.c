@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "runtime/rootfs.h"
+
+#include <sys/stat.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/memory.h"
+#include "runtime/syscalls.h"
+
+int rootfs_clone_mount(int fd, int userns, unsigned long set, unsigned long clear, int recursive,
+                       struct error *err)
+{
+    unsigned flags = recursive ? AT_RECURSIVE : 0;
+    autofd mount = sys_open_tree(fd, "", AT_EMPTY_PATH | flags);
+    if (mount < 0)
+        return error_set(err, mount, "cannot copy a mount: %s", error_describe(mount));
+    if (userns >= 0)
+        set |= MOUNT_ATTR_IDMAP;
+    int rc = sys_mount_setattr(mount, flags, set, clear, MS_PRIVATE, userns);
+    if (rc == -EINVAL && userns >= 0)
+        return error_set(err, -EOPNOTSUPP,
+                         "this kernel or file system cannot map ids at mount time");
+    if (rc < 0)
+        return error_set(err, rc, "cannot set a mount's attributes: %s", error_describe(rc));
+    return take_fd(&mount);
+}
+
+struct stack {
+    int *mounts; /* layers, lowest first, then the upper's `fs` and `work` */
+    size_t count, layers;
+    int home; /* the mount that both lie on; -1 */
+};
+
+static void stack_close(struct stack *stack)
+{
+    for (size_t i = 0; i < stack->count; i++)
+        if (stack->mounts[i] >= 0)
+            close(stack->mounts[i]);
+    free(stack->mounts);
+    if (stack->home >= 0)
+        close(stack->home);
+}
+
+/* Gives every detached mount a place, in a mount namespace that only this process has. */
+static int attach(const struct stack *stack, const char *scratch, struct error *err)
+{
+    if (unshare(CLONE_NEWNS) < 0)
+        return error_errno(err, "cannot make a mount namespace");
+    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+        return error_errno(err, "cannot make mounts private");
+    if (mount("caisson", scratch, "tmpfs", MS_NOSUID | MS_NODEV, "size=64k,mode=0700") < 0)
+        return error_errno(err, "cannot mount a work place at %s", scratch);
+    for (size_t i = 0; i <= stack->layers; i++) {
+        int what = i < stack->layers ? stack->mounts[i] : stack->home;
+        if (what < 0)
+            continue;
+        autofree char *path = xasprintf("%s/%zu", scratch, i);
+        if (mkdir(path, 0700) < 0)
+            return error_errno(err, "cannot create %s", path);
+        autofd target = open(path, O_PATH | O_CLOEXEC);
+        int rc = target < 0 ? -errno : sys_move_mount(what, target);
+        if (rc < 0)
+            return error_set(err, rc, "cannot attach a layer: %s", error_describe(rc));
+    }
+    return 0;
+}
+
+static int add_directory(int fs, const char *key, int fd)
+{
+    int rc = sys_fsconfig_fd(fs, key, fd);
+    if (rc != -EINVAL)
+        return rc;
+    char path[40];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    return sys_fsconfig_string(fs, key, path);
+}
+
+/* Kernels before 6.8 know only the one string of all lower directories, top first. */
+static int add_lower_string(int fs, const struct stack *stack, size_t layers)
+{
+    autobuf list = {0};
+    for (size_t i = layers; i-- > 0;)
+        buf_fmt(&list, "%s/proc/self/fd/%d", list.len ? ":" : "", stack->mounts[i]);
+    return sys_fsconfig_string(fs, "lowerdir", buf_text(&list));
+}
+
+static int add_lowers(int fs, const struct stack *stack, size_t layers)
+{
+    for (size_t i = layers; i-- > 0;) {
+        int rc = add_directory(fs, "lowerdir+", stack->mounts[i]);
+        if (rc == -EINVAL && i == layers - 1)
+            return add_lower_string(fs, stack, layers);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+static int overlay(const struct rootfs_source *source, const struct stack *stack)
+{
+    autofd fs = sys_fsopen("overlay");
+    if (fs < 0)
+        return fs;
+    int rc = sys_fsconfig_string(fs, "source", "caisson");
+    if (rc == 0)
+        rc = add_lowers(fs, stack, source->count);
+    if (rc == 0 && source->upper >= 0) {
+        rc = add_directory(fs, "upperdir", stack->mounts[source->count]);
+        if (rc == 0)
+            rc = add_directory(fs, "workdir", stack->mounts[source->count + 1]);
+        if (rc == 0 && source->volatile_upper)
+            (void)sys_fsconfig_flag(fs, "volatile"); /* only speed */
+    }
+    if (rc == 0)
+        rc = sys_fsconfig_flag(fs, "userxattr");
+    if (rc < 0)
+        return rc;
+    return sys_fsmount(fs, source->read_only || source->upper < 0 ? MOUNT_ATTR_RDONLY : 0);
+}
+
+int rootfs_mount(const struct rootfs_source *source, struct error *err)
+{
+    struct stack stack __attribute__((cleanup(stack_close))) = {
+        .mounts = xcalloc(source->count + 2, sizeof(int)), .layers = source->count, .home = -1};
+    for (size_t i = 0; i < source->count; i++) {
+        int fd = rootfs_clone_mount(source->layers[i], source->userns, 0, 0, 0, err);
+        if (fd < 0)
+            return error_prefix(err, "layer %zu", i + 1);
+        stack.mounts[stack.count++] = fd;
+    }
+    /* upperdir and workdir have to lie on one mount: both are opened below one copy. */
+    if (source->upper >= 0) {
+        stack.home = rootfs_clone_mount(source->upper, source->userns, 0, 0, 0, err);
+        if (stack.home < 0)
+            return error_prefix(err, "writable layer");
+        for (int i = 0; i < 2; i++) {
+            int fd = openat(stack.home, i == 0 ? "fs" : "work", O_PATH | O_DIRECTORY | O_CLOEXEC);
+            if (fd < 0)
+                return error_errno(err, "cannot open the writable layer");
+            stack.mounts[stack.count++] = fd;
+        }
+    }
+    int fd = overlay(source, &stack);
+    if (fd == -EINVAL || fd == -EXDEV || fd == -ENOENT) {
+        if (attach(&stack, source->scratch, err) < 0)
+            return err->code;
+        fd = overlay(source, &stack);
+    }
+    if (fd < 0)
+        return error_set(err, fd, "cannot stack the image's layers: %s", error_describe(fd));
+    return fd;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The root file system: an overlay of the image's layers, as a detached mount.
+ *
+ * Layers lie in the store with the image's own ids. Each gets a detached, idmapped copy of its
+ * mount (the mapping of the container's user namespace), and the overlay is stacked over those
+ * copies: no file is ever chowned. Without an upper directory the overlay cannot be written at all.
+ *
+ * Guarded against: option strings (directories go in by descriptor, or as /proc/self/fd/N where the
+ * kernel takes no descriptors), mounts that leak (everything is detached and private).
+ */
+#ifndef CAISSON_RUNTIME_ROOTFS_H
+#define CAISSON_RUNTIME_ROOTFS_H
+
+#include <stddef.h>
+
+#include "base/error.h"
+
+struct rootfs_source {
+    const int *layers; /* directory descriptors, lowest first; at least one */
+    size_t count;
+    int upper;           /* a directory that holds `fs` and `work`, the writable layer; -1: none */
+    int userns;          /* ids are mapped as in this user namespace; -1: not at all */
+    const char *scratch; /* an empty directory of ours, for kernels before 6.15, which stack an
+                            overlay only over mounts that are attached */
+    int read_only;       /* the merged root cannot be written although there is an upper */
+    int volatile_upper;  /* the upper will not outlive the container: never sync it */
+};
+
+/* The detached mount, or -errno. -EOPNOTSUPP: this kernel or this file system cannot map ids. */
+int rootfs_mount(const struct rootfs_source *source, struct error *err);
+
+/* A detached copy of what `fd` is open on: private, with ids mapped as in `userns` (-1: not). */
+int rootfs_clone_mount(int fd, int userns, unsigned long set, unsigned long clear, int recursive,
+                       struct error *err);
+
+#endif
