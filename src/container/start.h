@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Starting a container that is on disk, in the foreground or with a monitor, and exec in it. */
+#ifndef CAISSON_CONTAINER_START_H
+#define CAISSON_CONTAINER_START_H
+
+#include "base/error.h"
+#include "container/container.h"
+#include "store/store.h"
+
+struct start_options {
+    bool foreground;  /* relay our streams and wait; else a monitor does */
+    bool interactive; /* our standard input goes to the container */
+    bool sig_proxy;
+    const char *program; /* path of the front program, for the monitor's way back */
+    bool hints;          /* say which protection was met when it ends early */
+};
+
+/* Starts it. *exit_code: in the foreground the command's own (128+n for a signal); 125, 126, 127 on
+ * failure with a sentence. */
+int container_start(struct container *c, struct store *store, const struct start_options *options,
+                    int *exit_code, struct error *err);
+
+struct exec_options {
+    struct strv args, env;
+    const char *user, *cwd; /* NULL: the container's */
+    bool terminal, interactive, detached, privileged;
+};
+int container_exec(struct container *c, const struct exec_options *options, int *exit_code,
+                   struct error *err);
+
+#endif
