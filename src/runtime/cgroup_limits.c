@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/text.h"
 #include "runtime/cgroup_internal.h"
 
