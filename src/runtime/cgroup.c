@@ -126,7 +126,13 @@ static int open_tasks(const struct cgroup_tree *tree, struct cgroup *group, stru
     return 0;
 }
 
-static int fill(const struct cgroup_tree *tree, const char *parent, const char *id,
+struct place {
+    char *parent; /* owned */
+    const char *id;
+    bool shared; /* the parent is one for all containers with these device rules */
+};
+
+static int fill(const struct cgroup_tree *tree, const struct place *place,
                 const struct cgroup_limits *limits, const struct cgroup_plan *plan,
                 struct cgroup *group, struct error *err)
 {
@@ -135,14 +141,34 @@ static int fill(const struct cgroup_tree *tree, const char *parent, const char *
 
     for (int slot = 0; rc == 0 && slot < CGROUP_SLOTS; slot++)
         if (slots & (1u << slot))
-            rc = make_slot(tree, (enum cgroup_slot)slot, parent, id, group, err);
+            rc = make_slot(tree, (enum cgroup_slot)slot, place->parent, place->id, group, err);
     if (rc == 0)
         rc = cgroup_apply(tree, plan, group, err);
     if (rc == 0 && !limits->devices_all)
-        rc = cgroup_apply_devices(tree, limits, parent, id, group, err);
+        cgroup_apply_devices(tree, limits, place->parent, place->shared, place->id, group);
     if (rc == 0)
         rc = open_tasks(tree, group, err);
     return rc;
+}
+
+/* Whoever names a parent finds the group exactly there. */
+static void find_place(const struct cgroup_tree *tree, const char *parent, const char *id,
+                       const struct cgroup_limits *limits, struct place *out)
+{
+    autobuf path = {0};
+
+    if (tree->base)
+        buf_fmt(&path, "%s/", tree->base);
+    out->id = id;
+    out->shared = !parent && !limits->devices_all;
+    parent = parent ? parent : CGROUP_DEFAULT_PARENT;
+    buf_str(&path, parent + (parent[0] == '/'));
+    if (out->shared) {
+        char name[32];
+        cgroup_device_group(limits->devices, limits->device_count, name);
+        buf_fmt(&path, "/%s", name);
+    }
+    out->parent = buf_take(&path);
 }
 
 /* No tree, or none that we may use: everything asked for is not in force, for one reason. */
@@ -161,13 +187,15 @@ int cgroup_create_in(const struct cgroup_tree *tree, const char *parent, const c
 {
     struct cgroup made = CGROUP_EMPTY;
     struct cgroup_plan plan;
+    struct place place = {0};
 
-    parent = parent ? parent : CGROUP_DEFAULT_PARENT;
     int rc = cgroup_check_id(id, err);
-    if (rc == 0)
+    if (rc == 0 && parent)
         rc = cgroup_check_parent(parent, err);
     if (rc == 0)
         rc = cgroup_plan_limits(tree->layout, limits, &plan, err);
+    if (rc == 0)
+        rc = cgroup_check_devices(limits->devices, limits->device_count, err);
     if (rc < 0)
         return rc;
     if (tree->layout == CGROUP_NONE) {
@@ -175,15 +203,15 @@ int cgroup_create_in(const struct cgroup_tree *tree, const char *parent, const c
         *out = made;
         return 0;
     }
-    parent += parent[0] == '/';
-    autofree char *above = tree->base ? xasprintf("%s/%s", tree->base, parent) : xstrdup(parent);
     plan.fresh = true;
     made.layout = tree->layout;
     made.root = fcntl(tree->root, F_DUPFD_CLOEXEC, 3);
     if (made.root < 0)
         return error_errno(err, "cannot keep the control-group mount point open");
-    made.path = xasprintf("%s/%s", above, id);
-    rc = fill(tree, above, id, limits, &plan, &made, err);
+    find_place(tree, parent, id, limits, &place);
+    made.path = xasprintf("%s/%s", place.parent, id);
+    rc = fill(tree, &place, limits, &plan, &made, err);
+    free(place.parent);
     if (rc < 0) {
         cgroup_remove(&made, NULL);
         cgroup_close(&made);

@@ -128,9 +128,10 @@ struct cgroup {
     }
 #define autocgroup __attribute__((cleanup(cgroup_close))) struct cgroup
 
-/* Makes the group <parent>/<id> (parent NULL: "caisson"; else --cgroup-parent: absolute or relative
- * to the root of the hierarchies, no ".." and no empty parts) with `limits` in force. For an
- * ordinary user the parent lies below the group that was delegated to them. */
+/* Makes the group <parent>/<id> (parent NULL: below "caisson", where it is quickest; else
+ * --cgroup-parent: absolute or relative to the root of the hierarchies, no ".." and no empty parts)
+ * with `limits` in force. For an ordinary user the parent lies below the group that was delegated
+ * to them. */
 int cgroup_create(const char *parent, const char *id, const struct cgroup_limits *limits,
                   struct cgroup *out, struct error *err);
 /* Is `parent` a name that cgroup_create() takes? For refusing it while planning. */

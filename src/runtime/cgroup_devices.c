@@ -3,12 +3,18 @@
  * Which devices a container may open or make: guards the host's disks, memory and consoles against
  * a container that has a node for them. On v2 a small program built here decides; on v1 a list in
  * the kernel does. Owns no state: both live with the group.
+ *
+ * Loading and attaching a program takes longer than everything else about a group together, so
+ * containers below the default parent that have the same rules stand below one group named after
+ * the rules' hash, which has the program; it stays until the next boot.
  */
+#include <fcntl.h>
 #include <linux/bpf.h>
 #include <string.h>
 #include <sys/syscall.h>
 
 #include "base/cleanup.h"
+#include "base/hash.h"
 #include "base/memory.h"
 #include "runtime/cgroup_internal.h"
 
@@ -139,6 +145,30 @@ int cgroup_attach_devices(int dir, const struct device_rule *rules, size_t count
     return syscall(SYS_bpf, BPF_PROG_ATTACH, &attach, sizeof(attach)) < 0 ? -errno : 0;
 }
 
+static bool has_program(int dir)
+{
+    union bpf_attr query;
+
+    memset(&query, 0, sizeof(query));
+    query.query.target_fd = (uint32_t)dir;
+    query.query.attach_type = BPF_CGROUP_DEVICE;
+    return syscall(SYS_bpf, BPF_PROG_QUERY, &query, sizeof(query)) == 0 && query.query.prog_cnt > 0;
+}
+
+void cgroup_device_group(const struct device_rule *rules, size_t count, char name[32])
+{
+    autobuf text = {0};
+    char hex[SHA256_HEX], line[48];
+
+    buf_str(&text, "program 1\n"); /* counts up when the same rules give another program */
+    for (size_t i = 0; i < count; i++) {
+        cgroup_device_text(&rules[i], line);
+        buf_fmt(&text, "%s %s\n", rules[i].allow ? "allow" : "deny", line);
+    }
+    sha256_hex(text.data, text.len, hex);
+    snprintf(name, 32, "devices-%.16s", hex);
+}
+
 /* --- v1: the list --- */
 
 static void number_or_any(int64_t number, char out[16])
@@ -216,32 +246,57 @@ int cgroup_write_devices_v1(int dir, int write_flags, const struct device_rule *
 
 /* --- whichever there is --- */
 
+/* The shared group's own program, attached when the group is new; else the container's. */
+static int apply_program(const struct cgroup_tree *tree, const struct cgroup_limits *limits,
+                         const char *shared, int own)
+{
+    if (own < 0)
+        return -ENOENT;
+    if (!shared)
+        return cgroup_attach_devices(own, limits->devices, limits->device_count);
+    autofd above = cgroup_open_path(tree->root, tree->layout, CGROUP_UNIFIED, shared);
+    if (above < 0)
+        return above;
+    if (has_program(above))
+        return 0;
+    return cgroup_attach_devices(above, limits->devices, limits->device_count);
+}
+
+static bool allows_all(int dir)
+{
+    char text[4] = "";
+    autofd fd = openat(dir, "devices.list", O_RDONLY | O_CLOEXEC);
+
+    return fd < 0 || read(fd, text, sizeof(text)) <= 0 || text[0] == 'a';
+}
+
 static int apply_v1(const struct cgroup_tree *tree, const struct cgroup_limits *limits,
-                    const char *parent, const char *id, struct cgroup *group)
+                    const char *parent, bool shared, const char *id, struct cgroup *group)
 {
     if (!cgroup_devices_fit_v1(limits->devices, limits->device_count))
         return -EOPNOTSUPP;
+    autofd above = cgroup_make_parent(tree, CGROUP_DEVICES, parent);
+    if (above < 0)
+        return above;
+    /* Refused when another container is in it by now: then this one gets a list of its own. */
+    if (shared && allows_all(above))
+        cgroup_write_devices_v1(above, tree->write_flags, limits->devices, limits->device_count);
     int dir = cgroup_make_group(tree, CGROUP_DEVICES, parent, id);
     if (dir < 0)
         return dir;
     group->dirs[CGROUP_DEVICES] = dir;
+    if (shared && !allows_all(dir))
+        return 0;
     return cgroup_write_devices_v1(dir, tree->write_flags, limits->devices, limits->device_count);
 }
 
-int cgroup_apply_devices(const struct cgroup_tree *tree, const struct cgroup_limits *limits,
-                         const char *parent, const char *id, struct cgroup *group,
-                         struct error *err)
+void cgroup_apply_devices(const struct cgroup_tree *tree, const struct cgroup_limits *limits,
+                          const char *parent, bool shared, const char *id, struct cgroup *group)
 {
-    int rc = cgroup_check_devices(limits->devices, limits->device_count, err);
-    int unified = group->dirs[CGROUP_UNIFIED];
-
-    if (rc < 0)
-        return rc;
     group->asked |= 1u << CGROUP_LIMIT_DEVICES;
-    rc = unified < 0 ? -ENOENT
-                     : cgroup_attach_devices(unified, limits->devices, limits->device_count);
+    int rc = apply_program(tree, limits, shared ? parent : NULL, group->dirs[CGROUP_UNIFIED]);
     if (rc < 0 && tree->layout != CGROUP_V2)
-        rc = apply_v1(tree, limits, parent, id, group);
+        rc = apply_v1(tree, limits, parent, shared, id, group);
     if (rc == 0)
         group->in_force |= 1u << CGROUP_LIMIT_DEVICES;
     else if (rc == -EOPNOTSUPP && tree->layout != CGROUP_V2)
@@ -253,5 +308,4 @@ int cgroup_apply_devices(const struct cgroup_tree *tree, const struct cgroup_lim
     else
         cgroup_not_in_force(group, CGROUP_LIMIT_DEVICES, "the devices controller: %s",
                             error_describe(rc));
-    return 0;
 }

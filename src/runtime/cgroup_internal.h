@@ -84,10 +84,12 @@ struct bpf_insn *cgroup_device_program(const struct device_rule *rules, size_t c
 int cgroup_attach_devices(int dir, const struct device_rule *rules, size_t count);
 int cgroup_write_devices_v1(int dir, int write_flags, const struct device_rule *rules,
                             size_t count);
-/* Whichever the layout has; fills in in_force and why. */
-int cgroup_apply_devices(const struct cgroup_tree *tree, const struct cgroup_limits *limits,
-                         const char *parent, const char *id, struct cgroup *group,
-                         struct error *err);
+/* The name of the group that containers with these rules share as parent. */
+void cgroup_device_group(const struct device_rule *rules, size_t count, char name[32]);
+/* Whichever the layout has; fills in in_force and why. `shared`: the parent is such a group, and
+ * the rules may be put in force there. */
+void cgroup_apply_devices(const struct cgroup_tree *tree, const struct cgroup_limits *limits,
+                          const char *parent, bool shared, const char *id, struct cgroup *group);
 
 /* --- cgroup.c --- */
 int cgroup_create_in(const struct cgroup_tree *tree, const char *parent, const char *id,
