@@ -3,8 +3,6 @@
 
 #include <errno.h>
 
-#include "base/text.h"
-
 static nanoseconds now(clockid_t id)
 {
     struct timespec ts;
@@ -22,19 +20,60 @@ nanoseconds clock_monotonic(void)
     return now(CLOCK_MONOTONIC);
 }
 
+#define SECONDS_PER_DAY 86400
+#define DAYS_PER_ERA 146097 /* 400 years */
+
+/* Days since the epoch of the first of a month (1 to 12), by counting in years that begin in March,
+ * so that the leap day is their last. */
+static int64_t days_before_month(int64_t year, int month)
+{
+    int64_t shifted = month > 2 ? year : year - 1;
+    int64_t era = (shifted >= 0 ? shifted : shifted - 399) / 400;
+    int64_t of_era = shifted - era * 400;
+    int64_t of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5;
+    return era * DAYS_PER_ERA + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
+}
+
+/* Exactly `count` digits. */
+static char *put_digits(char *at, int64_t value, int count)
+{
+    for (int i = count - 1; i >= 0; i--) {
+        at[i] = (char)('0' + value % 10);
+        value /= 10;
+    }
+    return at + count;
+}
+
+/* Without gmtime_r(3), which reads time zone files and takes a lock, and without stdio: the monitor
+ * stamps each line of a log with it. */
 void format_rfc3339(nanoseconds when, char out[RFC3339_MAX])
 {
-    time_t seconds = when / NSEC_PER_SEC;
-    long rest = (long)(when % NSEC_PER_SEC);
-    if (rest < 0) {
-        rest += NSEC_PER_SEC;
-        seconds--;
-    }
-    struct tm tm;
-    if (!gmtime_r(&seconds, &tm))
-        memset(&tm, 0, sizeof tm);
-    size_t n = strftime(out, RFC3339_MAX, "%Y-%m-%dT%H:%M:%S", &tm);
-    snprintf(out + n, RFC3339_MAX - n, ".%09ldZ", rest);
+    int64_t seconds = when / NSEC_PER_SEC - (when % NSEC_PER_SEC < 0);
+    int64_t rest = when - seconds * NSEC_PER_SEC;
+    int64_t days = seconds / SECONDS_PER_DAY - (seconds % SECONDS_PER_DAY < 0);
+    int64_t of_day = seconds - days * SECONDS_PER_DAY;
+    /* A guess that is never too early. */
+    int64_t year = 1970 + (days >= 0 ? days / 365 : days / 366) + 1;
+    while (days_before_month(year, 1) > days)
+        year--;
+    int month = 12;
+    while (days_before_month(year, month) > days)
+        month--;
+    char *at = put_digits(out, year, 4);
+    *at++ = '-';
+    at = put_digits(at, month, 2);
+    *at++ = '-';
+    at = put_digits(at, days - days_before_month(year, month) + 1, 2);
+    *at++ = 'T';
+    at = put_digits(at, of_day / 3600, 2);
+    *at++ = ':';
+    at = put_digits(at, of_day / 60 % 60, 2);
+    *at++ = ':';
+    at = put_digits(at, of_day % 60, 2);
+    *at++ = '.';
+    at = put_digits(at, rest, 9);
+    *at++ = 'Z';
+    *at = '\0';
 }
 
 /* Exactly `count` digits at *at, moved past; -1 when there are fewer. */
@@ -65,25 +104,25 @@ static nanoseconds fraction(const char **at)
 int parse_rfc3339(const char *text, nanoseconds *when)
 {
     const char *at = text;
-    struct tm tm = {0};
+    int hour = 0, minute = 0, second = 0;
     nanoseconds part = 0;
     int offset = 0;
-    tm.tm_year = digits(&at, 4) - 1900;
+    int year = digits(&at, 4);
     if (*at++ != '-')
         return -EINVAL;
-    tm.tm_mon = digits(&at, 2) - 1;
+    int month = digits(&at, 2);
     if (*at++ != '-')
         return -EINVAL;
-    tm.tm_mday = digits(&at, 2);
+    int day = digits(&at, 2);
     if (*at == 'T' || *at == 't' || *at == ' ') {
         at++;
-        tm.tm_hour = digits(&at, 2);
+        hour = digits(&at, 2);
         if (*at++ != ':')
             return -EINVAL;
-        tm.tm_min = digits(&at, 2);
+        minute = digits(&at, 2);
         if (*at == ':') {
             at++;
-            tm.tm_sec = digits(&at, 2);
+            second = digits(&at, 2);
             if (*at == '.' && at[1] >= '0' && at[1] <= '9')
                 part = fraction(&at);
         }
@@ -100,100 +139,15 @@ int parse_rfc3339(const char *text, nanoseconds *when)
             offset = sign * (hours * 3600 + minutes * 60);
         }
     }
-    if (*at || tm.tm_year < -1900 || tm.tm_mon < 0 || tm.tm_mon > 11 || tm.tm_mday < 1 ||
-        tm.tm_mday > 31 || tm.tm_hour < 0 || tm.tm_hour > 23 || tm.tm_min < 0 || tm.tm_min > 59 ||
-        tm.tm_sec < 0 || tm.tm_sec > 60)
+    if (*at || year < 0 || month < 1 || month > 12 || day < 1 || day > 31 || hour < 0 ||
+        hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 60)
         return -EINVAL;
-    time_t seconds = timegm(&tm) - offset;
+    int64_t seconds = (days_before_month(year, month) + day - 1) * SECONDS_PER_DAY + hour * 3600 +
+                      minute * 60 + second - offset;
     nanoseconds result;
-    if (__builtin_mul_overflow((int64_t)seconds, NSEC_PER_SEC, &result) ||
+    if (__builtin_mul_overflow(seconds, NSEC_PER_SEC, &result) ||
         __builtin_add_overflow(result, part, &result))
         return -EINVAL; /* outside the years 1677 to 2262 */
     *when = result;
     return 0;
-}
-
-int parse_duration(const char *text, nanoseconds *length)
-{
-    static const struct {
-        const char *name;
-        uint64_t scale;
-    } units[] = {
-        {"ns", 1},           {"us", 1000},          {"µs", 1000},           {"ms", 1000000},
-        {"s", NSEC_PER_SEC}, {"m", 60000000000ULL}, {"h", 3600000000000ULL}};
-    uint64_t total = 0;
-    if (!*text)
-        return -EINVAL;
-    while (*text) {
-        size_t n = strspn(text, "0123456789.");
-        char number[32];
-        if (n == 0 || n >= sizeof number)
-            return -EINVAL;
-        memcpy(number, text, n);
-        number[n] = '\0';
-        text += n;
-        uint64_t scale = 0;
-        size_t best = 0;
-        for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
-            size_t width = strlen(units[i].name);
-            if (width > best && strncmp(text, units[i].name, width) == 0) {
-                best = width;
-                scale = units[i].scale;
-            }
-        }
-        if (!best && !*text && total == 0)
-            scale = NSEC_PER_SEC;
-        if (!scale)
-            return -EINVAL;
-        text += best;
-        uint64_t part;
-        int rc = parse_decimal(number, scale, &part);
-        if (rc < 0)
-            return rc;
-        if (__builtin_add_overflow(total, part, &total) || total > INT64_MAX)
-            return -ERANGE;
-    }
-    *length = (nanoseconds)total;
-    return 0;
-}
-
-int parse_moment(const char *text, nanoseconds base, nanoseconds *when)
-{
-    uint64_t seconds;
-    nanoseconds length;
-    if (parse_rfc3339(text, when) == 0)
-        return 0;
-    if (strspn(text, "0123456789.") == strlen(text) &&
-        parse_decimal(text, NSEC_PER_SEC, &seconds) == 0 && seconds <= INT64_MAX) {
-        *when = (nanoseconds)seconds;
-        return 0;
-    }
-    int rc = parse_duration(text, &length);
-    if (rc == 0)
-        *when = base - length;
-    return rc;
-}
-
-void format_human_duration(struct buf *out, nanoseconds length)
-{
-    int64_t seconds = length / NSEC_PER_SEC;
-    if (seconds < 1) {
-        buf_str(out, "Less than a second");
-        return;
-    }
-    static const struct {
-        int64_t below, unit;
-        const char *name;
-    } steps[] = {{60, 1, "second"},
-                 {3600, 60, "minute"},
-                 {48 * 3600, 3600, "hour"},
-                 {14 * 86400, 86400, "day"},
-                 {60 * 86400, 7 * 86400, "week"},
-                 {730 * 86400, 30 * 86400, "month"},
-                 {INT64_MAX, 365 * 86400, "year"}};
-    size_t i = 0;
-    while (seconds >= steps[i].below)
-        i++;
-    int64_t count = seconds / steps[i].unit;
-    buf_fmt(out, "%lld %s%s", (long long)count, steps[i].name, count == 1 ? "" : "s");
 }

@@ -31,6 +31,10 @@
 #define LOG_FILES_MAX 100   /* refuse more before they come here: readers hold all of them open */
 #define LOG_ENTRY_MAX 16384 /* bytes of output in one entry, as Docker's */
 
+/* container.log for 0, container.log.INDEX otherwise. */
+#define LOG_FILE_NAME_MAX 40
+void log_file_name(unsigned index, char name[LOG_FILE_NAME_MAX]);
+
 enum log_stream {
     LOG_STDOUT,
     LOG_STDERR,
@@ -45,19 +49,15 @@ struct log_writer {
     uint64_t dropped;
     int dropped_errno;
     /* private */
-    int fd;
-    bool mend;    /* the file ends within a line */
-    int64_t size; /* of the file, without what is pending */
+    int fd;       /* of the newest file; -1 while it is not open */
+    int64_t size; /* of that file, without what is pending */
     size_t pending;
-    uint64_t pending_lines;
     nanoseconds stamp_time;
     size_t stamp_length;
     char stamp[RFC3339_MAX];
-    struct {
-        size_t length;
-        char bytes[LOG_ENTRY_MAX];
-    } rest[2]; /* the unfinished line of each stream */
-    char out[128 * 1024];
+    size_t rest_length[2]; /* the unfinished line of each stream */
+    _Alignas(4096) char rest[2][LOG_ENTRY_MAX];
+    char out[128 * 1024]; /* entries not yet written */
 };
 
 void log_writer_start(struct log_writer *log, int dir, int64_t max_size, unsigned max_file);
@@ -68,6 +68,8 @@ void log_writer_add(struct log_writer *log, enum log_stream stream, const char *
 void log_writer_end(struct log_writer *log, enum log_stream stream, nanoseconds now);
 /* Writes out what is pending. Call before waiting for more. */
 void log_writer_flush(struct log_writer *log);
+/* Flushes, and gives the memory back that only a busy container needs. */
+void log_writer_rest(struct log_writer *log);
 /* Flushes and closes. */
 void log_writer_close(struct log_writer *log);
 

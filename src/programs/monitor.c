@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * caisson-monitor: one for each detached container, from its start to its end.
+ *
+ * It is the parent of the container's first process, reads what the container prints into the log,
+ * and, when that process has ended, writes the exit record and executes `caisson __ended ID` in its
+ * own place to clean up. It owns the newest log file, `exit` and `log-dropped`; everything else it
+ * only borrows from its command line (container/monitor.h).
+ *
+ * Guards against: memory that grows with what a container prints (fixed buffers, given back when
+ * the container is quiet), a full disk (container/log_write.h), signals (those that end a process
+ * are ignored), processes that keep the pipes open after the container's end (one second), bytes of
+ * the container (never interpreted, only escaped).
+ *
+ * A machine runs hundreds of these, so it takes care to be small: no heap, no stdio, no C library
+ * where programs/ground.c knows the processor. Sources of events are a table, so that a further one
+ * (a socket to attach to, a timer for health checks) is a line.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "container/exit_record.h"
+#include "container/log_write.h"
+#include "container/monitor.h"
+
+#define EXIT_USAGE 125
+#define STRAGGLERS_NS NSEC_PER_SEC /* how long pipes may stay open after the end */
+#define QUIET_MS 1000              /* how long a container is silent before memory is given back */
+#define RECORD_TRIES 20
+#define RECORD_PAUSE_MS 50
+#define OOM_SCORE_PATH "/proc/self/oom_score_adj"
+#define OOM_SCORE "-999" /* after all others: ending it frees nothing and loses a state */
+
+enum source {
+    OUT,
+    ERR,
+    TERMINAL,
+    PROCESS,
+    SOURCES,
+};
+
+static struct {
+    struct monitor_spec spec;
+    int epoll;
+    int fds[SOURCES]; /* -1: never there or at its end */
+    bool unread;      /* the terminal may hold more that no event will tell of */
+    bool used;        /* buffers were used since they were last given back */
+    bool told;        /* that lines were dropped */
+    bool ended;
+    int status;
+    nanoseconds finished;
+    nanoseconds deadline; /* monotonic; once ended */
+    char oom_score[8];    /* what it was, to be put back */
+    ssize_t oom_score_length;
+} monitor;
+
+static struct log_writer output_log;
+static _Alignas(4096) char input[64 * 1024];
+
+/* --- becoming quiet ----------------------------------------------------------------------------
+ */
+
+/* Signals that would end or stop us. SIGCHLD and the like do nothing anyway. */
+static void set_signals(void (*handler)(int))
+{
+    static const unsigned char ending[] = {SIGHUP,  SIGINT,  SIGQUIT, SIGPIPE, SIGALRM,
+                                           SIGTERM, SIGUSR1, SIGUSR2, SIGTSTP, SIGTTIN,
+                                           SIGTTOU, SIGXCPU, SIGXFSZ, SIGIO,   SIGPWR};
+    for (size_t i = 0; i < sizeof ending; i++)
+        signal(ending[i], handler);
+}
+
+static void write_oom_score(const char *value, size_t length)
+{
+    autofd fd = open(OOM_SCORE_PATH, O_WRONLY | O_CLOEXEC);
+    if (fd >= 0 && write(fd, value, length) < 0)
+        return; /* not allowed for an ordinary user: then as everyone else */
+}
+
+static void protect_from_oom(void)
+{
+    autofd fd = open(OOM_SCORE_PATH, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    monitor.oom_score_length = read(fd, monitor.oom_score, sizeof monitor.oom_score);
+    if (monitor.oom_score_length > 0)
+        write_oom_score(OOM_SCORE, sizeof OOM_SCORE - 1);
+}
+
+/* Nothing stays open that the command line does not name, and nothing outlives the next execve. */
+static int keep_only_named_fds(const struct monitor_spec *spec)
+{
+    int kept[] = {spec->dir, spec->out,   spec->err,   spec->terminal,
+                  spec->in,  spec->after, spec->ready, spec->log_dir};
+    size_t count = sizeof kept / sizeof *kept;
+    for (size_t i = 1; i < count; i++)
+        for (size_t k = i; k > 0 && kept[k] < kept[k - 1]; k--) {
+            int swap = kept[k];
+            kept[k] = kept[k - 1];
+            kept[k - 1] = swap;
+        }
+    unsigned next = STDERR_FILENO + 1;
+    for (size_t i = 0; i <= count; i++) {
+        unsigned end = i < count ? (unsigned)kept[i] : ~0U;
+        if (i < count && kept[i] < (int)next)
+            continue; /* not there, or named twice */
+        if (end > next && close_range(next, i < count ? end - 1 : end, 0) < 0)
+            return -errno;
+        next = end + 1;
+    }
+    if (close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
+        return -errno;
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (null < 0)
+        return -errno;
+    for (int fd = 0; fd <= STDERR_FILENO; fd++)
+        if (dup2(null, fd) < 0)
+            return -errno;
+    close(null);
+    return 0;
+}
+
+static int become_quiet(const struct monitor_spec *spec)
+{
+    set_signals(SIG_IGN);
+    (void)setsid(); /* fails for who already leads a session */
+    umask(077);
+    (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    protect_from_oom();
+    if (chdir("/") < 0)
+        return -errno;
+    return keep_only_named_fds(spec);
+}
+
+/* --- watching ----------------------------------------------------------------------------------
+ */
+
+static int watch(enum source source, int fd)
+{
+    monitor.fds[source] = fd;
+    if (fd < 0)
+        return 0;
+    struct epoll_event event = {.events = EPOLLIN, .data.u32 = source};
+    if (source == TERMINAL)
+        event.events |= EPOLLET; /* see read_terminal() */
+    if (source != PROCESS) {
+        int flags = fcntl(fd, F_GETFL);
+        if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+            return -errno;
+    }
+    return epoll_ctl(monitor.epoll, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+}
+
+static int watch_all(const struct monitor_spec *spec)
+{
+    monitor.epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (monitor.epoll < 0)
+        return -errno;
+    int rc = watch(OUT, spec->out);
+    if (rc == 0)
+        rc = watch(ERR, spec->err);
+    if (rc == 0)
+        rc = watch(TERMINAL, spec->terminal);
+    if (rc < 0)
+        return rc;
+    int pidfd = (int)syscall(SYS_pidfd_open, spec->pid, 0);
+    if (pidfd < 0)
+        return -errno;
+    return watch(PROCESS, pidfd);
+}
+
+static void end_source(enum source source)
+{
+    log_writer_end(&output_log, source == ERR ? LOG_STDERR : LOG_STDOUT, clock_wall());
+    close(take_fd(&monitor.fds[source]));
+}
+
+/* One read; what read(2) said. */
+static ssize_t take_in(enum source source)
+{
+    ssize_t n = read(monitor.fds[source], input, sizeof input);
+    if (n <= 0)
+        return n;
+    monitor.used = true;
+    log_writer_add(&output_log, source == ERR ? LOG_STDERR : LOG_STDOUT, input, (size_t)n,
+                   clock_wall());
+    return n;
+}
+
+/* A terminal whose other side nobody holds open says so for ever (EIO) until somebody opens it
+ * again, which a container may do as often as it likes. So it is watched for changes only, and
+ * read until there is no more: at most so much at a time that others get their turn. */
+static void read_terminal(void)
+{
+    monitor.unread = true;
+    for (int turn = 0; turn < 16; turn++) {
+        if (take_in(TERMINAL) > 0)
+            continue;
+        monitor.unread = false;
+        if (errno != EAGAIN && monitor.ended)
+            end_source(TERMINAL);
+        return;
+    }
+}
+
+static void read_pipe(enum source source)
+{
+    ssize_t n = take_in(source);
+    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+        end_source(source);
+}
+
+/* From here on only what is left in the pipes counts. */
+static void reap(void)
+{
+    int status;
+    pid_t pid = waitpid(monitor.spec.pid, &status, WNOHANG);
+    if (pid == 0)
+        return;
+    monitor.ended = true;
+    monitor.status = pid > 0 ? status : W_EXITCODE(255, 0); /* somebody else reaped it */
+    monitor.finished = clock_wall();
+    monitor.deadline = clock_monotonic() + STRAGGLERS_NS;
+    monitor.unread = monitor.fds[TERMINAL] >= 0;
+    close(take_fd(&monitor.fds[PROCESS]));
+}
+
+static void tell_dropped(void)
+{
+    (void)log_dropped_write(monitor.spec.dir, output_log.dropped, output_log.dropped_errno);
+    monitor.told = true;
+}
+
+static int next_timeout(void)
+{
+    if (monitor.unread)
+        return 0;
+    if (!monitor.ended)
+        return monitor.used ? QUIET_MS : -1;
+    nanoseconds left = monitor.deadline - clock_monotonic();
+    return left <= 0 ? 0 : (int)(left / 1000000) + 1;
+}
+
+static bool done(void)
+{
+    if (!monitor.ended)
+        return false;
+    return (monitor.fds[OUT] < 0 && monitor.fds[ERR] < 0 && monitor.fds[TERMINAL] < 0) ||
+           clock_monotonic() >= monitor.deadline;
+}
+
+static void handle(enum source source)
+{
+    if (monitor.fds[source] < 0)
+        return;
+    if (source == PROCESS)
+        reap();
+    else if (source == TERMINAL)
+        read_terminal();
+    else
+        read_pipe(source);
+}
+
+static void run(void)
+{
+    while (!done()) {
+        struct epoll_event events[SOURCES];
+        int count = epoll_wait(monitor.epoll, events, SOURCES, next_timeout());
+        for (int i = 0; i < count; i++)
+            handle(events[i].data.u32);
+        if (monitor.unread)
+            handle(TERMINAL);
+        log_writer_flush(&output_log);
+        if (output_log.dropped > 0 && !monitor.told)
+            tell_dropped();
+        if (count == 0 && monitor.used && !monitor.ended) {
+            log_writer_rest(&output_log);
+            (void)madvise(input, sizeof input, MADV_DONTNEED);
+            monitor.used = false;
+        }
+    }
+    for (enum source source = OUT; source <= TERMINAL; source++)
+        if (monitor.fds[source] >= 0)
+            end_source(source); /* held open by somebody who outlived the container */
+}
+
+/* --- the end -----------------------------------------------------------------------------------
+ */
+
+static void record_end(void)
+{
+    log_writer_close(&output_log);
+    if (output_log.dropped > 0)
+        tell_dropped();
+    /* A full disk may have room again in a moment. */
+    for (int i = 0; i < RECORD_TRIES; i++) {
+        if (exit_record_write(monitor.spec.dir, monitor.status, monitor.finished) == 0)
+            return;
+        epoll_wait(monitor.epoll, &(struct epoll_event){0}, 1, RECORD_PAUSE_MS);
+    }
+}
+
+static int execute_after(void)
+{
+    const char *argv[] = {"caisson", "__ended", monitor.spec.id, NULL};
+    if (monitor.spec.after < 0)
+        return 0;
+    if (monitor.oom_score_length > 0)
+        write_oom_score(monitor.oom_score, (size_t)monitor.oom_score_length);
+    set_signals(SIG_DFL);
+    syscall(SYS_execveat, monitor.spec.after, "", argv, environ, AT_EMPTY_PATH);
+    return EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    (void)argc;
+    struct monitor_spec *spec = &monitor.spec;
+    if (monitor_spec_parse(argv, spec) < 0 || become_quiet(spec) < 0 || watch_all(spec) < 0)
+        return EXIT_USAGE; /* without 'r' on `ready`: whoever started us tells */
+    log_writer_start(&output_log, spec->log ? spec->log_dir : -1, spec->max_size, spec->max_file);
+    if (spec->ready >= 0) {
+        if (write(spec->ready, "r", 1) != 1)
+            return EXIT_USAGE;
+        close(spec->ready);
+    }
+    run();
+    record_end();
+    return execute_after();
+}
