@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/error.h"
 #include "base/strv.h"
 #include "oci/image.h"
@@ -23,9 +24,10 @@
 #define PLAN_ID_COUNT 65536 /* ids in each container's own range */
 
 enum plan_mount_kind {
-    PLAN_BIND,   /* source: a path of the host, or NULL with `fd_slot` */
+    PLAN_BIND,   /* source: an absolute path of the host */
     PLAN_TMPFS,  /* data: "size=…,mode=…" */
-    PLAN_VOLUME, /* an anonymous directory of the container's own: source below its home */
+    PLAN_VOLUME, /* an anonymous directory of the container's own: source below its home, relative
+                  */
 };
 
 struct plan_mount {
@@ -44,6 +46,8 @@ struct plan_mount {
 struct plan_device {
     char *host, *path; /* where the node is and where it appears */
     unsigned access;   /* enum device_access */
+    char type;         /* 'c' or 'b' */
+    uint32_t major, minor;
 };
 
 enum plan_network { PLAN_NET_NONE, PLAN_NET_HOST, PLAN_NET_CONTAINER };
@@ -110,6 +114,7 @@ struct plan {
 
     /* where it runs */
     unsigned namespaces; /* enum plan_namespace, or-ed */
+    uint32_t id_base;    /* host id of its id 0; 0: not chosen yet, or no user namespace */
     enum plan_network network;
     char *network_container; /* id */
     char *pid_container, *ipc_container;
@@ -146,17 +151,27 @@ struct plan {
     char *cid_file;
 };
 
+/* Nothing asked for, every protection on: what a plan does not say is the stricter way. */
 void plan_init(struct plan *plan);
 void plan_free(struct plan *plan);
 #define autoplan __attribute__((cleanup(plan_free))) struct plan
 
 struct plan_mount *plan_add_mount(struct plan *plan);
-void plan_add_device(struct plan *plan, const char *host, const char *path, unsigned access);
+/* Looks the node up; -ENODEV and a sentence when `host` is no device. */
+int plan_add_device(struct plan *plan, const char *host, const char *path, unsigned access,
+                    struct error *err);
 struct protection *posture_add(struct posture *posture, const char *name, const char *asked,
                                const char *flag);
 const struct protection *posture_find(const struct posture *posture, const char *name);
 
-/* config.json, both ways. What was written comes back the same. */
+/*
+ * config.json, both ways. What was written comes back the same, but for bytes that are not UTF-8,
+ * which JSON cannot hold. Of a document that was damaged, `plan_read` says which member is wrong
+ * ("config.json: linux.resources.pids.limit must be …", -EINVAL); members it does not know are left
+ * alone, and what follows from others (mounts that every container has) is not read at all. A
+ * joined namespace has the path "container:ID", which no other runtime would follow by mistake.
+ */
+#define PLAN_TEXT_MAX (8u << 20)
 void plan_write(const struct plan *plan, unsigned indent, struct buf *out);
 int plan_read(const char *text, size_t length, struct plan *out, struct error *err);
 

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The array "mounts", both ways: first what every container has, so that the configuration is a
+ * true one, then the plan's own. Only the latter are read back; what comes first follows from the
+ * rest of the plan, and caisson.standard_mounts says how many elements that is.
+ */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "path/inroot.h"
+#include "runtime/plan_fields.h"
+
+#define OWN_MOUNTS_MAX 4096
+
+/* --- standard mounts ---------------------------------------------------------------------------
+ */
+
+enum condition {
+    ALWAYS,
+    OWN_DEV,    /* not the host's devices */
+    HOST_DEV,   /* all of them */
+    OWN_QUEUES, /* own /dev and own IPC namespace */
+    OWN_NET,
+    SHARED_NET,
+    OWN_CGROUP,
+};
+
+struct standard_mount {
+    enum condition when;
+    const char *target, *type, *source;
+    const char *options; /* separated by commas */
+    bool system;         /* read-only, but for a privileged container without a user namespace */
+};
+
+static const struct standard_mount standard[] = {
+    {ALWAYS, "/proc", "proc", "proc", "nosuid,noexec,nodev", false},
+    {OWN_NET, "/sys", "sysfs", "sysfs", "nosuid,noexec,nodev", true},
+    {SHARED_NET, "/sys", "bind", "/sys", "rbind,nosuid,noexec,nodev", true},
+    {OWN_CGROUP, "/sys/fs/cgroup", "cgroup", "cgroup", "nosuid,noexec,nodev,ro", false},
+    {OWN_DEV, "/dev", "tmpfs", "tmpfs", "nosuid,noexec,mode=755,size=65536k", false},
+    {HOST_DEV, "/dev", "bind", "/dev", "rbind,nosuid", false},
+    {OWN_DEV, "/dev/pts", "devpts", "devpts",
+     "nosuid,noexec,newinstance,ptmxmode=0666,mode=0620,gid=5", false},
+    {OWN_DEV, "/dev/shm", "tmpfs", "shm", "nosuid,noexec,nodev,mode=1777", false},
+    {OWN_QUEUES, "/dev/mqueue", "mqueue", "mqueue", "nosuid,noexec,nodev", false},
+};
+#define STANDARD (sizeof standard / sizeof *standard)
+
+static bool applies(const struct plan *plan, enum condition when)
+{
+    bool net = plan->namespaces & PLAN_NS_NET;
+    switch (when) {
+    case OWN_DEV:
+        return !plan->all_devices;
+    case HOST_DEV:
+        return plan->all_devices;
+    case OWN_QUEUES:
+        return !plan->all_devices && (plan->namespaces & PLAN_NS_IPC);
+    case OWN_NET:
+        return net;
+    case SHARED_NET:
+        return !net;
+    case OWN_CGROUP:
+        return net && (plan->namespaces & PLAN_NS_CGROUP);
+    default:
+        return true;
+    }
+}
+
+static void write_options(struct json_out *w, const char *list)
+{
+    for (const char *at = list; *at;) {
+        size_t length = strcspn(at, ",");
+        json_strn(w, NULL, at, length);
+        at += length + (at[length] == ',');
+    }
+}
+
+static void write_standard(const struct plan *plan, const struct standard_mount *m,
+                           struct json_out *w)
+{
+    bool open = !(plan->namespaces & PLAN_NS_USER) && streq(plan->posture.level, "privileged");
+    json_begin(w, NULL, '{');
+    json_str(w, "destination", m->target);
+    json_str(w, "type", m->type);
+    json_str(w, "source", m->source);
+    json_begin(w, "options", '[');
+    write_options(w, m->options);
+    if (m->system && !open)
+        json_str(w, NULL, "ro");
+    if (streq(m->source, "shm")) {
+        char size[32];
+        snprintf(size, sizeof size, "size=%lld", (long long)plan->shm_size);
+        json_str(w, NULL, size);
+    }
+    json_end(w, ']');
+    json_end(w, '}');
+}
+
+void part_standard_mounts_write(const void *from, const char *key, struct json_out *w)
+{
+    int64_t count = 0;
+    for (size_t i = 0; i < STANDARD; i++)
+        count += applies(from, standard[i].when);
+    json_i64(w, key, count);
+}
+
+int part_standard_mounts_read(const json_t *value, void *into, const char *key, struct error *err)
+{
+    struct plan_reading *reading = into;
+    if (!json_is_integer(value) || json_integer_value(value) < 0 || json_integer_value(value) > 100)
+        return field_wrong(err, key, "a whole number from 0 to 100");
+    reading->standard_mounts = (size_t)json_integer_value(value);
+    return 0;
+}
+
+/* --- own mounts: writing -----------------------------------------------------------------------
+ */
+
+static void write_mapped_id(struct json_out *w, const char *key, uint32_t host, uint64_t inside)
+{
+    json_begin(w, key, '[');
+    json_begin(w, NULL, '{');
+    json_u64(w, "containerID", host);
+    json_u64(w, "hostID", inside);
+    json_u64(w, "size", 1);
+    json_end(w, '}');
+    json_end(w, ']');
+}
+
+static bool option_applies(const struct mount_option *option, const struct plan_mount *m)
+{
+    return m->kind != PLAN_TMPFS || option->at != offsetof(struct plan_mount, recursive);
+}
+
+static void write_own(const struct plan *plan, const struct plan_mount *m, struct json_out *w)
+{
+    json_begin(w, NULL, '{');
+    json_str(w, "destination", m->target);
+    json_str(w, "type", m->kind == PLAN_TMPFS ? "tmpfs" : "bind");
+    json_str(w, "source", m->kind == PLAN_TMPFS ? "tmpfs" : m->source);
+    json_begin(w, "options", '[');
+    for (const struct mount_option *option = plan_mount_options; option->on; option++) {
+        bool set = *(const bool *)((const char *)m + option->at);
+        const char *word = set ? option->on : option->off;
+        if (set && m->recursive && streq(word, "ro"))
+            word = "rro"; /* what is mounted below the source is read-only too */
+        if (word && option_applies(option, m))
+            json_str(w, NULL, word);
+    }
+    for (const struct plan_word *word = plan_propagation_words; word->name; word++)
+        if (word->value == m->propagation)
+            json_str(w, NULL, word->name);
+    if (m->data)
+        write_options(w, m->data);
+    json_end(w, ']');
+    if (m->idmap && plan->namespaces & PLAN_NS_USER) {
+        write_mapped_id(w, "uidMappings", plan->bind_uid, (uint64_t)plan->id_base + plan->uid);
+        write_mapped_id(w, "gidMappings", plan->bind_gid, (uint64_t)plan->id_base + plan->gid);
+    }
+    json_end(w, '}');
+}
+
+void part_mounts_write(const void *from, const char *key, struct json_out *w)
+{
+    const struct plan *plan = from;
+    json_begin(w, key, '[');
+    for (size_t i = 0; i < STANDARD; i++)
+        if (applies(plan, standard[i].when))
+            write_standard(plan, &standard[i], w);
+    for (size_t i = 0; i < plan->mount_count; i++)
+        write_own(plan, &plan->mounts[i], w);
+    json_end(w, ']');
+}
+
+/* --- own mounts: reading -----------------------------------------------------------------------
+ */
+
+/* What tmpfs takes; "mpol" is not among them, its values have commas. */
+static bool tmpfs_option(const char *text)
+{
+    static const char *const keys[] = {"size",      "mode",      "uid", "gid",
+                                       "nr_blocks", "nr_inodes", "huge"};
+    size_t length = strcspn(text, "=");
+    if (strchr(text, ','))
+        return false;
+    if (!text[length])
+        return streq(text, "noswap");
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (strlen(keys[i]) == length && strncmp(keys[i], text, length) == 0)
+            return true;
+    return false;
+}
+
+static bool read_flag(struct plan_mount *m, const char *word)
+{
+    if (streq(word, "rro"))
+        word = "ro";
+    for (const struct mount_option *option = plan_mount_options; option->on; option++) {
+        bool set = streq(word, option->on);
+        if (option_applies(option, m) && (set || (option->off && streq(word, option->off)))) {
+            *(bool *)((char *)m + option->at) = set;
+            return true;
+        }
+    }
+    for (const struct plan_word *p = plan_propagation_words; p->name; p++) {
+        if (streq(word, p->name)) {
+            m->propagation = p->value;
+            return true;
+        }
+    }
+    return false;
+}
+
+static int read_options(const json_t *options, struct plan_mount *m, struct error *err)
+{
+    autobuf data = {0};
+    int rc = field_array(options, "options", 256, err);
+    if (rc < 0)
+        return rc;
+    for (size_t i = 0; i < json_array_size(options); i++) {
+        const char *word = json_string_value(json_array_get(options, i));
+        if (!word)
+            return field_wrong(err, "options", "an array of strings");
+        if (read_flag(m, word))
+            continue;
+        if (m->kind != PLAN_TMPFS || !tmpfs_option(word))
+            return error_set(err, -EINVAL, "options has \"%.64s\", which is unknown here", word);
+        buf_fmt(&data, "%s%s", data.len ? "," : "", word);
+    }
+    m->data = data.len ? buf_take(&data) : NULL;
+    return 0;
+}
+
+/* Relative to the container's directory, and below it. */
+static bool plain_relative(const char *path)
+{
+    char clean[INROOT_PATH_MAX];
+    autofree char *absolute = xasprintf("/%s", path);
+    return *path && *path != '/' && inroot_clean(absolute, "source", clean, NULL) == 0 &&
+           streq(clean + 1, path);
+}
+
+static int read_own(const json_t *value, struct plan_mount *m, struct error *err)
+{
+    char clean[INROOT_PATH_MAX];
+    const char *type = NULL, *source = NULL, *target = NULL;
+    int rc = field_string(value, "destination", &target, err);
+    if (rc == 0)
+        rc = field_string(value, "type", &type, err);
+    if (rc == 0)
+        rc = field_string(value, "source", &source, err);
+    if (rc < 0)
+        return rc;
+    if (inroot_clean(target, "destination", clean, NULL) < 0 || streq(clean, "/"))
+        return field_wrong(err, "destination", "an absolute path without \"..\" below /");
+    if (streq(type, "tmpfs"))
+        m->kind = PLAN_TMPFS;
+    else if (!streq(type, "bind"))
+        return field_wrong(err, "type", "\"bind\" or \"tmpfs\"");
+    else if (*source == '/' && strlen(source) < INROOT_PATH_MAX)
+        m->kind = PLAN_BIND;
+    else if (plain_relative(source))
+        m->kind = PLAN_VOLUME;
+    else
+        return field_wrong(err, "source",
+                           "an absolute path, or one below the container's directory");
+    m->target = xstrdup(clean);
+    m->source = m->kind == PLAN_TMPFS ? NULL : xstrdup(source);
+    m->suid = m->dev = true; /* as for mount(8), when no option says otherwise */
+    return read_options(json_object_get(value, "options"), m, err);
+}
+
+int part_mounts_read(const json_t *value, void *into, const char *key, struct error *err)
+{
+    struct plan_reading *reading = into;
+    size_t first = reading->standard_mounts;
+    int rc = field_array(value, key, first + OWN_MOUNTS_MAX, err);
+    if (rc < 0)
+        return rc;
+    if (json_array_size(value) < first)
+        return error_set(err, -EINVAL, "%s must have at least %zu elements", key, first);
+    for (size_t i = first; i < json_array_size(value); i++) {
+        rc = read_own(json_array_get(value, i), plan_add_mount(&reading->plan), err);
+        if (rc < 0)
+            return field_under_item(err, rc, key, i);
+    }
+    return 0;
+}
