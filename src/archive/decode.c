@@ -3,8 +3,15 @@
 
 #include <lzma.h>
 #include <string.h>
-#include <zlib.h>
 #include <zstd.h>
+
+/* Intel's ISA-L inflates two to three times as fast as zlib, on ARM too; zlib serves where the
+ * distribution has no ISA-L. Both are driven by the same code below. */
+#if HAVE_ISAL
+#include <isa-l/igzip_lib.h>
+#else
+#include <zlib.h>
+#endif
 
 #include "base/memory.h"
 
@@ -18,7 +25,11 @@ struct decoder {
     bool between; /* at a boundary of members or frames: the data may end here */
     bool padding; /* zeros after the last member were seen: only zeros may follow */
     union {
+#if HAVE_ISAL
+        struct inflate_state *isal;
+#else
         z_stream zlib;
+#endif
         lzma_stream xz;
         ZSTD_DCtx *zstd;
     };
@@ -68,6 +79,79 @@ int decode_recognise(const unsigned char *bytes, size_t length, enum stream_form
     return 0;
 }
 
+#if HAVE_ISAL
+static void gzip_restart(struct decoder *d)
+{
+    isal_inflate_init(d->isal);
+    d->isal->crc_flag = ISAL_GZIP;
+}
+
+static bool gzip_open(struct decoder *d)
+{
+    d->isal = xcalloc(1, sizeof *d->isal);
+    gzip_restart(d);
+    return true;
+}
+
+static void gzip_close(struct decoder *d)
+{
+    free(d->isal);
+}
+
+/* Inflates what it can; NULL, or what is wrong. */
+static const char *gzip_inflate(struct decoder *d, struct decode_step *s, bool *ended)
+{
+    /* Both lengths are at most one of our buffers, far below 4 GiB. */
+    d->isal->next_in = (unsigned char *)s->in;
+    d->isal->avail_in = (uint32_t)s->in_left;
+    d->isal->next_out = s->out;
+    d->isal->avail_out = (uint32_t)s->out_left;
+    int z = isal_inflate(d->isal);
+    s->in = d->isal->next_in;
+    s->in_left = d->isal->avail_in;
+    s->out = d->isal->next_out;
+    s->out_left = d->isal->avail_out;
+    *ended = d->isal->block_state == ISAL_BLOCK_FINISH;
+    if (z >= ISAL_DECOMP_OK)
+        return NULL;
+    return z == ISAL_INCORRECT_CHECKSUM ? "wrong checksum" : "not understood";
+}
+#else
+static bool gzip_open(struct decoder *d)
+{
+    return inflateInit2(&d->zlib, 15 + 16) == Z_OK;
+}
+
+static void gzip_close(struct decoder *d)
+{
+    inflateEnd(&d->zlib);
+}
+
+static void gzip_restart(struct decoder *d)
+{
+    inflateReset(&d->zlib);
+}
+
+/* Inflates what it can; NULL, or what is wrong. */
+static const char *gzip_inflate(struct decoder *d, struct decode_step *s, bool *ended)
+{
+    /* Both lengths are at most one of our buffers, far below UINT_MAX. */
+    d->zlib.next_in = (unsigned char *)s->in;
+    d->zlib.avail_in = (unsigned)s->in_left;
+    d->zlib.next_out = s->out;
+    d->zlib.avail_out = (unsigned)s->out_left;
+    int z = inflate(&d->zlib, Z_NO_FLUSH);
+    s->in = d->zlib.next_in;
+    s->in_left = d->zlib.avail_in;
+    s->out = d->zlib.next_out;
+    s->out_left = d->zlib.avail_out;
+    *ended = z == Z_STREAM_END;
+    if (*ended || z == Z_OK || z == Z_BUF_ERROR)
+        return NULL;
+    return d->zlib.msg ? d->zlib.msg : "not understood";
+}
+#endif
+
 struct decoder *decoder_open(enum stream_format format, struct error *err)
 {
     struct decoder *d = xcalloc(1, sizeof *d);
@@ -75,7 +159,7 @@ struct decoder *decoder_open(enum stream_format format, struct error *err)
     d->format = format;
     switch (format) {
     case STREAM_GZIP:
-        good = inflateInit2(&d->zlib, 15 + 16) == Z_OK;
+        good = gzip_open(d);
         break;
     case STREAM_XZ:
         d->xz = (lzma_stream)LZMA_STREAM_INIT;
@@ -102,7 +186,7 @@ void decoder_close(struct decoder *d)
         return;
     switch (d->format) {
     case STREAM_GZIP:
-        inflateEnd(&d->zlib);
+        gzip_close(d);
         break;
     case STREAM_XZ:
         lzma_end(&d->xz);
@@ -125,7 +209,7 @@ static int damaged(const struct decoder *d, const char *why, struct error *err)
 static int gzip_between(struct decoder *d, struct decode_step *s, struct error *err)
 {
     if (!d->padding && *s->in != 0) {
-        inflateReset(&d->zlib);
+        gzip_restart(d);
         d->between = false;
         return 0;
     }
@@ -146,21 +230,11 @@ static int gzip_step(struct decoder *d, struct decode_step *s, struct error *err
             if (rc < 0 || d->between)
                 return rc;
         }
-        /* Both are at most one of our buffers, far below UINT_MAX. */
-        d->zlib.next_in = (unsigned char *)s->in;
-        d->zlib.avail_in = (unsigned)s->in_left;
-        d->zlib.next_out = s->out;
-        d->zlib.avail_out = (unsigned)s->out_left;
-        int z = inflate(&d->zlib, Z_NO_FLUSH);
-        progress = d->zlib.avail_in < s->in_left || d->zlib.avail_out < s->out_left;
-        s->in = d->zlib.next_in;
-        s->in_left = d->zlib.avail_in;
-        s->out = d->zlib.next_out;
-        s->out_left = d->zlib.avail_out;
-        if (z == Z_STREAM_END)
-            d->between = true;
-        else if (z != Z_OK && z != Z_BUF_ERROR)
-            return damaged(d, d->zlib.msg ? d->zlib.msg : "not understood", err);
+        size_t in = s->in_left, out = s->out_left;
+        const char *wrong = gzip_inflate(d, s, &d->between);
+        if (wrong)
+            return damaged(d, wrong, err);
+        progress = s->in_left < in || s->out_left < out;
     }
     return 0;
 }
