@@ -263,8 +263,8 @@ static bool same_condition(const struct seccomp_condition *a, const struct secco
            a->value_two == b->value_two;
 }
 
-/* The code of rules[from..to) from their condition number `depth` on: neighbours with one action
- * that start with the same condition test it once. */
+/* The code of `rules` from their condition number `depth` on: neighbours whose next condition is
+ * the same test it once. */
 static uint32_t put_rules(struct compiler *c, const uint16_t *rules, size_t count, unsigned depth,
                           uint32_t no)
 {
@@ -279,7 +279,7 @@ static uint32_t put_rules(struct compiler *c, const uint16_t *rules, size_t coun
         }
         for (; start > 0; start--) {
             const struct seccomp_rule *before = rule_at(c, rules[start - 1]);
-            if (before->count <= depth || before->action != last->action ||
+            if (before->count <= depth ||
                 !same_condition(&before->conditions[depth], &last->conditions[depth]))
                 break;
         }
