@@ -263,11 +263,30 @@ static bool same_condition(const struct seccomp_condition *a, const struct secco
            a->value_two == b->value_two;
 }
 
+/* When `c` does not hold, its word is still loaded: if the code at `no`, the last written, starts
+ * by loading the same, it starts behind that. Only for a `no` that nothing else jumps to: then
+ * nothing was written after it. */
+static uint32_t without_load(struct writer *w, const struct seccomp_condition *c, uint32_t no)
+{
+    uint32_t mask = (uint32_t)c->value;
+    uint32_t length = mask == UINT32_MAX ? 1 : 2;
+    if (c->op != SECCOMP_OP_MASKED_EQ || c->value >> 32 != 0 || c->value_two >> 32 != 0 ||
+        mask == 0 || (c->value_two & ~c->value) != 0 || no + 1 != w->used || w->used <= length)
+        return no;
+    const struct sock_filter *load = at(w, no), *and = at(w, no - 1);
+    if (load->code != (BPF_LD | BPF_W | BPF_ABS) || load->k != low_offset(c->argument) ||
+        (length == 2 && (and->code != (BPF_ALU | BPF_AND | BPF_K) || and->k != mask)))
+        return no;
+    w->used -= length;
+    return w->used - 1;
+}
+
 /* The code of `rules` from their condition number `depth` on: neighbours whose next condition is
  * the same test it once. */
 static uint32_t put_rules(struct compiler *c, const uint16_t *rules, size_t count, unsigned depth,
                           uint32_t no)
 {
+    const uint32_t outer = no;
     size_t end = count;
     while (end > 0) {
         const struct seccomp_rule *last = rule_at(c, rules[end - 1]);
@@ -284,6 +303,8 @@ static uint32_t put_rules(struct compiler *c, const uint16_t *rules, size_t coun
                 break;
         }
         uint32_t yes = put_rules(c, rules + start, end - start, depth + 1, no);
+        if (yes != no && no != outer)
+            no = without_load(&c->w, &last->conditions[depth], no);
         no = put_condition(&c->w, &last->conditions[depth], yes, no);
         end = start;
     }
