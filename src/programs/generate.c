@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Built and run while caisson is built, never installed: see cmd/generate.h. */
+#include "cmd/generate.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/io.h"
+#include "base/text.h"
+#include "cmd/print.h"
+
+/* The day of the pages: SOURCE_DATE_EPOCH where builds shall be reproducible, else today. */
+static void page_date(char date[RFC3339_MAX])
+{
+    const char *epoch = getenv("SOURCE_DATE_EPOCH");
+    uint64_t seconds;
+    nanoseconds when = clock_wall();
+    if (epoch && parse_u64(epoch, INT64_MAX / NSEC_PER_SEC, &seconds) == 0)
+        when = (nanoseconds)seconds * NSEC_PER_SEC;
+    format_rfc3339(when, date);
+    date[strlen("2026-01-02")] = '\0';
+}
+
+static int write_page(int dir, const char *name, const struct buf *text, struct error *err)
+{
+    return write_file_at(dir, name, buf_text(text), text->len, 0644, VOLATILE, err);
+}
+
+static int generate_manual(int dir, struct error *err)
+{
+    char date[RFC3339_MAX];
+    page_date(date);
+    autobuf overview = {0};
+    manual_overview(all_verbs, date, &overview);
+    int rc = write_page(dir, "caisson.1", &overview, err);
+    for (const struct verb *const *v = all_verbs; rc == 0 && *v; v++) {
+        autobuf page = {0};
+        autobuf name = {0};
+        if (!(*v)->group)
+            continue;
+        manual_verb(*v, date, &page);
+        buf_str(&name, "caisson-");
+        dashed_name((*v)->name, &name);
+        buf_str(&name, ".1");
+        rc = write_page(dir, buf_text(&name), &page, err);
+    }
+    return rc;
+}
+
+static const struct {
+    const char *shell, *file; /* the name under which the shell looks for it */
+    void (*complete)(const struct verb *const *verbs, struct buf *out);
+} shells[] = {
+    {"bash", "caisson", complete_bash},
+    {"zsh", "_caisson", complete_zsh},
+    {"fish", "caisson.fish", complete_fish},
+};
+
+static int generate(const char *what, const char *where, struct error *err)
+{
+    int rc = make_directories(where, 0755, err);
+    if (rc < 0)
+        return rc;
+    autofd dir = open_directory_at(AT_FDCWD, where, err);
+    if (dir < 0)
+        return dir;
+    if (streq(what, "man"))
+        return generate_manual(dir, err);
+    for (size_t i = 0; i < sizeof shells / sizeof *shells; i++) {
+        autobuf text = {0};
+        if (!streq(what, shells[i].shell))
+            continue;
+        shells[i].complete(all_verbs, &text);
+        return write_page(dir, shells[i].file, &text, err);
+    }
+    return error_set(err, -EINVAL, "caisson-generate makes man, bash, zsh or fish, not \"%s\"",
+                     what);
+}
+
+int main(int argc, char **argv)
+{
+    struct error err = {0};
+    if (argc != 3)
+        error_set(&err, -EINVAL, "usage: caisson-generate man|bash|zsh|fish DIR");
+    if (argc == 3 && generate(argv[1], argv[2], &err) == 0)
+        return 0;
+    tell_error(&err);
+    return 1;
+}
