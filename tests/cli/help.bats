@@ -1,0 +1,127 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# What the option tables produce: help, manual pages, completions, and errors of usage.
+load ../lib/common
+
+setup_file() { common_setup_file; }
+teardown_file() { common_teardown_file; }
+
+# The names of all verbs, one a line, from the manual pages that were made for them.
+verbs() {
+    local page
+    for page in "$CAISSON_BUILD"/man1/caisson-*.1; do
+        sed -n 's/^\\fBcaisson \([a-z\\ -]*\)\\fR.*/\1/p' "$page" | head -n 1 | tr -d '\\'
+    done
+}
+
+@test "there are verbs" {
+    [ "$(verbs | wc -l)" -ge 1 ]
+    verbs | grep -qx version
+}
+
+@test "caisson alone, --help and help show the same overview and succeed" {
+    [ "$(caisson)" = "$(caisson --help)" ]
+    [ "$(caisson)" = "$(caisson help)" ]
+    caisson | grep -q '^  version '
+}
+
+@test "every verb has --help with a usage line and examples" {
+    while read -r verb; do
+        # shellcheck disable=SC2086 # a verb can be two words
+        help=$(caisson $verb --help) || { echo "$verb: status $?"; return 1; }
+        [[ $help == "Usage: caisson $verb"* ]] || { echo "$verb: $help"; return 1; }
+        [[ $help == *"Examples:"*"caisson"* ]] || { echo "$verb: no examples"; return 1; }
+        # shellcheck disable=SC2086
+        [ "$help" = "$(caisson help $verb)" ]
+    done < <(verbs)
+}
+
+@test "help has no escape sequences in a pipe" {
+    ! caisson --help | grep -q $'\033'
+}
+
+@test "help has colours on a terminal, and none with NO_COLOR or TERM=dumb" {
+    skip_without script
+    coloured=$(TERM=xterm script -qec "caisson --help" /dev/null)
+    [[ $coloured == *$'\033['* ]]
+    plain=$(NO_COLOR=1 TERM=xterm script -qec "caisson --help" /dev/null)
+    [[ $plain != *$'\033['* ]]
+    plain=$(TERM=dumb script -qec "caisson --help" /dev/null)
+    [[ $plain != *$'\033['* ]]
+}
+
+@test "every manual page renders without a warning" {
+    skip_without groff
+    for page in "$CAISSON_BUILD"/man1/*.1; do
+        warnings=$(groff -man -ww -b -Tutf8 "$page" 2>&1 >/dev/null)
+        [ -z "$warnings" ] || { echo "$page: $warnings"; return 1; }
+    done
+}
+
+@test "every manual page has a name line that whatis can read" {
+    for page in "$CAISSON_BUILD"/man1/*.1; do
+        grep -A1 '^.SH NAME' "$page" | grep -q '^caisson[a-z\\-]* \\- [A-Za-z]' ||
+            { echo "$page"; return 1; }
+    done
+}
+
+@test "the bash completion loads and offers verbs and flags" {
+    offered=$(bash -c '
+        set -u
+        source "$1/completions/caisson"
+        COMP_WORDS=(caisson ver); COMP_CWORD=1
+        _caisson caisson ver caisson; echo "${COMPREPLY[@]}"
+        COMP_WORDS=(caisson version --for); COMP_CWORD=2
+        _caisson caisson --for version; echo "${COMPREPLY[@]}"
+        COMP_WORDS=(caisson --root /x version --format j); COMP_CWORD=5
+        _caisson caisson j --format; echo "${COMPREPLY[@]}"' - "$CAISSON_BUILD")
+    [ "$offered" = $'version\n--format\njson' ] || { echo "$offered"; return 1; }
+}
+
+@test "the zsh completion is valid" {
+    skip_without zsh
+    zsh -n "$CAISSON_BUILD/site-functions/_caisson"
+}
+
+@test "the fish completion is valid" {
+    skip_without fish
+    fish -n "$CAISSON_BUILD/vendor_completions.d/caisson.fish"
+}
+
+@test "an unknown verb names the nearest, with status 1" {
+    fails 1 'there is no command "verison"; did you mean caisson version?' caisson verison
+    fails 1 'there is no command "zzzzzzzz" (see caisson --help)' caisson zzzzzzzz
+}
+
+@test "an unknown flag names the nearest and the help" {
+    fails 1 'unknown flag --fromat for caisson version; did you mean --format? (see caisson version --help)' \
+        caisson version --fromat json
+    fails 1 'unknown flag --rot for caisson; did you mean --root?' caisson --rot /x version
+}
+
+@test "version is one line with --version and JSON with --format json" {
+    [[ $(caisson --version) == "caisson version "* ]]
+    [ "$(caisson --version | wc -l)" = 1 ]
+    caisson version --format json | python3 -c 'import json,sys; assert json.load(sys.stdin)["Version"]'
+}
+
+@test "a full disk under standard output is an error" {
+    [ -e /dev/full ] || skip "needs /dev/full"
+    rc=0
+    caisson version >/dev/full 2>/dev/null || rc=$?
+    [ "$rc" = 1 ]
+}
+
+@test "closed standard descriptors do no harm" {
+    caisson version <&- >&- 2>&- || [ $? = 1 ]
+}
+
+@test "a worker that is not there is named, and PATH is not asked for it" {
+    dir=$BATS_TEST_TMPDIR/alone
+    mkdir -p "$dir" "$BATS_TEST_TMPDIR/path"
+    cp "$CAISSON_BUILD/caisson" "$dir/caisson"
+    caisson images --help >/dev/null 2>&1 || skip "no verb of a worker in this build"
+    printf '#!/bin/sh\necho fooled\n' >"$BATS_TEST_TMPDIR/path/caisson-image"
+    chmod +x "$BATS_TEST_TMPDIR/path/caisson-image"
+    PATH="$BATS_TEST_TMPDIR/path:$PATH" fails 1 "caisson-image is neither in $dir" "$dir/caisson" images
+}

@@ -1,0 +1,157 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the tests: cmocka programs through meson, bats files two at a time.
+
+Each bats file has its own roots below one temporary directory, so files run in any order and beside
+each other. Afterwards nothing may be left: a mount, a process or a control group of the tests counts
+as a failure. The last line is "N passed, N failed, N skipped".
+"""
+import argparse
+import collections
+import concurrent.futures
+import glob
+import json
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+class Tally:
+    def __init__(self):
+        self.passed = self.failed = self.skipped = 0
+        self.reasons = collections.Counter()
+
+    def skip(self, reason):
+        self.skipped += 1
+        self.reasons[reason or "no reason given"] += 1
+
+
+def count(pattern, text):
+    return sum(int(number) for number in re.findall(pattern, text))
+
+
+def run_units(build, tally):
+    """cmocka's own counts; a program without them (a crash, a script) counts as one test."""
+    print("== unit tests", flush=True)
+    done = subprocess.run(["meson", "test", "-C", build, "--no-rebuild", "--print-errorlogs"],
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    log = os.path.join(build, "meson-logs", "testlog.json")
+    if done.returncode != 0:
+        print(done.stdout)
+    with open(log, encoding="utf-8") as lines:
+        for line in lines:
+            test = json.loads(line)
+            text = test.get("stdout", "") + test.get("stderr", "")
+            passed = count(r"\[  PASSED  \] (\d+) test", text)
+            failed = count(r"\[  FAILED  \] (\d+) test", text)
+            skipped = count(r"\[  SKIPPED \] (\d+) test", text)
+            good = test["result"] in ("OK", "EXPECTEDFAIL")
+            if test["result"] == "SKIP" and not passed:
+                tally.skip(f"{test['name']} said so")
+                continue
+            tally.passed += passed if passed or failed else int(good)
+            tally.failed += failed or int(not good)
+            for _ in range(skipped):
+                tally.skip(f"unit test {test['name']}: the machine lacks something")
+
+
+def run_bats(path, environment):
+    done = subprocess.run(["bats", "--tap", path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True, errors="replace", env=environment, check=False)
+    return path, done.returncode, done.stdout
+
+
+def read_tap(path, status, text, tally):
+    planned, seen, failed = 0, 0, False
+    for line in text.splitlines():
+        plan = re.match(r"1\.\.(\d+)$", line)
+        result = re.match(r"(not )?ok \d+ (.*)", line)
+        if plan:
+            planned = int(plan.group(1))
+        elif result:
+            seen += 1
+            skipped = re.search(r"# skip ?(.*)", result.group(2))
+            if result.group(1):
+                tally.failed += 1
+                failed = True
+            elif skipped:
+                tally.skip(skipped.group(1))
+            else:
+                tally.passed += 1
+    if seen < planned or (status != 0 and not failed):
+        tally.failed += max(planned - seen, 1)
+        failed = True
+    name = os.path.relpath(path, TOP)
+    print(f"{'FAIL' if failed else 'ok  '} {name}", flush=True)
+    if failed:
+        print(text, flush=True)
+
+
+def leftovers(directory):
+    """What the tests forgot: mounts below their directory, processes and groups that name it."""
+    found = []
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as mounts:
+        found += [f"mount on {line.split()[4]}" for line in mounts if directory in line]
+    for entry in glob.glob("/proc/[0-9]*"):
+        pid = int(entry.rsplit("/", 1)[1])
+        try:
+            with open(f"{entry}/environ", "rb") as file:
+                ours = f"CAISSON_TEST_DIR={directory}\0".encode() in file.read() + b"\0"
+            with open(f"{entry}/cmdline", "rb") as file:
+                words = file.read()
+        except OSError:
+            continue
+        if ours or (directory.encode() in words and pid != os.getpid()):
+            found.append(f"process {pid}: {words.replace(bytes(1), b' ').decode(errors='replace')}")
+    return found
+
+
+def run_all_bats(files, build, tally):
+    print("== command-line tests", flush=True)
+    random.shuffle(files)
+    directory = tempfile.mkdtemp(prefix="caisson-test.", dir="/var/tmp")
+    environment = dict(os.environ, CAISSON_BUILD=build, CAISSON_TEST_DIR=directory,
+                       TMPDIR=directory, LC_ALL="C.UTF-8")
+    for name in ("CAISSON_ROOT", "CAISSON_STATE"):
+        environment.pop(name, None)
+    try:
+        with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
+            for outcome in pool.map(lambda path: run_bats(path, environment), files):
+                read_tap(*outcome, tally)
+        for what in leftovers(directory):
+            print(f"FAIL left behind: {what}")
+            tally.failed += 1
+    finally:
+        subprocess.run(["chattr", "-R", "-f", "-i", directory], stderr=subprocess.DEVNULL,
+                       check=False)
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--build", default="build", help="the build directory")
+    parser.add_argument("--unit", action="store_true", help="only the unit tests")
+    parser.add_argument("files", nargs="*", help="only these bats files")
+    words = parser.parse_args()
+    build = os.path.abspath(words.build)
+    tally = Tally()
+    if not words.files:
+        run_units(build, tally)
+    files = words.files or sorted(glob.glob(f"{TOP}/tests/cli/*.bats") +
+                                  glob.glob(f"{TOP}/tests/escape/*.bats"))
+    if not words.unit and files:
+        run_all_bats([os.path.abspath(path) for path in files], build, tally)
+    for reason, times in sorted(tally.reasons.items()):
+        print(f"skipped {times}: {reason}")
+    print(f"{tally.passed} passed, {tally.failed} failed, {tally.skipped} skipped")
+    return 1 if tally.failed or not tally.passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
