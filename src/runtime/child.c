@@ -11,7 +11,8 @@
 #include "base/text.h"
 #include "runtime/syscalls.h"
 
-static _Noreturn void tell(struct child *c, int exit_code, int code, const char *format, va_list ap)
+__attribute__((format(printf, 4, 0))) static _Noreturn void
+tell(struct child *c, int exit_code, int code, const char *format, va_list ap)
 {
     struct child_message message = {
         .kind = CHILD_FAILED,
