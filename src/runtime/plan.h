@@ -26,8 +26,7 @@
 enum plan_mount_kind {
     PLAN_BIND,   /* source: an absolute path of the host */
     PLAN_TMPFS,  /* data: "size=…,mode=…" */
-    PLAN_VOLUME, /* an anonymous directory of the container's own: source below its home, relative
-                  */
+    PLAN_VOLUME, /* an anonymous directory of the container's own: source is its name in volumes/ */
 };
 
 struct plan_mount {

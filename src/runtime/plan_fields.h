@@ -64,6 +64,10 @@ int field_number(const json_t *object, const char *key, int64_t min, int64_t max
                  struct error *err);
 bool field_is_id(const char *text);
 
+/* An array of one range of ids. */
+void write_mapping(struct json_out *w, const char *key, uint64_t inside, uint64_t outside,
+                   uint64_t size);
+
 #define FIELD_PAIR(name)                                                                           \
     void name##_write(const void *from, const char *key, struct json_out *w);                      \
     int name##_read(const json_t *value, void *into, const char *key, struct error *err)

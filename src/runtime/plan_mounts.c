@@ -15,6 +15,7 @@
 #include "runtime/plan_fields.h"
 
 #define OWN_MOUNTS_MAX 4096
+#define VOLUMES "volumes/" /* below the container's directory, which is the bundle */
 
 /* --- standard mounts ---------------------------------------------------------------------------
  */
@@ -121,20 +122,34 @@ int part_standard_mounts_read(const json_t *value, void *into, const char *key, 
 /* --- own mounts: writing -----------------------------------------------------------------------
  */
 
-static void write_mapped_id(struct json_out *w, const char *key, uint32_t host, uint64_t inside)
-{
-    json_begin(w, key, '[');
-    json_begin(w, NULL, '{');
-    json_u64(w, "containerID", host);
-    json_u64(w, "hostID", inside);
-    json_u64(w, "size", 1);
-    json_end(w, '}');
-    json_end(w, ']');
-}
-
+/* A tmpfs has no source that could have mounts below it or ids to map. */
 static bool option_applies(const struct mount_option *option, const struct plan_mount *m)
 {
-    return m->kind != PLAN_TMPFS || option->at != offsetof(struct plan_mount, recursive);
+    return m->kind != PLAN_TMPFS || (option->at != offsetof(struct plan_mount, recursive) &&
+                                     option->at != offsetof(struct plan_mount, idmap));
+}
+
+/* A bind's own user sees their files as the container's user does; a volume belongs to the
+ * container as its root file system does. */
+static void write_mappings(const struct plan *plan, const struct plan_mount *m, struct json_out *w)
+{
+    bool volume = m->kind == PLAN_VOLUME;
+    if (m->kind == PLAN_TMPFS || !m->idmap || !(plan->namespaces & PLAN_NS_USER))
+        return;
+    write_mapping(w, "uidMappings", volume ? 0 : plan->bind_uid,
+                  plan->id_base + (volume ? 0 : (uint64_t)plan->uid), volume ? PLAN_ID_COUNT : 1);
+    write_mapping(w, "gidMappings", volume ? 0 : plan->bind_gid,
+                  plan->id_base + (volume ? 0 : (uint64_t)plan->gid), volume ? PLAN_ID_COUNT : 1);
+}
+
+static void write_source(const struct plan_mount *m, struct json_out *w)
+{
+    if (m->kind != PLAN_VOLUME) {
+        json_str(w, "source", m->kind == PLAN_TMPFS ? "tmpfs" : m->source);
+        return;
+    }
+    autofree char *path = xasprintf("%s%s", VOLUMES, m->source ? m->source : "");
+    json_str(w, "source", path);
 }
 
 static void write_own(const struct plan *plan, const struct plan_mount *m, struct json_out *w)
@@ -142,7 +157,7 @@ static void write_own(const struct plan *plan, const struct plan_mount *m, struc
     json_begin(w, NULL, '{');
     json_str(w, "destination", m->target);
     json_str(w, "type", m->kind == PLAN_TMPFS ? "tmpfs" : "bind");
-    json_str(w, "source", m->kind == PLAN_TMPFS ? "tmpfs" : m->source);
+    write_source(m, w);
     json_begin(w, "options", '[');
     for (const struct mount_option *option = plan_mount_options; option->on; option++) {
         bool set = *(const bool *)((const char *)m + option->at);
@@ -158,10 +173,7 @@ static void write_own(const struct plan *plan, const struct plan_mount *m, struc
     if (m->data)
         write_options(w, m->data);
     json_end(w, ']');
-    if (m->idmap && plan->namespaces & PLAN_NS_USER) {
-        write_mapped_id(w, "uidMappings", plan->bind_uid, (uint64_t)plan->id_base + plan->uid);
-        write_mapped_id(w, "gidMappings", plan->bind_gid, (uint64_t)plan->id_base + plan->gid);
-    }
+    write_mappings(plan, m, w);
     json_end(w, '}');
 }
 
@@ -236,13 +248,17 @@ static int read_options(const json_t *options, struct plan_mount *m, struct erro
     return 0;
 }
 
-/* Relative to the container's directory, and below it. */
-static bool plain_relative(const char *path)
+/* The part below volumes/ when `source` is a clean path there, else NULL. */
+static const char *volume_source(const char *source)
 {
     char clean[INROOT_PATH_MAX];
-    autofree char *absolute = xasprintf("/%s", path);
-    return *path && *path != '/' && inroot_clean(absolute, "source", clean, NULL) == 0 &&
-           streq(clean + 1, path);
+    if (!starts_with(source, VOLUMES))
+        return NULL;
+    const char *name = source + strlen(VOLUMES);
+    autofree char *absolute = xasprintf("/%s", name);
+    bool plain =
+        *name && inroot_clean(absolute, "source", clean, NULL) == 0 && streq(clean + 1, name);
+    return plain ? name : NULL;
 }
 
 static int read_own(const json_t *value, struct plan_mount *m, struct error *err)
@@ -264,13 +280,14 @@ static int read_own(const json_t *value, struct plan_mount *m, struct error *err
         return field_wrong(err, "type", "\"bind\" or \"tmpfs\"");
     else if (*source == '/' && strlen(source) < INROOT_PATH_MAX)
         m->kind = PLAN_BIND;
-    else if (plain_relative(source))
+    else if (volume_source(source))
         m->kind = PLAN_VOLUME;
     else
         return field_wrong(err, "source",
                            "an absolute path, or one below the container's directory");
     m->target = xstrdup(clean);
-    m->source = m->kind == PLAN_TMPFS ? NULL : xstrdup(source);
+    if (m->kind != PLAN_TMPFS)
+        m->source = xstrdup(m->kind == PLAN_VOLUME ? volume_source(source) : source);
     m->suid = m->dev = true; /* as for mount(8), when no option says otherwise */
     return read_options(json_object_get(value, "options"), m, err);
 }

@@ -266,8 +266,8 @@ void part_namespaces_write(const void *from, const char *key, struct json_out *w
     json_end(w, ']');
 }
 
-static void write_mapping(struct json_out *w, const char *key, uint64_t inside, uint64_t outside,
-                          uint64_t size)
+void write_mapping(struct json_out *w, const char *key, uint64_t inside, uint64_t outside,
+                   uint64_t size)
 {
     json_begin(w, key, '[');
     json_begin(w, NULL, '{');
