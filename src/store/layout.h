@@ -12,6 +12,8 @@
 #define SKELETONS_DIR "skeletons"
 #define TMP_DIR "tmp"
 #define LOCK_FILE "lock"
+#define LAYER_SIZE "size"         /* of a layer: bytes of its files */
+#define LAYER_TAR_SIZE "tar-size" /* bytes of the tar that it came as and that it is saved as */
 
 #define STORE_PATH_MAX 320 /* a directory above, '/', a file name */
 #define NAME_RECORD_MAX 1024
@@ -26,6 +28,9 @@ struct name_record {
 void layout_path(char out[STORE_PATH_MAX], const char *directory, const char *file);
 /* The file name in images/ for a full name: at most 200 bytes, never with a leading dot. */
 void layout_name_file(const char *full_name, char out[STORE_PATH_MAX]);
+/* One of a layer's two numbers; LAYER_SIZE or LAYER_TAR_SIZE. */
+int layout_read_number(struct store *store, const char *diff_id, const char *file, uint64_t *value,
+                       struct error *err);
 /* -ENOENT when there is no such name, -EBADMSG when the file is not what was written. */
 int layout_read_name(struct store *store, const char *file, struct name_record *out,
                      struct error *err);

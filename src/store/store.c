@@ -134,11 +134,12 @@ int store_open_layer(struct store *store, const char *diff_id, struct error *err
     return fd;
 }
 
-int store_layer_size(struct store *store, const char *diff_id, uint64_t *size, struct error *err)
+int layout_read_number(struct store *store, const char *diff_id, const char *file, uint64_t *value,
+                       struct error *err)
 {
     char path[STORE_PATH_MAX];
     autobuf text = {0};
-    snprintf(path, sizeof path, LAYERS_DIR "/%s/size", digest_hex(diff_id));
+    snprintf(path, sizeof path, LAYERS_DIR "/%s/%s", digest_hex(diff_id), file);
     int rc = read_file_at(store->root_fd, path, 64, &text, err);
     if (rc == -ENOENT)
         return error_set(err, rc, "layer %s is missing from %s: load the image again", diff_id,
@@ -147,10 +148,15 @@ int store_layer_size(struct store *store, const char *diff_id, uint64_t *size, s
         return error_prefix(err, "layer %s in %s", diff_id, store->root);
     if (text.len > 0 && text.data[text.len - 1] == '\n')
         text.data[--text.len] = '\0';
-    if (parse_u64(buf_text(&text), INT64_MAX, size) < 0)
+    if (parse_u64(buf_text(&text), INT64_MAX, value) < 0)
         return error_set(err, -EBADMSG,
                          "%s/%s is damaged: remove the image with 'caisson rmi -f' and load it "
                          "again",
                          store->root, path);
     return 0;
+}
+
+int store_layer_size(struct store *store, const char *diff_id, uint64_t *size, struct error *err)
+{
+    return layout_read_number(store, diff_id, LAYER_SIZE, size, err);
 }

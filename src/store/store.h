@@ -7,7 +7,7 @@
  *                     archive (unshifted), in overlayfs's own form (whiteouts are 0/0 character
  *                     devices, opaque directories carry user.overlay.opaque=y: mount with
  *                     `userxattr`); `recipe` is what else it takes to give the layer's tar back
- *                     byte for byte; `size` its size
+ *                     byte for byte; `size` the bytes of the files, `tar-size` of the tar
  *   ids/HEX           one file an image, by the digest of its configuration: the digest of its
  *                     manifest. An image is there as long as this file is, names or not
  *   images/NAME       one file a name (percent-encoded): digest of the manifest, image id, name

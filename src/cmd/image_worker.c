@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/image_worker.h"
+
+#include <stdlib.h>
+
+#include "archive/confine.h"
+#include "base/text.h"
+
+int open_store(struct store *store, struct error *err)
+{
+    return store_open(global_options.root, store, err);
+}
+
+int confine_to_store(const struct store *store, int extra, struct error *err)
+{
+    const int writable[] = {store->root_fd, extra};
+    const struct confine_paths allowed = {.read_write = writable,
+                                          .read_write_count = extra >= 0 ? 2 : 1};
+    int stages = worker_confine(&allowed, err);
+    return stages < 0 ? stages : 0;
+}
+
+static uint64_t given_or_default(int64_t value)
+{
+    return value > 0 ? (uint64_t)value : 0;
+}
+
+void limits_from_options(const struct limit_options *options, struct ingest_limits *out)
+{
+    *out = (struct ingest_limits){0};
+    if (!options)
+        return;
+    out->stream.max_bytes = out->layer.max_bytes = given_or_default(options->max_size);
+    out->stream.max_ratio = given_or_default(options->max_ratio);
+    out->layer.max_entries = given_or_default(options->max_files);
+}
+
+int source_date_epoch(int64_t *seconds, struct error *err)
+{
+    const char *text = getenv("SOURCE_DATE_EPOCH");
+    uint64_t value;
+    if (!text || !*text)
+        return 0;
+    /* The year 2262 is where nanoseconds in 64 bits end. */
+    if (parse_u64(text, 9223372036, &value) < 0)
+        return error_set(err, -EINVAL, "SOURCE_DATE_EPOCH=%.40s is no count of seconds since 1970",
+                         text);
+    *seconds = (int64_t)value;
+    return 1;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <sys/file.h>
+
+#include "cmd/image_worker.h"
+#include "store/names.h"
+
+int command_tag(const struct invocation *call, void *options, struct error *err)
+{
+    autostore store = {0};
+    autoreference target = {0};
+    (void)options;
+    int rc = reference_parse(call->arguments[1], &target, err);
+    if (rc == 0)
+        rc = open_store(&store, err);
+    if (rc == 0)
+        rc = store_lock(&store, LOCK_SH, err);
+    if (rc == 0)
+        rc = store_tag(&store, call->arguments[0], &target, err);
+    return rc;
+}

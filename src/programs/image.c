@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The worker for images: what reads archives, and what needs libraries for it. */
+#include "cmd/image_worker.h"
+
+static const struct verb_binding bindings[] = {
+    {&verb_import, command_import},
+    {&verb_load, command_load},
+    {&verb_save, command_save},
+    {&verb_images, command_images},
+    {&verb_image_inspect, command_image_inspect},
+    {&verb_history, command_history},
+    {&verb_rmi, command_rmi},
+    {&verb_image_prune, command_image_prune},
+    {&verb_tag, command_tag},
+    {&verb_bootstrap, command_bootstrap},
+    {NULL, NULL},
+};
+
+int main(int argc, char **argv)
+{
+    return verb_main(argc, argv, bindings);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What `load` reads: docker-archive (docker save, podman save), OCI archive and OCI layout
+ * directory, told apart by what is in them. An archive that is both (Docker since 25) is read by
+ * its OCI side, which has digests for everything.
+ *
+ * Guards against: documents that disagree with each other or with their digests, images for another
+ * operating system, artifacts that are no images.
+ */
+#ifndef CAISSON_STORE_LOAD_H
+#define CAISSON_STORE_LOAD_H
+
+#include "store/bundle.h"
+#include "store/ingest.h"
+
+/* os/architecture[/variant] */
+struct platform {
+    char *os, *architecture, *variant; /* variant NULL: any */
+    bool chosen;                       /* the user named it: nothing else will do */
+};
+/* "linux/amd64", "arm64", "linux/arm/v7"; NULL: this machine's. */
+int platform_parse(const char *text, struct platform *out, struct error *err);
+void platform_free(struct platform *platform);
+#define autoplatform __attribute__((cleanup(platform_free))) struct platform
+bool platform_matches(const struct platform *wanted, const char *os, const char *architecture,
+                      const char *variant);
+
+/* An archive's images as plain structs; each one's layers are indexes into `layers`, where every
+ * layer is only once. */
+struct load_image {
+    struct ingest_image image;
+    size_t *layers;
+    size_t layer_count;
+};
+struct load_plan {
+    struct ingest_layer *layers;
+    size_t layer_count;
+    struct load_image *images;
+    size_t image_count;
+};
+void load_plan_free(struct load_plan *plan);
+#define autoplan __attribute__((cleanup(load_plan_free))) struct load_plan
+
+/* Reads the archive's documents and decides which images are meant. */
+int load_plan(struct bundle *bundle, const struct platform *platform, struct load_plan *out,
+              struct error *err);
+/* Carries it out; plan->images[].image.replaced is set then. */
+int load_execute(struct staging *staging, struct load_plan *plan,
+                 const struct ingest_limits *limits, struct error *err);
+
+#define LOAD_IMAGES_MAX 1000
+
+/* For the two readers. The configuration's text is taken over on success. */
+int load_add_image(struct load_plan *plan, struct buf *config, const struct platform *platform,
+                   struct load_image **out, struct error *err);
+void load_add_layer(struct load_plan *plan, struct load_image *image,
+                    const struct ingest_layer *layer);
+int load_docker(struct bundle *bundle, const struct platform *platform, struct load_plan *plan,
+                struct error *err);
+int load_oci(struct bundle *bundle, const struct platform *platform, struct load_plan *plan,
+             struct error *err);
+
+#endif
