@@ -15,7 +15,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <link.h> /* declares _DYNAMIC */
+#include <link.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -121,12 +121,25 @@ extern HIDDEN const ElfW(Ehdr) __ehdr_start;
 int main(int argc, char **argv);
 _Noreturn void ground_start(uintptr_t *stack) __attribute__((used));
 
-/* No string constants, tables or canary before this is done. */
-__attribute__((optimize("no-stack-protector"))) static void relocate(uintptr_t base)
+static const ElfW(Phdr) * program_header(uintptr_t base, unsigned type)
+{
+    const ElfW(Phdr) *header = (const ElfW(Phdr) *)(base + __ehdr_start.e_phoff);
+    for (int i = 0; i < __ehdr_start.e_phnum; i++)
+        if (header[i].p_type == type)
+            return &header[i];
+    return NULL;
+}
+
+/* Nothing that needs a relocation itself, and no canary, before this is done. */
+__attribute__((no_stack_protector)) static void relocate(uintptr_t base)
 {
     uintptr_t table = 0;
     size_t size = 0;
-    for (const ElfW(Dyn) *entry = _DYNAMIC; entry->d_tag != DT_NULL; entry++) {
+    const ElfW(Phdr) *dynamic = program_header(base, PT_DYNAMIC);
+    if (!dynamic)
+        leave(127);
+    const ElfW(Dyn) *entry = (const ElfW(Dyn) *)(base + dynamic->p_vaddr);
+    for (; entry->d_tag != DT_NULL; entry++) {
         if (entry->d_tag == DT_RELA)
             table = base + entry->d_un.d_ptr;
         else if (entry->d_tag == DT_RELASZ)
@@ -142,17 +155,17 @@ __attribute__((optimize("no-stack-protector"))) static void relocate(uintptr_t b
 
 static void seal(uintptr_t base)
 {
-    const ElfW(Phdr) *header = (const ElfW(Phdr) *)(base + __ehdr_start.e_phoff);
-    for (int i = 0; i < __ehdr_start.e_phnum; i++)
-        if (header[i].p_type == PT_GNU_RELRO) {
-            uintptr_t begin = (base + header[i].p_vaddr) & ~(uintptr_t)4095;
-            uintptr_t end = (base + header[i].p_vaddr + header[i].p_memsz) & ~(uintptr_t)4095;
-            if (end > begin && CALL_3(SYS_mprotect, begin, end - begin, PROT_READ) < 0)
-                leave(127);
-        }
+    const ElfW(Phdr) *sealed = program_header(base, PT_GNU_RELRO);
+    if (!sealed)
+        return;
+    uintptr_t page = 4096; /* a bigger one makes the call fail: then it stays as it is */
+    uintptr_t begin = (base + sealed->p_vaddr) & -page;
+    uintptr_t end = (base + sealed->p_vaddr + sealed->p_memsz) & -page;
+    if (end > begin)
+        CALL_3(SYS_mprotect, begin, end - begin, PROT_READ);
 }
 
-__attribute__((optimize("no-stack-protector"))) _Noreturn void ground_start(uintptr_t *stack)
+__attribute__((no_stack_protector)) _Noreturn void ground_start(uintptr_t *stack)
 {
     uintptr_t base = (uintptr_t)&__ehdr_start;
     relocate(base);
@@ -176,12 +189,14 @@ __attribute__((optimize("no-stack-protector"))) _Noreturn void ground_start(uint
 /* Compiled so that they are not turned into calls of themselves (see meson.build). */
 void *memcpy(void *restrict to, const void *restrict from, size_t length)
 {
-#if defined(__x86_64__)
-    void *at = to;
-    __asm__ volatile("rep movsb" : "+D"(at), "+S"(from), "+c"(length) : : "memory");
-#else
     unsigned char *out = to;
     const unsigned char *in = from;
+#if defined(__x86_64__)
+    if (length >= 512) { /* slow to begin, then the fastest */
+        __asm__ volatile("rep movsb" : "+D"(out), "+S"(in), "+c"(length) : : "memory");
+        return to;
+    }
+#endif
     for (; length >= sizeof(uint64_t); length -= sizeof(uint64_t)) {
         uint64_t word;
         __builtin_memcpy(&word, in, sizeof word);
@@ -191,7 +206,6 @@ void *memcpy(void *restrict to, const void *restrict from, size_t length)
     }
     while (length--)
         *out++ = *in++;
-#endif
     return to;
 }
 
