@@ -3,15 +3,21 @@
  * Containers on disk and what becomes of them.
  *
  *   <root>/containers/ID/    config.json (the plan), image (two lines: config digest, manifest
- *                            digest), exit, `upper/{fs,work}`, volumes/, logs: outlives a boot.
- *                            Containers with --rm and a read-only root have no such directory.
- *   <state>/containers/ID/   lock (flock'ed by whoever changes the container), status (while it
- * runs or did in this boot), and for containers without a root directory all the rest too.
+ *                            digest), last (how it last started and ended), `upper/{fs,work}`,
+ *                            volumes/, logs: outlives a boot. Containers with --rm, a read-only
+ *                            root and no volumes of their own have no such directory.
+ *   <state>/containers/ID/   status (while it runs, until all is cleaned up after it), exit, and
+ *                            for containers without a root directory all the rest too. The
+ *                            directory itself is the container's lock.
  *   <root>/names/NAME and <state>/names/NAME: symlinks to the id; made atomically, so that a name
- * has one owner. A name whose container is gone is free.
+ * has one owner. A name whose container is gone is free. The one in <state> decides who gets a
+ * name.
  *
  * The state of a container is never stored as a word: it follows from the status (a process id with
  * its start time, which cannot be mistaken for another process) and the exit record.
+ *
+ * config.json is written last and removed first: without it a directory is what a command that was
+ * killed left behind. Whoever can take its lock may remove it.
  */
 #ifndef CAISSON_CONTAINER_CONTAINER_H
 #define CAISSON_CONTAINER_CONTAINER_H
@@ -21,6 +27,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/strv.h"
 #include "container/exit_record.h"
 #include "runtime/plan.h"
 
@@ -63,11 +70,13 @@ struct container {
     int home;      /* the directory with config.json: below root, or below state */
     int state;     /* <state>/containers/ID */
     int lock;      /* -1 while not locked */
-    bool in_state; /* home == state: nothing of it outlives a boot */
+    bool in_state; /* home is the same directory as state: nothing of it outlives a boot */
     struct plan plan;
     struct container_status status;
     enum container_state now;
-    struct exit_record exit; /* valid when EXITED */
+    /* The first process is gone, but who waits for it has not cleaned up after it yet. */
+    bool ending;
+    struct exit_record exit; /* valid when EXITED; when DEAD its code is 255 */
 };
 #define autocontainer __attribute__((cleanup(container_close))) struct container
 #define CONTAINER_EMPTY                                                                            \
@@ -75,17 +84,24 @@ struct container {
         .home = -1, .state = -1, .lock = -1                                                        \
     }
 
-/* Puts a planned container on disk: directories, config.json, image, its name. plan->id and
- * plan->name are chosen when NULL. Undone on failure. -EEXIST when the name is taken, and by whom.
- */
+/* Puts a planned container on disk: directories, config.json, image, its name. plan->id, plan->name
+ * and plan->created are chosen when NULL. Undone on failure. -EEXIST when the name is taken, and by
+ * whom. On success the plan has moved into `out` (*plan is empty again), and the container is
+ * locked: nobody sees it started by another before its maker unlocked it. */
 int container_create(struct containers *all, struct plan *plan, struct container *out,
                      struct error *err);
-/* By name, id, or unambiguous id prefix (the full name wins). -ENOENT: "no such container: X".
- * Loads the plan, the status, the exit record and works out the state. */
+/* By name, id, or unambiguous id prefix (the full name wins). -ENOENT: "no such container: X",
+ * -EBADMSG: its config.json is damaged. Loads the plan, the status, the exit record and works out
+ * the state; cleans up after a container whose end nobody saw. */
 int container_find(struct containers *all, const char *name_or_id, struct container *out,
                    struct error *err);
+/* The same for a whole id as container_list() gives them, and without the cleaning up. */
+int container_open(struct containers *all, const char *id, struct container *out,
+                   struct error *err);
 void container_close(struct container *c);
-/* flock; then loads again what may have changed. */
+/* Takes the lock (nothing to do when it is held), makes the state directory when this boot has none
+ * yet, then loads again what may have changed. -ENOENT when it was removed meanwhile. Do not hold
+ * it while the container runs. */
 int container_lock(struct container *c, struct error *err);
 void container_unlock(struct container *c);
 int container_refresh(struct container *c, struct error *err);
@@ -93,24 +109,39 @@ int container_refresh(struct container *c, struct error *err);
 int container_save_status(struct container *c, struct error *err);
 /* Saves the plan again (rename, update). */
 int container_save_plan(struct container *c, struct error *err);
+/* To be called, locked, before it is started: forgets how it ended the last time, notes that it is
+ * being started. status.started is set. */
+int container_starting(struct container *c, struct error *err);
+/* Opens a directory of its home ("logs"), which is made when missing. */
+int container_directory(const struct container *c, const char *name, struct error *err);
 
-/* Every container's id, oldest first is not promised; entries that cannot be read are left out. */
+/* Start time of a process that is no zombie, for struct container_status; -ESRCH. */
+int process_start_time(pid_t pid, uint64_t *start_time);
+
+/* Every container's id, in no order. */
 int container_list(struct containers *all, struct strv *ids, struct error *err);
 
-/* After the first process ended (or was found gone): exit record kept, control group killed and
- * removed, id range given back; with --rm the container is removed. `wait_status` as from wait(2),
- * or -1 when nobody knows or the monitor already wrote the record. Takes the lock. */
+/* After the first process ended (or was found gone, or could not be started): exit record kept,
+ * control group killed and removed, id range given back; with --rm the container is removed, and
+ * `c` is only good for container_close(). `wait_status` as from wait(2), or -1 when nobody knows or
+ * the monitor already wrote the record. status.oom_killed and pids_hit are set. Takes the lock;
+ * nothing to do when another was quicker. -EBUSY when it runs. */
 int container_ended(struct container *c, int wait_status, struct error *err);
-/* Removes it from disk; it must not run (else -EBUSY). */
+/* Removes it from disk; it must not run (else -EBUSY). Without `volumes` its anonymous volumes are
+ * kept below <root>/volumes/ID. */
 int container_remove(struct container *c, bool volumes, struct error *err);
+/* Removes what is left of a container whose config.json cannot be read, by its whole id. */
+int container_discard(struct containers *all, const char *id, struct error *err);
 /* Sends a signal to the first process, through a pidfd checked against the start time. */
 int container_signal(struct container *c, int number, struct error *err);
 /* Its first process, checked; -ESRCH when it is gone. */
 int container_pidfd(const struct container *c, struct error *err);
 /* Waits until it is neither running nor being cleaned up; timeout in ns, -1: for ever.
- * -ETIMEDOUT. Loads the state again. */
+ * -ETIMEDOUT. Loads the state again. A container with --rm is gone by then, `exit` is still right.
+ */
 int container_wait(struct container *c, nanoseconds timeout, struct error *err);
-/* SIGTERM (or what the image says), then SIGKILL after `timeout`. */
+/* Sends signal `number` (0: what the plan says, else SIGTERM), then SIGKILL after `timeout` (-1:
+ * never). Not running is no error. */
 int container_stop(struct container *c, int number, nanoseconds timeout, struct error *err);
 
 #endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Inside of containers on disk: locks, names, the files `status` and `last`. Only for the files of
+ * src/container that implement container.h.
+ *
+ * Who may do what: a container's directories are only changed by who holds its lock, a flock(2) on
+ * <state>/containers/ID itself. A lock whose directory was removed meanwhile is worth nothing, so
+ * it is checked after it was got. Names are claimed without a lock (symlink(2) fails for all but
+ * one) and taken over from the dead under a lock on the directory of names.
+ */
+#ifndef CAISSON_CONTAINER_DISK_H
+#define CAISSON_CONTAINER_DISK_H
+
+#include "container/container.h"
+
+#define CONFIG_NAME "config.json"
+#define IMAGE_NAME "image"
+#define STATUS_NAME "status"
+#define LAST_NAME "last"
+#define WAITERS_NAME "waiters"
+#define VOLUMES_NAME "volumes"
+
+#define CONFIG_MAX (8u << 20)
+#define STATUS_MAX (16u << 10)
+
+/* 64 hexadecimal digits. */
+bool id_valid(const char *id);
+
+/* The lock of a container: a descriptor. `make`: its directory is made when missing, else -ENOENT.
+ * kind: LOCK_EX, or LOCK_EX | LOCK_NB, then -EWOULDBLOCK when somebody has it. */
+int disk_lock(const struct containers *all, const char *id, bool make, int kind, struct error *err);
+/* Whether a container with this id is there, or is being made. */
+bool disk_alive(const struct containers *all, const char *id);
+/* Removes what a killed command left of a container without config.json. */
+void disk_sweep(const struct containers *all, const char *id);
+/* Removes everything of the container; the caller holds its lock. `name` may be NULL. */
+int disk_remove(const struct containers *all, const char *id, const char *name, bool in_root,
+                struct error *err);
+
+/* Claims `name`, also below root when `in_root`. -EEXIST with whose it is. */
+int name_claim(const struct containers *all, const char *name, const char *id, bool in_root,
+               struct error *err);
+/* Gives it up where it is ours. */
+void name_release(const struct containers *all, const char *name, const char *id, bool in_root);
+/* Whose it is, in names directory `names`; false: nobody's. */
+bool name_owner(int names, const char *name, char id[CONTAINER_ID_MAX]);
+
+/* The file `status`. A missing one is an empty status. */
+int status_read(int state, struct container_status *out, struct error *err);
+int status_write(int state, const struct container_status *status, struct error *err);
+void status_free(struct container_status *status);
+
+/* The file `last`, in a home below root: what outlives a boot of how it started and ended. */
+struct last_run {
+    nanoseconds started;
+    bool ended;
+    struct exit_record exit; /* when `ended` */
+    bool oom_killed, pids_hit;
+};
+/* -ENOENT: it was never started. A damaged one says that it was started. */
+int last_read(int home, struct last_run *out);
+int last_write(int home, const struct last_run *last, bool durable, struct error *err);
+
+/* Works out c->now from status, exit record and the processes. */
+int state_load(struct container *c, struct error *err);
+/* The first process is running: there, no zombie, and no other with its number. */
+bool process_alive(pid_t pid, uint64_t start_time);
+
+/* Those who wait for a container that will be removed with --rm read its end from a file that they
+ * hold open. */
+int waiters_join(int state);
+void waiters_tell(int state, const struct exit_record *record);
+int waiters_read(int fd, struct exit_record *out);
+
+#endif

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Finding containers and opening them. */
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/text.h"
+#include "container/disk.h"
+
+void container_close(struct container *c)
+{
+    if (c->lock >= 0)
+        close(c->lock);
+    if (c->home >= 0 && c->home != c->state)
+        close(c->home);
+    if (c->state >= 0)
+        close(c->state);
+    plan_free(&c->plan);
+    status_free(&c->status);
+    *c = (struct container)CONTAINER_EMPTY;
+}
+
+static int load_plan(struct container *c, const struct buf *text, struct error *err)
+{
+    struct plan plan;
+    plan_init(&plan);
+    int rc = plan_read(buf_text(text), text->len, &plan, err);
+    if (rc < 0) {
+        error_prefix(err, "%s of container %.12s is damaged", CONFIG_NAME, c->id);
+        return error_set(err, -EBADMSG, "%s; caisson rm -f %.12s removes the container",
+                         err ? err->text : "", c->id);
+    }
+    plan_free(&c->plan);
+    c->plan = plan;
+    return 0;
+}
+
+static int read_config(int dir, const struct container *c, struct buf *text, struct error *err)
+{
+    int rc = read_file_at(dir, CONFIG_NAME, CONFIG_MAX, text, err);
+    if (rc < 0 && rc != -ENOENT)
+        error_prefix(err, "container %.12s", c->id);
+    return rc;
+}
+
+static int open_home(struct container *c, struct error *err)
+{
+    autobuf text = {0};
+    int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+    c->state = openat(c->all->state_fd, c->id, flags);
+    int rc = c->state < 0 ? -ENOENT : read_config(c->state, c, &text, err);
+    c->in_state = rc == 0;
+    if (c->in_state) {
+        c->home = c->state;
+    } else if (rc == -ENOENT) {
+        c->home = openat(c->all->root_fd, c->id, flags);
+        rc = c->home < 0 ? -ENOENT : read_config(c->home, c, &text, err);
+    }
+    if (rc == -ENOENT)
+        return error_set(err, rc, "no such container: %s", c->id);
+    return rc < 0 ? rc : load_plan(c, &text, err);
+}
+
+int container_open(struct containers *all, const char *id, struct container *out, struct error *err)
+{
+    autocontainer c = CONTAINER_EMPTY;
+    if (!id_valid(id))
+        return error_set(err, -EINVAL, "'%.64s' is not the whole id of a container", id);
+    plan_init(&c.plan);
+    c.all = all;
+    memcpy(c.id, id, CONTAINER_ID_MAX);
+    int rc = open_home(&c, err);
+    if (rc == 0)
+        rc = state_load(&c, err);
+    if (rc < 0)
+        return rc;
+    *out = c;
+    c = (struct container)CONTAINER_EMPTY;
+    return 0;
+}
+
+/* Adds the entries of `fd` whose name starts with `prefix` and is an id (or, for names, anything).
+ */
+static int list_directory(int fd, const char *prefix, bool ids, struct strv *out, struct error *err)
+{
+    int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    autodir d = copy < 0 ? NULL : fdopendir(copy);
+    if (!d) {
+        if (copy >= 0)
+            close(copy);
+        return error_errno(err, "cannot read the directory of containers");
+    }
+    const struct dirent *entry;
+    while ((errno = 0, entry = readdir(d)))
+        if (entry->d_name[0] != '.' && starts_with(entry->d_name, prefix) &&
+            (!ids || id_valid(entry->d_name)))
+            strv_add(out, entry->d_name);
+    return errno ? error_errno(err, "cannot read the directory of containers") : 0;
+}
+
+static int compare(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static int list_ids(struct containers *all, const char *prefix, struct strv *ids, struct error *err)
+{
+    autostrv found = {0};
+    int rc = list_directory(all->root_fd, prefix, true, &found, err);
+    if (rc == 0)
+        rc = list_directory(all->state_fd, prefix, true, &found, err);
+    if (rc < 0)
+        return rc;
+    if (found.len > 1)
+        qsort(found.items, found.len, sizeof *found.items, compare);
+    for (size_t i = 0; i < found.len; i++)
+        if (i == 0 || !streq(found.items[i], found.items[i - 1]))
+            strv_add(ids, found.items[i]);
+    return 0;
+}
+
+int container_list(struct containers *all, struct strv *ids, struct error *err)
+{
+    return list_ids(all, "", ids, err);
+}
+
+static int not_found(struct containers *all, const char *word, struct error *err)
+{
+    autostrv names = {0};
+    autobuf printable = {0};
+    (void)list_directory(all->state_names, "", false, &names, NULL);
+    (void)list_directory(all->root_names, "", false, &names, NULL);
+    const char *near = nearest_word(word, (const char *const *)strv_argv(&names), names.len);
+    buf_printable(&printable, word);
+    return error_set(err, -ENOENT, "no such container: %s%s%s%s", buf_text(&printable),
+                     near ? "; did you mean " : " (see caisson ps -a)", near ? near : "",
+                     near ? "?" : "");
+}
+
+/* Opens it, tidying up what nobody else will. -ENOENT also when that removed it. */
+static int open_tidy(struct containers *all, const char *id, struct container *out,
+                     struct error *err)
+{
+    autocontainer c = CONTAINER_EMPTY;
+    int rc = container_open(all, id, &c, err);
+    if (rc == -ENOENT)
+        disk_sweep(all, id);
+    if (rc < 0)
+        return rc;
+    /* After a boot there is no status, and a container with --rm has nothing more to wait for. */
+    bool lost = c.now == CONTAINER_DEAD && c.plan.remove;
+    bool over = c.now == CONTAINER_EXITED || c.now == CONTAINER_DEAD;
+    if (over && !c.ending && (c.status.pid > 0 || lost)) {
+        autofd lock = disk_lock(all, id, true, LOCK_EX | LOCK_NB, NULL);
+        if (lock >= 0) {
+            close(take_fd(&lock));
+            struct error ignored = {0};
+            (void)container_ended(&c, -1, &ignored);
+            container_close(&c);
+            rc = container_open(all, id, &c, err);
+            if (rc < 0)
+                return rc;
+        }
+    }
+    *out = c;
+    c = (struct container)CONTAINER_EMPTY;
+    return 0;
+}
+
+static int find_by_prefix(struct containers *all, const char *word, char id[CONTAINER_ID_MAX],
+                          struct error *err)
+{
+    autostrv ids = {0};
+    size_t length = strlen(word);
+    if (length == 0 || length >= CONTAINER_ID_MAX || !is_hex(word, length))
+        return not_found(all, word, err);
+    int rc = list_ids(all, word, &ids, err);
+    if (rc < 0)
+        return rc;
+    if (ids.len == 0)
+        return not_found(all, word, err);
+    if (ids.len > 1)
+        return error_set(err, -EINVAL,
+                         "the id prefix %s is ambiguous: %.12s, %.12s%s; give more digits", word,
+                         ids.items[0], ids.items[1], ids.len > 2 ? " …" : "");
+    memcpy(id, ids.items[0], CONTAINER_ID_MAX);
+    return 0;
+}
+
+int container_find(struct containers *all, const char *word, struct container *out,
+                   struct error *err)
+{
+    char id[CONTAINER_ID_MAX];
+    const int names[] = {all->state_names, all->root_names};
+    if (word[0] == '/')
+        word++; /* as `inspect` shows names */
+    if (*word && !strchr(word, '/') && word[0] != '.') {
+        for (size_t i = 0; i < 2; i++) {
+            if (!name_owner(names[i], word, id))
+                continue;
+            int rc = open_tidy(all, id, out, err);
+            if (rc != -ENOENT)
+                return rc;
+        }
+    }
+    int rc = find_by_prefix(all, word, id, err);
+    if (rc < 0)
+        return rc;
+    rc = open_tidy(all, id, out, err);
+    return rc == -ENOENT ? not_found(all, word, err) : rc;
+}

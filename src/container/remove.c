@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The end of a run and the end of a container.
+ *
+ * Killed at any instruction, the next command finishes: as long as the status names a process, its
+ * control group and id range are there to be given back; as long as config.json is there, all of
+ * the container is; without it everything else is rubbish that can be swept.
+ */
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "container/disk.h"
+#include "runtime/ids.h"
+
+/* --- from disk --- */
+
+static int forget_config(int parent, const char *id, struct error *err)
+{
+    char path[CONTAINER_ID_MAX + sizeof CONFIG_NAME];
+    snprintf(path, sizeof path, "%s/%s", id, CONFIG_NAME);
+    if (unlinkat(parent, path, 0) < 0 && errno != ENOENT && errno != ENOTDIR)
+        return error_errno(err, "cannot remove container %.12s", id);
+    return 0;
+}
+
+/* The few files that most containers consist of, without reading the directory. */
+static int remove_state(const struct containers *all, const char *id, struct error *err)
+{
+    static const char *const usual[] = {IMAGE_NAME, STATUS_NAME, EXIT_RECORD_NAME};
+    char path[CONTAINER_ID_MAX + 16];
+    for (size_t i = 0; i < sizeof usual / sizeof *usual; i++) {
+        snprintf(path, sizeof path, "%s/%s", id, usual[i]);
+        (void)unlinkat(all->state_fd, path, 0);
+    }
+    if (unlinkat(all->state_fd, id, AT_REMOVEDIR) == 0)
+        return 0;
+    return remove_tree_at(all->state_fd, id, err);
+}
+
+int disk_remove(const struct containers *all, const char *id, const char *name, bool in_root,
+                struct error *err)
+{
+    int rc = forget_config(all->state_fd, id, err);
+    if (rc == 0 && in_root)
+        rc = forget_config(all->root_fd, id, err);
+    if (rc < 0)
+        return rc;
+    if (name)
+        name_release(all, name, id, in_root);
+    if (in_root)
+        rc = remove_tree_at(all->root_fd, id, err);
+    /* Last, because it is the lock. */
+    return rc < 0 ? rc : remove_state(all, id, err);
+}
+
+/* --- the end of a run --- */
+
+static int end_group(struct container *c, struct error *err)
+{
+    autocgroup group = CGROUP_EMPTY;
+    struct cgroup_events events;
+    if (!c->status.cgroup)
+        return 0;
+    struct error first = {0};
+    int rc = cgroup_open(c->status.cgroup, &group, &first);
+    if (rc == -ENOENT)
+        return 0;
+    if (rc < 0)
+        return error_set(err, rc, "%s", first.text);
+    if (cgroup_events(&group, &events, NULL) == 0) {
+        c->status.oom_killed |= events.oom_kills > 0;
+        c->status.pids_hit |= events.pids_max > 0;
+    }
+    /* The end of a pid namespace's first process is the end of all in it; others live on. */
+    if (!(c->plan.namespaces & PLAN_NS_PID) || c->plan.pid_container)
+        rc = cgroup_kill(&group, err);
+    if (rc < 0)
+        return rc;
+    rc = cgroup_remove(&group, &first);
+    if (rc == -EBUSY) { /* somebody was moved into it from outside */
+        rc = cgroup_kill(&group, err);
+        return rc < 0 ? rc : cgroup_remove(&group, err);
+    }
+    return rc < 0 ? error_set(err, rc, "%s", first.text) : 0;
+}
+
+/* What remains of the run is written to where it outlives the boot; then it is over. */
+static int keep_end(struct container *c, bool known, struct error *err)
+{
+    struct last_run last = {.started = c->status.started,
+                            .ended = known,
+                            .exit = c->exit,
+                            .oom_killed = c->status.oom_killed,
+                            .pids_hit = c->status.pids_hit};
+    int rc = last_write(c->home, &last, true, err);
+    if (rc < 0)
+        return rc;
+    if (unlinkat(c->state, STATUS_NAME, 0) < 0 && errno != ENOENT)
+        return error_errno(err, "cannot remove the status of container %.12s", c->id);
+    free(take_ptr(c->status.cgroup));
+    c->status.pid = c->status.monitor = 0;
+    c->status.id_base = 0;
+    c->now = known ? CONTAINER_EXITED : CONTAINER_DEAD;
+    c->ending = false;
+    return 0;
+}
+
+static int note_exit(struct container *c, int wait_status, bool *known, struct error *err)
+{
+    if (wait_status >= 0) {
+        int rc = exit_record_write(c->state, wait_status, clock_wall());
+        if (rc < 0)
+            return error_set(err, rc, "cannot note how container %.12s ended: %s", c->id,
+                             error_describe(rc));
+    }
+    *known = exit_record_read(c->state, &c->exit) == 0;
+    return 0;
+}
+
+static int end_locked(struct container *c, int wait_status, struct error *err)
+{
+    bool known;
+    int rc = note_exit(c, wait_status, &known, err);
+    if (rc == 0)
+        rc = end_group(c, err);
+    if (rc < 0)
+        return rc;
+    if (c->status.id_base)
+        ids_release(c->all->state_top, c->id, c->status.id_base);
+    if (!c->plan.remove)
+        return keep_end(c, known, err);
+    if (known)
+        waiters_tell(c->state, &c->exit);
+    c->now = known ? CONTAINER_EXITED : CONTAINER_DEAD;
+    c->ending = false;
+    return disk_remove(c->all, c->id, c->plan.name, !c->in_state, err);
+}
+
+int container_ended(struct container *c, int wait_status, struct error *err)
+{
+    bool locked = c->lock >= 0;
+    struct error why = {0};
+    int rc = container_lock(c, &why);
+    if (rc == -ENOENT)
+        return 0; /* another was quicker */
+    if (rc < 0)
+        return error_set(err, rc, "%s", why.text);
+    bool lost = c->now == CONTAINER_DEAD && c->plan.remove;
+    if (process_alive(c->status.pid, c->status.start_time))
+        rc = error_set(err, -EBUSY, "container %.12s is still running", c->id);
+    else if (c->status.pid > 0 || wait_status >= 0 || lost)
+        rc = end_locked(c, wait_status, err);
+    if (!locked)
+        container_unlock(c);
+    return rc;
+}
+
+/* --- removing --- */
+
+/* Moves the anonymous volumes to where they outlive their container. */
+static int keep_volumes(struct container *c, struct error *err)
+{
+    if (faccessat(c->home, VOLUMES_NAME, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+        return 0;
+    if (unlinkat(c->home, VOLUMES_NAME, AT_REMOVEDIR) == 0)
+        return 0; /* was empty */
+    if (mkdirat(c->all->root_top, VOLUMES_NAME, 0700) < 0 && errno != EEXIST)
+        return error_errno(err, "cannot create %s/%s", c->all->root, VOLUMES_NAME);
+    autofree char *to = xasprintf("%s/%s", VOLUMES_NAME, c->id);
+    if (renameat(c->home, VOLUMES_NAME, c->all->root_top, to) < 0)
+        return error_errno(err, "cannot keep the volumes of container %.12s in %s/%s", c->id,
+                           c->all->root, to);
+    return 0;
+}
+
+static int remove_locked(struct container *c, bool volumes, struct error *err)
+{
+    if (c->now == CONTAINER_RUNNING || c->now == CONTAINER_PAUSED)
+        return error_set(err, -EBUSY,
+                         "container %s is running: stop it first (caisson stop %s) or remove it "
+                         "with caisson rm -f %s",
+                         c->plan.name, c->plan.name, c->plan.name);
+    int rc = 0;
+    if (c->status.pid > 0) {
+        rc = end_group(c, err);
+        if (rc < 0)
+            return rc;
+        ids_release(c->all->state_top, c->id, c->status.id_base);
+    }
+    if (!volumes)
+        rc = keep_volumes(c, err);
+    if (rc < 0)
+        return rc;
+    if (c->now == CONTAINER_EXITED)
+        waiters_tell(c->state, &c->exit);
+    return disk_remove(c->all, c->id, c->plan.name, !c->in_state, err);
+}
+
+int container_remove(struct container *c, bool volumes, struct error *err)
+{
+    bool locked = c->lock >= 0;
+    int rc = container_lock(c, err);
+    if (rc == 0)
+        rc = remove_locked(c, volumes, err);
+    if (!locked)
+        container_unlock(c);
+    return rc;
+}
+
+int container_discard(struct containers *all, const char *id, struct error *err)
+{
+    autocontainer c = CONTAINER_EMPTY;
+    struct error ignored = {0};
+    plan_init(&c.plan); /* no namespaces: all processes of the group are looked for */
+    c.all = all;
+    memcpy(c.id, id, CONTAINER_ID_MAX);
+    c.lock = disk_lock(all, id, true, LOCK_EX, err);
+    if (c.lock < 0)
+        return c.lock;
+    c.state = openat(c.lock, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (c.state >= 0 && status_read(c.state, &c.status, &ignored) == 0) {
+        (void)end_group(&c, &ignored);
+        ids_release(all->state_top, id, c.status.id_base);
+    }
+    return disk_remove(all, id, NULL, true, err);
+}
