@@ -36,6 +36,20 @@ static int keep_raw(void *closure, const void *bytes, size_t length, struct erro
     return recipe_bytes(u->recipe, bytes, length, err);
 }
 
+/* A path for a message, cut in the middle when it would crowd out the reason. */
+static void show_path(struct buf *out, const char *path)
+{
+    const size_t most = 240, tail = 100;
+    size_t length = strlen(path);
+    autobuf cut = {0};
+    if (length > most) {
+        buf_add(&cut, path, most - tail);
+        buf_str(&cut, "…");
+        buf_str(&cut, path + length - tail);
+    }
+    buf_printable(out, length > most ? buf_text(&cut) : path);
+}
+
 /* What a maker's EEXIST means: 0 after a whiteout of the same layer was taken away (it only speaks
  * of the layers below), or an error. */
 static int make_room(const struct item *item, struct error *err)
@@ -234,7 +248,7 @@ static int unpack_hardlink(struct unpack *u, const struct item *item, struct err
     int rc = link_target(u, item->entry->link, &target, &fd, err);
     if (rc < 0) {
         autobuf shown = {0};
-        buf_printable(&shown, item->entry->link);
+        show_path(&shown, item->entry->link);
         return error_prefix(err, "cannot link it to %s", buf_text(&shown));
     }
     rc = linkat(fd, target.base, item->parent_fd, item->name.base, 0);
@@ -356,7 +370,7 @@ static int unpack_entries(struct unpack *u, struct error *err)
         rc = unpack_entry(u, e, err);
         if (rc < 0) {
             autobuf shown = {0};
-            buf_printable(&shown, e->path);
+            show_path(&shown, e->path);
             return error_prefix(err, "%s", buf_text(&shown));
         }
     }
