@@ -35,7 +35,8 @@ static inline void cleanup_fclose(FILE **file)
 }
 
 #define autofree __attribute__((cleanup(cleanup_free)))
-#define autofd __attribute__((cleanup(cleanup_close))) int
+/* Held open for its own sake is a use. */
+#define autofd __attribute__((cleanup(cleanup_close), unused)) int
 #define autodir __attribute__((cleanup(cleanup_closedir))) DIR *
 #define autofile __attribute__((cleanup(cleanup_fclose))) FILE *
 

@@ -212,7 +212,6 @@ static void what_the_cache_gives_is_what_was_put_there(void **state)
     struct seccomp_program program;
     struct error err = {0};
     char name[256];
-    autobuf other = {0};
     const char text[] = RULE("\"names\":[\"nosuch\"],\"action\":\"SCMP_ACT_ERRNO\"");
     load(place, 0, &program);
     unsigned short full = program.count;
