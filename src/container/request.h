@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What somebody asked for on the command line of run and create, typed but not yet judged. Fields
+ * are set by the option table of cmd/run.c; planning (plan_make.h) turns them into a plan. */
+#ifndef CAISSON_CONTAINER_REQUEST_H
+#define CAISSON_CONTAINER_REQUEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/strv.h"
+
+struct request {
+    /* what runs */
+    const char *image;
+    struct strv words; /* command and arguments after the image */
+    const char *entrypoint;
+    const char *user, *workdir, *hostname, *domainname, *name, *cid_file;
+    struct strv env, env_files, labels, label_files, annotations, group_add;
+    bool terminal, interactive, detach, remove;
+    int init; /* -1: not given */
+    int sig_proxy;
+    const char *stop_signal, *umask;
+    int64_t stop_timeout;
+    const char *restart, *pull, *platform;
+    bool quiet, dry_run;
+    const char *format; /* of --dry-run */
+
+    /* the level and its single flags */
+    const char *level;
+    bool privileged;
+    int read_only;
+    struct strv cap_add, cap_drop, security_opt, devices, device_rules, sysctls;
+    const char *userns, *network;
+
+    /* limits */
+    int64_t memory, memory_swap, memory_reservation, cpu_shares, cpu_quota, cpu_period, pids,
+        shm_size, oom_score_adj, blkio_weight;
+    const char *cpus, *cpuset_cpus, *cpuset_mems, *cgroup_parent;
+    struct strv ulimits;
+
+    /* storage */
+    struct strv volumes, mounts, tmpfs;
+
+    /* logs */
+    const char *log_driver;
+    struct strv log_opts;
+};
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a run needs in an image's file system and the image may lack: mount points (/proc, /dev,
+ * /tmp …), places for generated files. Made once for each image, by overlayfs itself, as one more
+ * layer on top; so that a read-only container needs no writable layer and nothing is created while
+ * it starts. The image's passwd and group are copied beside it, read in-root, bounded, regular
+ * files only: whatever else they are (a FIFO, a gigabyte, a link out) is an error here and never
+ * blocks.
+ */
+#ifndef CAISSON_CONTAINER_SKELETON_H
+#define CAISSON_CONTAINER_SKELETON_H
+
+#include "base/buf.h"
+#include "base/error.h"
+#include "store/store.h"
+
+#define SKELETON_FILE_MAX (4u << 20) /* bytes of passwd or group */
+
+struct skeleton {
+    int fs;    /* the layer, O_PATH; goes on top of the image's layers */
+    int empty; /* an empty directory: the lowest layer where the image has none; -1 otherwise */
+    struct buf passwd, group;
+};
+
+/* Opens the image's skeleton, making it when it is missing. The store is locked shared. */
+int skeleton_open(struct store *store, const struct image *image, struct skeleton *out,
+                  struct error *err);
+void skeleton_close(struct skeleton *skeleton);
+
+#endif
