@@ -34,8 +34,8 @@ struct request {
 
     /* limits */
     int64_t memory, memory_swap, memory_reservation, cpu_shares, cpu_quota, cpu_period, pids,
-        shm_size, oom_score_adj, blkio_weight;
-    const char *cpus, *cpuset_cpus, *cpuset_mems, *cgroup_parent;
+        shm_size, blkio_weight;
+    const char *oom_score_adj, *cpus, *cpuset_cpus, *cpuset_mems, *cgroup_parent;
     struct strv ulimits;
 
     /* storage */

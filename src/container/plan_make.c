@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "container/plan_make.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/memory.h"
+#include "container/device_policy.h"
+
+static void what_it_is(struct planning *p)
+{
+    const struct request *r = p->request;
+    struct plan *plan = p->plan;
+    char now[RFC3339_MAX];
+    plan->image_name = xstrdup(r->image);
+    plan->image_id = xstrdup(p->image->id);
+    plan->image_manifest = xstrdup(p->image->manifest);
+    strv_copy(&plan->layers, &p->image->config.diff_ids);
+    plan->remove = r->remove;
+    plan->detached = r->detach;
+    if (r->name)
+        plan->name = xstrdup(r->name);
+    if (r->cid_file)
+        plan->cid_file = xstrdup(r->cid_file);
+    format_rfc3339(clock_wall(), now);
+    plan->created = xstrdup(now);
+}
+
+static int refuse_what_is_not_there(const struct request *r, struct error *err)
+{
+    if (r->detach && r->remove && r->restart)
+        return error_set(err, -EINVAL, "--restart and --rm contradict each other");
+    if (r->restart && strcmp(r->restart, "no") != 0)
+        return error_set(err, -ENOTSUP, "--restart %s is not supported yet; leave it out", r->restart);
+    return 0;
+}
+
+int plan_make(const struct request *request, const struct image *image,
+              const struct skeleton *skeleton, struct plan *out, struct error *err)
+{
+    autoplan plan = {0};
+    plan_init(&plan);
+    struct planning p = {
+        .request = request,
+        .image = image,
+        .passwd = buf_text(&skeleton->passwd),
+        .group = buf_text(&skeleton->group),
+        .plan = &plan,
+        .no_new_privs = -1,
+        .landlock = -1,
+    };
+    what_it_is(&p);
+    int rc = refuse_what_is_not_there(request, err);
+    if (rc == 0)
+        rc = plan_security(&p, err);
+    if (rc == 0)
+        rc = plan_process(&p, err);
+    if (rc == 0)
+        rc = plan_user(&p, err);
+    if (rc == 0)
+        rc = device_policy(&plan, &request->device_rules, p.level == LEVEL_PRIVILEGED, err);
+    if (rc == 0)
+        rc = plan_limits(&p, err);
+    if (rc == 0)
+        rc = plan_mounts(&p, err);
+    strv_free(&p.mask);
+    strv_free(&p.unmask);
+    strv_free(&p.label_options);
+    if (rc < 0)
+        return rc;
+    *out = plan;
+    plan_init(&plan);
+    return 0;
+}

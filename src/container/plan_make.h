@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From what was asked for to a plan: the level's rules, single flags, the image's configuration and
+ * the host's abilities are joined into a posture (each protection: asked for, in force, why not
+ * more) and the rest of the plan. Everything that can be refused is refused here; nothing is done.
+ */
+#ifndef CAISSON_CONTAINER_PLAN_MAKE_H
+#define CAISSON_CONTAINER_PLAN_MAKE_H
+
+#include "container/request.h"
+#include "container/skeleton.h"
+#include "runtime/plan.h"
+#include "store/store.h"
+
+enum level { LEVEL_RESTRICTED, LEVEL_BASELINE, LEVEL_PRIVILEGED };
+
+/* What planning knows while it goes: one struct handed from part to part. */
+struct planning {
+    const struct request *request;
+    const struct image *image;
+    const char *passwd, *group; /* the image's */
+    enum level level;
+    struct plan *plan;
+    /* from --security-opt */
+    const char *seccomp, *apparmor;
+    struct strv mask, unmask, label_options;
+    bool system_paths_open;
+    int no_new_privs, landlock; /* -1: not said */
+    bool host_users; /* --userns host, or the level's */
+};
+
+int plan_make(const struct request *request, const struct image *image,
+              const struct skeleton *skeleton, struct plan *out, struct error *err);
+
+/* The parts, each in a file of its own; for plan_make.c only. */
+int plan_security(struct planning *p, struct error *err); /* level.c */
+int plan_user(struct planning *p, struct error *err);     /* identity.c */
+int plan_mounts(struct planning *p, struct error *err);   /* storage.c */
+int plan_limits(struct planning *p, struct error *err);   /* limits.c */
+int plan_process(struct planning *p, struct error *err);  /* process.c */
+
+#endif
