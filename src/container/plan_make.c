@@ -1,16 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "container/plan_make.h"
 
+#include <sys/random.h>
+
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "container/device_policy.h"
 
-static void what_it_is(struct planning *p)
+static int what_it_is(struct planning *p, struct error *err)
 {
     const struct request *r = p->request;
     struct plan *plan = p->plan;
-    char now[RFC3339_MAX];
+    char now[RFC3339_MAX], id[65];
+    unsigned char random[32];
+    if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
+        return error_errno(err, "cannot get random bytes");
+    hex_encode(random, sizeof random, id);
+    plan->id = xstrdup(id);
+    plan->hostname = xstrndup(id, 12);
     plan->image_name = xstrdup(r->image);
     plan->image_id = xstrdup(p->image->id);
     plan->image_manifest = xstrdup(p->image->manifest);
@@ -23,6 +32,7 @@ static void what_it_is(struct planning *p)
         plan->cid_file = xstrdup(r->cid_file);
     format_rfc3339(clock_wall(), now);
     plan->created = xstrdup(now);
+    return 0;
 }
 
 static int refuse_what_is_not_there(const struct request *r, struct error *err)
@@ -39,6 +49,8 @@ int plan_make(const struct request *request, const struct image *image,
 {
     autoplan plan = {0};
     plan_init(&plan);
+    plan.namespaces = 0; /* the parts add what the level and the flags say */
+    plan.landlock = false;
     struct planning p = {
         .request = request,
         .image = image,
@@ -48,8 +60,9 @@ int plan_make(const struct request *request, const struct image *image,
         .no_new_privs = -1,
         .landlock = -1,
     };
-    what_it_is(&p);
     int rc = refuse_what_is_not_there(request, err);
+    if (rc == 0)
+        rc = what_it_is(&p, err);
     if (rc == 0)
         rc = plan_security(&p, err);
     if (rc == 0)

@@ -174,8 +174,10 @@ static int host_name(struct planning *p, struct error *err)
         rc = check_host_name("--domainname", r->domainname, err);
     if (rc < 0)
         return rc;
-    if (r->hostname)
+    if (r->hostname) {
+        free(plan->hostname);
         plan->hostname = xstrdup(r->hostname);
+    }
     if (r->domainname)
         plan->domainname = xstrdup(r->domainname);
     return 0;

@@ -82,10 +82,8 @@ static int clone_bind(struct making *m, const struct plan_mount *mount, int sour
     unsigned long set = bind_attributes(mount);
     if (!(p->namespaces & PLAN_NS_USER) || !mount->idmap)
         return rootfs_clone_mount(source, -1, set, 0, mount->recursive, err);
-    autofd userns = mount->kind == PLAN_VOLUME
-                        ? fcntl(m->userns, F_DUPFD_CLOEXEC, 3)
-                        : ids_bind_namespace(m->launch->id_base, p->bind_uid, p->bind_gid, p->uid,
-                                             p->gid, p->uid == 0 || p->granted != 0, err);
+    autofd userns = ids_bind_namespace(m->launch->id_base, p->bind_uid, p->bind_gid, p->uid, p->gid,
+                                       p->uid == 0 || p->granted != 0, err);
     if (userns < 0)
         return userns;
     int fd = rootfs_clone_mount(source, userns, set, 0, mount->recursive, err);
@@ -94,18 +92,50 @@ static int clone_bind(struct making *m, const struct plan_mount *mount, int sour
     return fd;
 }
 
-static int open_source(struct making *m, const struct plan_mount *mount, struct error *err)
+/* An anonymous volume starts with what the image has at its place, without a copy: it is the writable
+ * layer of an overlay of its own, of which only that directory is mounted. */
+static int clone_volume(struct making *m, const struct plan_mount *mount, struct error *err)
 {
-    if (mount->kind == PLAN_VOLUME) {
-        int fd = openat(m->launch->volumes, mount->source,
-                        O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (fd < 0)
-            return error_errno(err, "cannot open the volume for %s", mount->target);
-        return fd;
-    }
-    int fd = open(mount->source, O_PATH | O_CLOEXEC);
-    if (fd < 0)
+    const struct launch *l = m->launch;
+    autofd upper =
+        openat(l->volumes, mount->source, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (upper < 0)
+        return error_errno(err, "cannot open the volume for %s", mount->target);
+    struct rootfs_source source = {
+        .layers = l->layers,
+        .count = l->layer_count,
+        .upper = upper,
+        .userns = m->userns,
+        .scratch = l->scratch,
+    };
+    autofd root = rootfs_mount(&source, err);
+    if (root < 0)
+        return root;
+    autofd dir = inroot_make_directory(root, mount->target);
+    if (dir < 0)
+        return error_set(err, dir, "cannot make the volume at %s: %s", mount->target,
+                         error_describe(dir));
+    /* Whoever the container runs as in the place of root has to be able to write to it. */
+    struct stat st;
+    char self[40];
+    snprintf(self, sizeof self, "/proc/self/fd/%d", dir);
+    uint32_t root_id = m->userns >= 0 ? l->id_base : 0;
+    if (l->plan->uid != 0 && fstat(dir, &st) == 0 && st.st_uid == root_id &&
+        chown(self, root_id + l->plan->uid, root_id + l->plan->gid) < 0)
+        return error_errno(err, "cannot give the volume at %s to its user", mount->target);
+    return rootfs_clone_mount(dir, -1, bind_attributes(mount), 0, 0, err);
+}
+
+static int prepare_one(struct making *m, const struct plan_mount *mount, struct error *err)
+{
+    if (mount->kind == PLAN_VOLUME)
+        return clone_volume(m, mount, err);
+    autofd source = open(mount->source, O_PATH | O_CLOEXEC);
+    if (source < 0)
         return error_errno(err, "cannot mount %s at %s", mount->source, mount->target);
+    int fd = clone_bind(m, mount, source, err);
+    if (fd < 0)
+        return error_prefix(err, "cannot mount %s at %s", mount->source, mount->target);
     return fd;
 }
 
@@ -116,12 +146,9 @@ static int prepare_binds(struct making *m, struct error *err)
         const struct plan_mount *mount = &p->mounts[i];
         if (mount->kind == PLAN_TMPFS)
             continue;
-        autofd source = open_source(m, mount, err);
-        if (source < 0)
-            return source;
-        int rc = clone_bind(m, mount, source, err);
+        int rc = prepare_one(m, mount, err);
         if (rc < 0)
-            return error_prefix(err, "cannot mount %s at %s", mount->source, mount->target);
+            return rc;
         rc = hold(m, rc);
         if (rc < 0)
             return error_set(err, rc, "too many mounts (at most %d)", CHILD_FDS_MAX - CHILD_FIXED);

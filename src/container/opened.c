@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "container/opened.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include "base/io.h"
+#include "base/memory.h"
+#include "base/text.h"
+
+static bool changed;
+
+void protection_fails(struct posture *posture, const char *name, const char *in_force,
+                      const char *why)
+{
+    for (size_t i = 0; i < posture->count; i++) {
+        struct protection *item = &posture->items[i];
+        if (!streq(item->name, name))
+            continue;
+        free(item->in_force);
+        free(item->why);
+        item->in_force = xstrdup(in_force);
+        item->why = xstrdup(why);
+        changed = true;
+    }
+}
+
+bool posture_changed(const struct posture *posture)
+{
+    return changed && posture->count > 0;
+}
+
+static int open_layers(struct container *c, struct store *store, struct opened *o, struct error *err)
+{
+    struct image image = {0};
+    snprintf(image.id, sizeof image.id, "%s", c->plan.image_id);
+    image.config.diff_ids = c->plan.layers; /* borrowed for the call */
+    int rc = skeleton_open(store, &image, &o->skeleton, err);
+    if (rc < 0)
+        return rc;
+    o->layers = xcalloc(c->plan.layers.len + 2, sizeof *o->layers);
+    if (o->skeleton.empty >= 0)
+        o->layers[o->layer_count++] = take_fd(&o->skeleton.empty);
+    for (size_t i = 0; i < c->plan.layers.len; i++) {
+        int fd = store_open_layer(store, c->plan.layers.items[i], err);
+        if (fd < 0)
+            return fd;
+        o->layers[o->layer_count++] = fd;
+    }
+    o->layers[o->layer_count++] = take_fd(&o->skeleton.fs);
+    return 0;
+}
+
+/* A directory that holds `fs` and `work`; made when missing. The work directory is emptied, as
+ * overlayfs wants. */
+static int writable_layer(int parent, const char *name, struct error *err)
+{
+    mode_t mask = umask(0);
+    int rc = 0;
+    if (mkdirat(parent, name, 0700) < 0 && errno != EEXIST)
+        rc = error_errno(err, "cannot create the writable layer");
+    autofd dir = rc < 0 ? rc : openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (dir < 0 && rc == 0)
+        rc = error_errno(err, "cannot open the writable layer");
+    if (rc == 0 && ((mkdirat(dir, "fs", 0755) < 0 && errno != EEXIST) ||
+                    (mkdirat(dir, "work", 0700) < 0 && errno != EEXIST)))
+        rc = error_errno(err, "cannot create the writable layer");
+    umask(mask);
+    return rc < 0 ? rc : take_fd(&dir);
+}
+
+/* A read-only root needs a writable layer too when mount points have to be made in it. */
+static bool needs_upper(const struct plan *plan)
+{
+    static const char *const prepared[] = {"/tmp", "/var/tmp", "/run", "/home/nonroot"};
+    if (!plan->root_read_only)
+        return true;
+    for (size_t i = 0; i < plan->mount_count; i++) {
+        bool known = false;
+        for (size_t j = 0; j < sizeof prepared / sizeof *prepared; j++)
+            known |= streq(plan->mounts[i].target, prepared[j]);
+        if (!known)
+            return true;
+    }
+    return plan->cwd && !streq(plan->cwd, "/");
+}
+
+static int open_writable(struct container *c, struct opened *o, struct error *err)
+{
+    const struct plan *plan = &c->plan;
+    bool volumes = false;
+    for (size_t i = 0; i < plan->mount_count; i++)
+        volumes |= plan->mounts[i].kind == PLAN_VOLUME;
+    if (needs_upper(plan)) {
+        o->upper = writable_layer(c->home, "upper", err);
+        if (o->upper < 0)
+            return o->upper;
+    }
+    if (!volumes)
+        return 0;
+    if (mkdirat(c->home, "volumes", 0700) < 0 && errno != EEXIST)
+        return error_errno(err, "cannot create the volumes of container %s", plan->name);
+    o->volumes = open_directory_at(c->home, "volumes", err);
+    if (o->volumes < 0)
+        return o->volumes;
+    for (size_t i = 0; i < plan->mount_count; i++) {
+        if (plan->mounts[i].kind != PLAN_VOLUME)
+            continue;
+        autofd made = writable_layer(o->volumes, plan->mounts[i].source, err);
+        if (made < 0)
+            return made;
+    }
+    return 0;
+}
+
+int opened_seccomp(struct container *c, struct seccomp_program *out, bool *has, struct error *err)
+{
+    const struct plan *plan = &c->plan;
+    autofd cache = -1;
+    *has = plan->seccomp != PLAN_SECCOMP_OFF;
+    switch (plan->seccomp) {
+    case PLAN_SECCOMP_OFF:
+        return 0;
+    case PLAN_SECCOMP_RESTRICTED:
+        return seccomp_builtin(SECCOMP_RESTRICTED, plan->granted, out, err);
+    case PLAN_SECCOMP_BASELINE:
+        return seccomp_builtin(SECCOMP_BASELINE, plan->granted, out, err);
+    case PLAN_SECCOMP_FILE:
+        (void)mkdirat(c->all->root_top, "cache", 0700);
+        cache = openat(c->all->root_top, "cache", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        return seccomp_from_file(cache, plan->seccomp_file, plan->granted, out, err);
+    }
+    return error_set(err, -EINVAL, "the plan of container %s names no known filter", plan->name);
+}
+
+static int open_landlock(struct container *c, struct opened *o, struct error *err)
+{
+    if (!c->plan.landlock)
+        return 0;
+    autostrv writable = {0};
+    for (size_t i = 0; i < c->plan.mount_count; i++)
+        if (!c->plan.mounts[i].read_only)
+            strv_add(&writable, c->plan.mounts[i].target);
+    static const char *const generated[] = {"/etc/hosts", "/etc/hostname", "/etc/resolv.conf"};
+    (void)generated; /* read-only with a read-only root, and part of "/" otherwise */
+    return landlock_prepare(!c->plan.root_read_only, &writable, c->plan.network == PLAN_NET_HOST,
+                            &o->landlock, err);
+}
+
+static int open_network(struct container *c, struct opened *o, struct error *err)
+{
+    char path[48];
+    if (c->plan.network != PLAN_NET_CONTAINER)
+        return 0;
+    autocontainer other = CONTAINER_EMPTY;
+    int rc = container_find(c->all, c->plan.network_container, &other, err);
+    if (rc < 0)
+        return error_prefix(err, "--network container:%s", c->plan.network_container);
+    autofd pidfd = container_pidfd(&other, err);
+    if (pidfd < 0)
+        return error_prefix(err, "--network container:%s", c->plan.network_container);
+    snprintf(path, sizeof path, "/proc/%d/ns/net", (int)other.status.pid);
+    o->join_net = open(path, O_RDONLY | O_CLOEXEC);
+    if (o->join_net < 0)
+        return error_errno(err, "cannot join the network of container %s", other.plan.name);
+    return 0;
+}
+
+int opened_open(struct container *c, struct store *store, struct opened *out, struct error *err)
+{
+    out->scratch = xasprintf("%s/containers/%s/scratch", c->all->state, c->id);
+    const struct protection *users = posture_find(&c->plan.posture, "user-namespace");
+    out->users_asked = users && users->flag && streq(users->flag, "--userns auto");
+    if (mkdirat(c->state, "scratch", 0700) < 0 && errno != EEXIST)
+        return error_errno(err, "cannot create %s", out->scratch);
+    int rc = open_layers(c, store, out, err);
+    if (rc == 0)
+        rc = open_writable(c, out, err);
+    if (rc == 0)
+        rc = opened_seccomp(c, &out->seccomp, &out->has_seccomp, err);
+    if (rc == 0)
+        rc = open_landlock(c, out, err);
+    if (rc == 0)
+        rc = open_network(c, out, err);
+    return rc;
+}
+
+void opened_close(struct opened *opened)
+{
+    for (size_t i = 0; i < opened->layer_count; i++)
+        if (opened->layers[i] >= 0)
+            close(opened->layers[i]);
+    free(opened->layers);
+    free(opened->scratch);
+    skeleton_close(&opened->skeleton);
+    if (opened->upper >= 0)
+        close(opened->upper);
+    if (opened->volumes >= 0)
+        close(opened->volumes);
+    if (opened->join_net >= 0)
+        close(opened->join_net);
+    if (opened->has_seccomp)
+        seccomp_program_free(&opened->seccomp);
+    landlock_plan_free(&opened->landlock);
+}

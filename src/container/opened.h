@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a plan names, opened: for container/start.c. */
+#ifndef CAISSON_CONTAINER_OPENED_H
+#define CAISSON_CONTAINER_OPENED_H
+
+#include "container/container.h"
+#include "container/skeleton.h"
+#include "runtime/landlock.h"
+#include "runtime/seccomp.h"
+#include "store/store.h"
+
+struct opened {
+    int *layers; /* lowest first, the skeleton last */
+    size_t layer_count;
+    struct skeleton skeleton;
+    int upper, volumes; /* directories, or -1 */
+    char *scratch;
+    int join_net;
+    bool has_seccomp;
+    struct seccomp_program seccomp;
+    struct landlock_plan landlock;
+    bool users_asked; /* --userns auto was said: no doing without */
+};
+#define OPENED_NONE                                                                                \
+    {                                                                                              \
+        .skeleton = {.fs = -1, .empty = -1}, .upper = -1, .volumes = -1, .join_net = -1            \
+    }
+
+int opened_open(struct container *c, struct store *store, struct opened *out, struct error *err);
+void opened_close(struct opened *opened);
+
+/* The filter that the plan names; *has is false when it names none. Also tells the posture. */
+int opened_seccomp(struct container *c, struct seccomp_program *out, bool *has, struct error *err);
+
+/* Records that a protection is not what was asked for. */
+void protection_fails(struct posture *posture, const char *name, const char *in_force,
+                      const char *why);
+/* Whether protection_fails() was called since the plan was read. */
+bool posture_changed(const struct posture *posture);
+
+#endif

@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Starting: from a container on disk to a running command. What the plan only names is opened here
+ * (layers, the writable layer, volumes, filters), an id range is claimed, and the plan carried out.
+ * Whoever is to be the parent of the first process does it: this process in the foreground, a fork
+ * that becomes the monitor otherwise.
+ */
+#include "container/start.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "base/io.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "container/hints.h"
+#include "container/monitor.h"
+#include "container/opened.h"
+#include "container/relay.h"
+#include "runtime/ids.h"
+#include "runtime/launch.h"
+#include "runtime/syscalls.h"
+
+/* The container's standard streams: our ends and its ends. */
+struct streams {
+    int ours[3];  /* write end of stdin, read ends of stdout and stderr; -1 */
+    int theirs[3];
+};
+
+static void streams_close(struct streams *s)
+{
+    for (int i = 0; i < 3; i++) {
+        if (s->ours[i] >= 0)
+            close(s->ours[i]);
+        if (s->theirs[i] >= 0)
+            close(s->theirs[i]);
+        s->ours[i] = s->theirs[i] = -1;
+    }
+}
+
+static void streams_close_theirs(struct streams *s)
+{
+    for (int i = 0; i < 3; i++)
+        if (s->theirs[i] >= 0)
+            close(take_fd(&s->theirs[i]));
+}
+
+static int streams_open(struct streams *s, bool terminal, bool with_stdin, struct error *err)
+{
+    int pair[2];
+    if (terminal)
+        return 0;
+    for (int i = 0; i < 3; i++) {
+        if (i == 0 && !with_stdin) {
+            s->theirs[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+            if (s->theirs[0] < 0)
+                return error_errno(err, "cannot open /dev/null");
+            continue;
+        }
+        if (pipe2(pair, O_CLOEXEC) < 0)
+            return error_errno(err, "cannot make the container's streams");
+        s->ours[i] = pair[i == 0 ? 1 : 0];
+        s->theirs[i] = pair[i == 0 ? 0 : 1];
+    }
+    return 0;
+}
+
+#define STREAMS_NONE                                                                               \
+    {                                                                                              \
+        .ours = {-1, -1, -1}, .theirs = { -1, -1, -1 }                                             \
+    }
+
+/* --- making it run ----------------------------------------------------------------------------- */
+
+static void say_limits(struct container *c, const struct cgroup *group)
+{
+    static const struct {
+        const char *protection;
+        enum cgroup_limit limit;
+    } table[] = {{"memory", CGROUP_LIMIT_MEMORY},
+                 {"swap", CGROUP_LIMIT_SWAP},
+                 {"pids", CGROUP_LIMIT_PIDS},
+                 {"cpu", CGROUP_LIMIT_CPU_SHARES},
+                 {"devices", CGROUP_LIMIT_DEVICES}};
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        const char *why = cgroup_why_not(group, table[i].limit);
+        if (why)
+            protection_fails(&c->plan.posture, table[i].protection, "not in force", why);
+    }
+}
+
+static uint64_t start_time_of(pid_t pid)
+{
+    autobuf text = {0};
+    char path[40];
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    if (read_kernel_file(path, 8192, &text, NULL) < 0)
+        return 0;
+    const char *at = strrchr(buf_text(&text), ')'); /* the name before may hold anything */
+    for (int field = 2; at && field < 22; field++)
+        at = strchr(at + 1, ' ');
+    return at ? strtoull(at + 1, NULL, 10) : 0;
+}
+
+static int record_running(struct container *c, const struct launched *launched, struct error *err)
+{
+    autobuf record = {0};
+    cgroup_record(&launched->cgroup, &record);
+    free(c->status.cgroup);
+    c->status.cgroup = buf_take(&record);
+    c->status.pid = launched->pid;
+    c->status.start_time = start_time_of(launched->pid);
+    c->status.monitor = getpid();
+    c->status.monitor_start = start_time_of(getpid());
+    c->status.started = clock_wall();
+    c->status.oom_killed = c->status.pids_hit = false;
+    return container_save_status(c, err);
+}
+
+/* Where ids cannot be mapped at mount time everything else still holds, and the posture says so. */
+static int launch(struct container *c, struct opened *o, struct launch *l, struct launched *out,
+                  int *exit_code, struct error *err)
+{
+    int rc = launch_container(l, out, exit_code, err);
+    if (rc == -EOPNOTSUPP && c->plan.namespaces & PLAN_NS_USER && !o->users_asked) {
+        protection_fails(&c->plan.posture, "user-namespace", "host", err->text);
+        c->plan.namespaces &= ~(unsigned)PLAN_NS_USER;
+        err->code = 0;
+        ids_release(c->all->state_top, c->id, l->id_base);
+        l->id_base = c->status.id_base = 0;
+        rc = launch_container(l, out, exit_code, err);
+    }
+    return rc;
+}
+
+static bool owner_is_alive(void *closure, const char *id)
+{
+    struct containers *all = closure;
+    struct stat st;
+    return fstatat(all->state_fd, id, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static int make_run(struct container *c, struct opened *o, const struct streams *s, bool bound,
+                    struct launched *out, int *exit_code, struct error *err)
+{
+    struct launch l = {
+        .plan = &c->plan,
+        .layers = o->layers,
+        .layer_count = o->layer_count,
+        .upper = o->upper,
+        .volumes = o->volumes,
+        .scratch = o->scratch,
+        .join = {.net = o->join_net, .pid = -1, .ipc = -1},
+        .seccomp = o->has_seccomp ? &o->seccomp : NULL,
+        .landlock = c->plan.landlock ? &o->landlock : NULL,
+        .stdio = {s->theirs[0], s->theirs[1], s->theirs[2]},
+        .die_with_parent = bound,
+    };
+    int rc = 0;
+    *exit_code = 125;
+    c->status.id_base = 0;
+    if (c->plan.namespaces & PLAN_NS_USER) {
+        rc = ids_claim(c->all->state_top, c->id, owner_is_alive, c->all, &l.id_base, err);
+        c->status.id_base = l.id_base;
+    }
+    if (rc == 0)
+        rc = launch(c, o, &l, out, exit_code, err);
+    if (rc < 0) {
+        ids_release(c->all->state_top, c->id, c->status.id_base);
+        return rc;
+    }
+    say_limits(c, &out->cgroup);
+    rc = record_running(c, out, err);
+    if (rc == 0 && c->plan.posture.count && posture_changed(&c->plan.posture))
+        rc = container_save_plan(c, err);
+    if (rc < 0) {
+        kill(out->pid, SIGKILL);
+        (void)waitpid(out->pid, NULL, 0);
+        (void)cgroup_remove(&out->cgroup, NULL);
+        ids_release(c->all->state_top, c->id, c->status.id_base);
+    }
+    return rc;
+}
+
+/* --- in the foreground ------------------------------------------------------------------------- */
+
+static int run_in_foreground(struct container *c, struct opened *o,
+                             const struct start_options *options, int *exit_code, struct error *err)
+{
+    struct streams s __attribute__((cleanup(streams_close))) = STREAMS_NONE;
+    struct launched run;
+    sigset_t signals;
+    relay_signals_block(options->sig_proxy, &signals);
+    int rc = streams_open(&s, c->plan.terminal, options->interactive, err);
+    if (rc == 0)
+        rc = make_run(c, o, &s, true, &run, exit_code, err);
+    if (rc < 0) {
+        relay_signals_restore(&signals);
+        return rc;
+    }
+    container_unlock(c);
+    streams_close_theirs(&s);
+    static struct relay_tail tail;
+    struct relay relay = {
+        .pid = run.pid,
+        .pidfd = run.pidfd,
+        .in = take_fd(&s.ours[0]),
+        .out = take_fd(&s.ours[1]),
+        .err = take_fd(&s.ours[2]),
+        .terminal = run.terminal,
+        .stdin_too = options->interactive,
+        .sig_proxy = options->sig_proxy,
+        .tail = &tail,
+    };
+    int status = 0;
+    rc = relay_run(&relay, &status, err);
+    if (rc < 0) {
+        (void)cgroup_kill(&run.cgroup, NULL);
+        (void)waitpid(run.pid, &status, 0);
+    }
+    relay_signals_restore(&signals);
+    *exit_code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+    if (options->hints && *exit_code != 0)
+        hint_print(&c->plan, status, &run.cgroup, &tail, clock_wall() - c->status.started);
+    close(run.pidfd);
+    cgroup_close(&run.cgroup);
+    int ended = container_ended(c, status, rc < 0 ? NULL : err);
+    return rc < 0 ? rc : ended;
+}
+
+/* --- with a monitor ---------------------------------------------------------------------------- */
+
+struct verdict {
+    int32_t code, exit_code;
+    char text[1000];
+};
+
+static int open_program(const char *front, const char *name)
+{
+    static const char *const places[] = {"", "../libexec/caisson/"};
+    size_t folder = (size_t)(strrchr(front, '/') - front);
+    for (size_t i = 0; i < 2; i++) {
+        autofree char *path = xasprintf("%.*s/%s%s", (int)folder, front, places[i], name);
+        int fd = open(path, O_PATH | O_CLOEXEC);
+        if (fd >= 0)
+            return fd;
+    }
+    return -ENOENT;
+}
+
+static int open_log_dir(struct container *c)
+{
+    if (mkdirat(c->home, "logs", 0700) < 0 && errno != EEXIST)
+        return -errno;
+    return openat(c->home, "logs", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+static int become_monitor(struct container *c, struct streams *s, const struct launched *run,
+                          const struct start_options *options, int ready, struct error *err)
+{
+    bool log = !streq(c->plan.log_driver ? c->plan.log_driver : "json-file", "none");
+    autofd program = open_program(options->program, "caisson-monitor");
+    autofd front = open(options->program, O_PATH | O_CLOEXEC);
+    if (program < 0 || front < 0)
+        return error_set(err, -ENOENT,
+                         "caisson-monitor is missing beside %s; install caisson whole (make install)",
+                         options->program);
+    struct monitor_spec spec = {
+        .id = c->id,
+        .pid = run->pid,
+        .dir = c->state,
+        .out = s->ours[1],
+        .err = s->ours[2],
+        .terminal = run->terminal,
+        .in = s->ours[0],
+        .log = log,
+        .log_dir = log ? open_log_dir(c) : -1,
+        .max_size = c->plan.log_max_size,
+        .max_file = (unsigned)c->plan.log_max_file,
+        .after = front,
+        .ready = ready,
+    };
+    if (log && spec.log_dir < 0)
+        return error_set(err, spec.log_dir, "cannot open the log of container %s: %s", c->plan.name,
+                         error_describe(spec.log_dir));
+    int rc = monitor_execute(program, &spec);
+    return error_set(err, rc, "cannot execute caisson-monitor: %s", error_describe(rc));
+}
+
+/* In the fork: never returns. What goes wrong is told through `report`. */
+static _Noreturn void monitor_side(struct container *c, struct opened *o,
+                                   const struct start_options *options, int report, int ready)
+{
+    struct error err = {0};
+    struct streams s = STREAMS_NONE;
+    struct launched run;
+    struct verdict verdict = {.exit_code = 125};
+    int exit_code = 125;
+    (void)setsid();
+    int rc = streams_open(&s, c->plan.terminal, c->plan.stdin_open, &err);
+    if (rc == 0)
+        rc = make_run(c, o, &s, false, &run, &exit_code, &err);
+    if (rc == 0) {
+        streams_close_theirs(&s);
+        int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+        for (int i = 0; i < 3; i++)
+            (void)dup2(null, i);
+        rc = become_monitor(c, &s, &run, options, ready, &err);
+        (void)cgroup_kill(&run.cgroup, NULL);
+        (void)waitpid(run.pid, NULL, 0);
+    }
+    verdict.code = rc;
+    verdict.exit_code = exit_code;
+    memcpy(verdict.text, err.text, sizeof verdict.text);
+    (void)write_all(report, &verdict, sizeof verdict);
+    _exit(125);
+}
+
+static int run_detached(struct container *c, struct opened *o, const struct start_options *options,
+                        int *exit_code, struct error *err)
+{
+    int report[2], ready[2];
+    if (pipe2(report, O_CLOEXEC) < 0 || pipe2(ready, O_CLOEXEC) < 0)
+        return error_errno(err, "cannot start a monitor");
+    pid_t pid = fork();
+    if (pid < 0)
+        return error_errno(err, "cannot start a monitor");
+    if (pid == 0) {
+        close(report[0]);
+        close(ready[0]);
+        monitor_side(c, o, options, report[1], ready[1]);
+    }
+    close(report[1]);
+    close(ready[1]);
+    autofd from = report[0];
+    autofd watched = ready[0];
+    struct verdict verdict;
+    char byte;
+    *exit_code = 125;
+    /* Either the monitor says that it watches, or somebody on the way says what went wrong. */
+    if (read_full(watched, &byte, 1) == 1) {
+        *exit_code = 0;
+        return 0;
+    }
+    ssize_t n = read_full(from, &verdict, sizeof verdict);
+    (void)waitpid(pid, NULL, 0);
+    if (n != (ssize_t)sizeof verdict)
+        return error_set(err, -ECHILD, "the monitor of container %s ended before it watched",
+                         c->plan.name);
+    verdict.text[sizeof verdict.text - 1] = '\0';
+    *exit_code = verdict.exit_code;
+    return error_set(err, verdict.code, "%s", verdict.text);
+}
+
+int container_start(struct container *c, struct store *store, const struct start_options *options,
+                    int *exit_code, struct error *err)
+{
+    struct opened o __attribute__((cleanup(opened_close))) = OPENED_NONE;
+    *exit_code = 125;
+    int rc = container_lock(c, err);
+    if (rc < 0)
+        return rc;
+    if (c->now == CONTAINER_RUNNING || c->now == CONTAINER_PAUSED) {
+        container_unlock(c);
+        *exit_code = 0;
+        return 0;
+    }
+    rc = exit_record_remove(c->state);
+    if (rc == 0 && c->home != c->state)
+        rc = exit_record_remove(c->home);
+    if (rc < 0) {
+        container_unlock(c);
+        return error_set(err, rc, "cannot start container %s: %s", c->plan.name, error_describe(rc));
+    }
+    rc = opened_open(c, store, &o, err);
+    if (rc == 0)
+        rc = options->foreground ? run_in_foreground(c, &o, options, exit_code, err)
+                                 : run_detached(c, &o, options, exit_code, err);
+    container_unlock(c);
+    return rc;
+}
