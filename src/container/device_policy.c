@@ -38,7 +38,9 @@ static int parse_rule(const char *text, struct device_rule *rule)
         return -EINVAL;
     *rule = (struct device_rule){.type = type, .allow = true};
     for (const char *c = access; *c; c++)
-        rule->access |= (uint8_t)(*c == 'r' ? DEVICE_READ : *c == 'w' ? DEVICE_WRITE : DEVICE_MKNOD);
+        rule->access |= (uint8_t)(*c == 'r'   ? DEVICE_READ
+                                  : *c == 'w' ? DEVICE_WRITE
+                                              : DEVICE_MKNOD);
     int rc = number(major, &rule->major);
     return rc < 0 ? rc : number(minor, &rule->minor);
 }
@@ -62,12 +64,12 @@ static int asked_device(struct plan *plan, const struct plan_device *device, str
 
 int device_policy(struct plan *plan, const struct strv *rules, bool all, struct error *err)
 {
-    struct protection *item =
-        posture_add(&plan->posture, "devices",
-                    all                                  ? "all of the host's"
-                    : plan->device_count || rules->len ? "the usual ones and those asked for"
-                                                         : "null zero full random urandom tty, own pts",
-                    "--device HOST");
+    struct protection *item = posture_add(&plan->posture, "devices",
+                                          all ? "all of the host's"
+                                          : plan->device_count || rules->len
+                                              ? "the usual ones and those asked for"
+                                              : "null zero full random urandom tty, own pts",
+                                          "--device HOST");
     if (all) {
         plan->all_devices = plan->limits.devices_all = true;
         return 0;

@@ -35,11 +35,13 @@ bool hint_for(const struct plan *plan, int status, const struct cgroup_events *e
         buf_fmt(out, "it may have no more than %lld processes; allow more with --pids-limit N",
                 (long long)plan->limits.pids);
     } else if (killed_by(status, SIGSYS)) {
-        buf_str(out, "it made a system call that the filter kills for; allow it with --security-opt "
-                     "seccomp=FILE or seccomp=unconfined");
+        buf_str(out,
+                "it made a system call that the filter kills for; allow it with --security-opt "
+                "seccomp=FILE or seccomp=unconfined");
     } else if (plan->root_read_only && says(words, "Read-only file system", "EROFS")) {
-        buf_str(out, "the root file system is read-only; give it a place to write with --tmpfs PATH "
-                     "or -v, or allow all with --read-only=false");
+        buf_str(out,
+                "the root file system is read-only; give it a place to write with --tmpfs PATH "
+                "or -v, or allow all with --read-only=false");
     } else if (says(words, "Operation not permitted", "EPERM")) {
         if (plan->granted == 0)
             buf_str(out, "it has no capabilities and few system calls; allow what it needs with "
@@ -48,10 +50,11 @@ bool hint_for(const struct plan *plan, int status, const struct cgroup_events *e
             buf_str(out, "a capability or a system call is missing; see caisson inspect, --cap-add "
                          "NAME and --security-opt seccomp=FILE");
     } else if (says(words, "Permission denied", "EACCES")) {
-        buf_fmt(out,
-                "it runs as user %u, not root, and files it wants belong to somebody else; choose the "
-                "user with --user NAME, or try --level baseline",
-                plan->uid);
+        buf_fmt(
+            out,
+            "it runs as user %u, not root, and files it wants belong to somebody else; choose the "
+            "user with --user NAME, or try --level baseline",
+            plan->uid);
     } else {
         return false;
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who the container runs as, and the files that tell programs inside about it: passwd and group with
- * an entry for an id that has none, hosts, hostname, resolv.conf, HOME.
+ * Who the container runs as, and the files that tell programs inside about it: passwd and group
+ * with an entry for an id that has none, hosts, hostname, resolv.conf, HOME.
  */
 #include <fcntl.h>
 
@@ -61,7 +61,8 @@ static void network_files(struct plan *plan)
         host_file("/etc/resolv.conf", &plan->resolv_conf, "");
         return;
     }
-    plan->hosts = xasprintf("%s127.0.1.1\t%s\n", hosts, plan->hostname ? plan->hostname : "caisson");
+    plan->hosts =
+        xasprintf("%s127.0.1.1\t%s\n", hosts, plan->hostname ? plan->hostname : "caisson");
     plan->resolv_conf = xstrdup("# this container has no network\n");
 }
 
@@ -85,10 +86,10 @@ static void take_user(struct planning *p, struct user *user)
         add_entries(p, user);
     if (!has_variable(&plan->env, "HOME"))
         strv_fmt(&plan->env, "HOME=%s",
-                 plan->home    ? plan->home
-                 : user->home  ? user->home
-                 : plan->uid ? "/"
-                             : "/root");
+                 plan->home   ? plan->home
+                 : user->home ? user->home
+                 : plan->uid  ? "/"
+                              : "/root");
 }
 
 int plan_user(struct planning *p, struct error *err)
@@ -110,7 +111,8 @@ int plan_user(struct planning *p, struct error *err)
         for (size_t i = 0; i < p->request->group_add.len; i++) {
             struct user with = {0};
             autofree char *spec = xasprintf("%u:%u", user.uid, user.gid);
-            rc = user_resolve(spec, p->passwd, p->group, &p->request->group_add, id_max, &with, err);
+            rc =
+                user_resolve(spec, p->passwd, p->group, &p->request->group_add, id_max, &with, err);
             if (rc < 0)
                 return rc;
             user_free(&user);

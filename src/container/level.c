@@ -12,18 +12,17 @@
 #include "base/text.h"
 #include "container/plan_make.h"
 #include "path/inroot.h"
-#include "runtime/landlock.h"
 #include "runtime/label.h"
+#include "runtime/landlock.h"
 
 static const char *const level_names[] = {"restricted", "baseline", "privileged"};
 
 /* Kernel interfaces that tell about or act on the host; the union of what every engine covers. */
 static const char *const masked[] = {
-    "/proc/acpi",        "/proc/asound",       "/proc/interrupts",
-    "/proc/kcore",       "/proc/keys",         "/proc/latency_stats",
-    "/proc/sched_debug", "/proc/scsi",         "/proc/timer_list",
-    "/proc/timer_stats", "/sys/firmware",      "/sys/devices/virtual/powercap",
-    "/sys/fs/selinux",   "/proc/sysrq-trigger", "/proc/kallsyms",
+    "/proc/acpi",       "/proc/asound",        "/proc/interrupts",  "/proc/kcore",
+    "/proc/keys",       "/proc/latency_stats", "/proc/sched_debug", "/proc/scsi",
+    "/proc/timer_list", "/proc/timer_stats",   "/sys/firmware",     "/sys/devices/virtual/powercap",
+    "/sys/fs/selinux",  "/proc/sysrq-trigger", "/proc/kallsyms",
 };
 static const char *const read_only[] = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys"};
 
@@ -48,7 +47,8 @@ static int choose_level(struct planning *p, struct error *err)
     return 0;
 }
 
-/* --- --security-opt ---------------------------------------------------------------------------- */
+/* --- --security-opt ----------------------------------------------------------------------------
+ */
 
 static int security_bool(const char *option, const char *value, int *out, struct error *err)
 {
@@ -71,7 +71,8 @@ static int one_security_option(struct planning *p, const char *option, struct er
     static const char *const known[] = {"no-new-privileges", "seccomp", "apparmor", "label",
                                         "systempaths",       "mask",    "unmask",   "landlock"};
     const char *separator = strpbrk(option, "=:");
-    autofree char *key = xstrndup(option, separator ? (size_t)(separator - option) : strlen(option));
+    autofree char *key =
+        xstrndup(option, separator ? (size_t)(separator - option) : strlen(option));
     const char *value = separator ? separator + 1 : NULL;
     if (streq(key, "no-new-privileges"))
         return security_bool(key, value, &p->no_new_privs, err);
@@ -101,7 +102,8 @@ unknown:;
                      near && !streq(near, key) ? near : "", near && !streq(near, key) ? "?" : "");
 }
 
-/* --- one protection each ----------------------------------------------------------------------- */
+/* --- one protection each -----------------------------------------------------------------------
+ */
 
 static struct protection *put(struct planning *p, const char *name, const char *asked,
                               const char *flag, bool relaxed)
@@ -230,7 +232,8 @@ static int landlock_fence(struct planning *p)
     if (abi < LANDLOCK_ABI_NEEDED)
         why(item, "off", "this kernel has no Landlock, or too old a one (Linux 5.19 is needed)");
     else if (p->plan->granted & (UINT64_C(1) << 21)) /* CAP_SYS_ADMIN: to mount, which it forbids */
-        why(item, "off", "the container was given CAP_SYS_ADMIN and Landlock would forbid it to mount");
+        why(item, "off",
+            "the container was given CAP_SYS_ADMIN and Landlock would forbid it to mount");
     else if (!p->plan->no_new_privs && p->plan->granted)
         why(item, "off", "no_new_privs is off");
     else
@@ -267,7 +270,10 @@ static int system_paths(struct planning *p, struct error *err)
         if (!strv_has(&p->unmask, read_only[i]))
             strv_add(&p->plan->read_only_paths, read_only[i]);
     strv_copy(&p->plan->masked, &p->mask);
-    put(p, "system-paths", open ? "open" : p->unmask.len ? "masked, but for some" : "masked",
+    put(p, "system-paths",
+        open            ? "open"
+        : p->unmask.len ? "masked, but for some"
+                        : "masked",
         "--security-opt systempaths=unconfined", !level_open && (open || p->unmask.len));
     return 0;
 }

@@ -33,7 +33,7 @@ static int memory(struct planning *p, struct error *err)
     if (asked && r->memory > 0 && r->memory < LEAST_MEMORY)
         return error_set(err, -EINVAL, "--memory %lld is too small; the least is 512k",
                          (long long)r->memory);
-    l->memory = asked ? (r->memory > 0 ? r->memory : CGROUP_UNLIMITED)
+    l->memory = asked     ? (r->memory > 0 ? r->memory : CGROUP_UNLIMITED)
                 : limited ? (int64_t)(machine_memory() / 2)
                           : CGROUP_UNSET;
     autobuf shown = {0};
@@ -48,12 +48,16 @@ static int memory(struct planning *p, struct error *err)
     if (r->memory_swap > 0 && l->memory <= 0)
         return error_set(err, -EINVAL, "--memory-swap needs --memory");
     if (r->memory_swap > 0 && r->memory_swap < l->memory)
-        return error_set(err, -EINVAL,
-                         "--memory-swap counts memory and swap together: it must be at least --memory");
+        return error_set(
+            err, -EINVAL,
+            "--memory-swap counts memory and swap together: it must be at least --memory");
     if (r->memory_swap == 0)
         l->memory_swap = l->memory > 0 ? l->memory : CGROUP_UNSET;
     bool no_swap = l->memory > 0 && l->memory_swap == l->memory;
-    show(p, "swap", no_swap ? "none" : l->memory_swap > 0 ? "limited" : "unlimited",
+    show(p, "swap",
+         no_swap              ? "none"
+         : l->memory_swap > 0 ? "limited"
+                              : "unlimited",
          "--memory-swap -1", limited && !no_swap);
     if (r->memory_reservation > 0 && l->memory > 0 && r->memory_reservation > l->memory)
         return error_set(err, -EINVAL, "--memory-reservation is larger than --memory");
@@ -65,18 +69,20 @@ static int cpu(struct planning *p, struct error *err)
 {
     const struct request *r = p->request;
     struct cgroup_limits *l = &p->plan->limits;
-    l->cpu_shares = r->cpu_shares > 0                ? r->cpu_shares
+    l->cpu_shares = r->cpu_shares > 0              ? r->cpu_shares
                     : p->level != LEVEL_PRIVILEGED ? 1024
-                                                     : CGROUP_UNSET;
+                                                   : CGROUP_UNSET;
     if (l->cpu_shares > 262144 || l->cpu_shares == 1)
         return error_set(err, -EINVAL, "--cpu-shares goes from 2 to 262144");
     if (r->cpus && (r->cpu_quota != INT64_MIN || r->cpu_period != INT64_MIN))
-        return error_set(err, -EINVAL, "--cpus says the same as --cpu-quota and --cpu-period; give one");
+        return error_set(err, -EINVAL,
+                         "--cpus says the same as --cpu-quota and --cpu-period; give one");
     if (r->cpus) {
         uint64_t quota;
         if (parse_decimal(r->cpus, 100000, &quota) < 0 || (quota > 0 && quota < 1000) ||
             quota > INT32_MAX)
-            return error_set(err, -EINVAL, "--cpus %s is not a number of processors such as 1.5 (at least 0.01)",
+            return error_set(err, -EINVAL,
+                             "--cpus %s is not a number of processors such as 1.5 (at least 0.01)",
                              r->cpus);
         if (quota > (uint64_t)get_nprocs() * 100000)
             return error_set(err, -EINVAL, "--cpus %s is more than the %d processors there are",

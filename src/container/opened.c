@@ -31,7 +31,8 @@ bool posture_changed(const struct posture *posture)
     return changed && posture->count > 0;
 }
 
-static int open_layers(struct container *c, struct store *store, struct opened *o, struct error *err)
+static int open_layers(struct container *c, struct store *store, struct opened *o,
+                       struct error *err)
 {
     struct image image = {0};
     snprintf(image.id, sizeof image.id, "%s", c->plan.image_id);
@@ -60,7 +61,8 @@ static int writable_layer(int parent, const char *name, struct error *err)
     int rc = 0;
     if (mkdirat(parent, name, 0700) < 0 && errno != EEXIST)
         rc = error_errno(err, "cannot create the writable layer");
-    autofd dir = rc < 0 ? rc : openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    autofd dir =
+        rc < 0 ? rc : openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (dir < 0 && rc == 0)
         rc = error_errno(err, "cannot open the writable layer");
     if (rc == 0 && ((mkdirat(dir, "fs", 0755) < 0 && errno != EEXIST) ||
@@ -134,18 +136,16 @@ int opened_seccomp(struct container *c, struct seccomp_program *out, bool *has, 
     return error_set(err, -EINVAL, "the plan of container %s names no known filter", plan->name);
 }
 
-static int open_landlock(struct container *c, struct opened *o, struct error *err)
+int opened_landlock(const struct plan *plan, struct landlock_plan *out, struct error *err)
 {
-    if (!c->plan.landlock)
+    if (!plan->landlock)
         return 0;
     autostrv writable = {0};
-    for (size_t i = 0; i < c->plan.mount_count; i++)
-        if (!c->plan.mounts[i].read_only)
-            strv_add(&writable, c->plan.mounts[i].target);
-    static const char *const generated[] = {"/etc/hosts", "/etc/hostname", "/etc/resolv.conf"};
-    (void)generated; /* read-only with a read-only root, and part of "/" otherwise */
-    return landlock_prepare(!c->plan.root_read_only, &writable, c->plan.network == PLAN_NET_HOST,
-                            &o->landlock, err);
+    for (size_t i = 0; i < plan->mount_count; i++)
+        if (!plan->mounts[i].read_only)
+            strv_add(&writable, plan->mounts[i].target);
+    return landlock_prepare(!plan->root_read_only, &writable, plan->network == PLAN_NET_HOST, out,
+                            err);
 }
 
 static int open_network(struct container *c, struct opened *o, struct error *err)
@@ -180,7 +180,7 @@ int opened_open(struct container *c, struct store *store, struct opened *out, st
     if (rc == 0)
         rc = opened_seccomp(c, &out->seccomp, &out->has_seccomp, err);
     if (rc == 0)
-        rc = open_landlock(c, out, err);
+        rc = opened_landlock(&c->plan, &out->landlock, err);
     if (rc == 0)
         rc = open_network(c, out, err);
     return rc;

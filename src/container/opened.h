@@ -32,6 +32,9 @@ void opened_close(struct opened *opened);
 /* The filter that the plan names; *has is false when it names none. Also tells the posture. */
 int opened_seccomp(struct container *c, struct seccomp_program *out, bool *has, struct error *err);
 
+/* The fence that the plan names, if it names one. */
+int opened_landlock(const struct plan *plan, struct landlock_plan *out, struct error *err);
+
 /* Records that a protection is not what was asked for. */
 void protection_fails(struct posture *posture, const char *name, const char *in_force,
                       const char *why);

@@ -40,7 +40,8 @@ static int refuse_what_is_not_there(const struct request *r, struct error *err)
     if (r->detach && r->remove && r->restart)
         return error_set(err, -EINVAL, "--restart and --rm contradict each other");
     if (r->restart && strcmp(r->restart, "no") != 0)
-        return error_set(err, -ENOTSUP, "--restart %s is not supported yet; leave it out", r->restart);
+        return error_set(err, -ENOTSUP, "--restart %s is not supported yet; leave it out",
+                         r->restart);
     return 0;
 }
 

@@ -26,11 +26,15 @@ struct planning {
     struct strv mask, unmask, label_options;
     bool system_paths_open;
     int no_new_privs, landlock; /* -1: not said */
-    bool host_users; /* --userns host, or the level's */
+    bool host_users;            /* --userns host, or the level's */
 };
 
 int plan_make(const struct request *request, const struct image *image,
               const struct skeleton *skeleton, struct plan *out, struct error *err);
+
+/* --env-file and --env (NAME alone takes ours) into an environment. */
+int environment_words(const struct strv *files, const struct strv *words, struct strv *env,
+                      struct error *err);
 
 /* The parts, each in a file of its own; for plan_make.c only. */
 int plan_security(struct planning *p, struct error *err); /* level.c */

@@ -39,7 +39,8 @@ static int command(struct planning *p, struct error *err)
     return 0;
 }
 
-/* --- environment ------------------------------------------------------------------------------- */
+/* --- environment -------------------------------------------------------------------------------
+ */
 
 static void set_variable(struct strv *env, const char *text)
 {
@@ -80,7 +81,8 @@ static int read_lines(const char *path, const char *flag, struct strv *out, stru
         return error_errno(err, "%s %s: cannot open the file", flag, path);
     int rc = read_fd(fd, 4 << 20, &text);
     if (rc < 0)
-        return error_set(err, rc, "%s %s: cannot read the file: %s", flag, path, error_describe(rc));
+        return error_set(err, rc, "%s %s: cannot read the file: %s", flag, path,
+                         error_describe(rc));
     if (strlen(buf_text(&text)) != text.len)
         return error_set(err, -EINVAL, "%s %s: the file is not text", flag, path);
     autostrv lines = {0};
@@ -97,6 +99,30 @@ static int read_lines(const char *path, const char *flag, struct strv *out, stru
     return 0;
 }
 
+int environment_words(const struct strv *files, const struct strv *words, struct strv *env,
+                      struct error *err)
+{
+    autostrv lines = {0};
+    for (size_t i = 0; i < files->len; i++) {
+        int rc = read_lines(files->items[i], "--env-file", &lines, err);
+        if (rc < 0)
+            return rc;
+    }
+    if (lines.len + words->len > VARIABLES_MAX)
+        return error_set(err, -E2BIG, "too many environment variables: at most %d", VARIABLES_MAX);
+    for (size_t i = 0; i < lines.len; i++) {
+        int rc = add_variable(env, lines.items[i], "--env-file", err);
+        if (rc < 0)
+            return rc;
+    }
+    for (size_t i = 0; i < words->len; i++) {
+        int rc = add_variable(env, words->items[i], "--env", err);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
 static int environment(struct planning *p, struct error *err)
 {
     const struct request *r = p->request;
@@ -109,37 +135,21 @@ static int environment(struct planning *p, struct error *err)
     set_variable(env, hostname);
     if (r->terminal)
         set_variable(env, "TERM=xterm");
-    autostrv lines = {0};
-    for (size_t i = 0; i < r->env_files.len; i++) {
-        int rc = read_lines(r->env_files.items[i], "--env-file", &lines, err);
-        if (rc < 0)
-            return rc;
-    }
-    if (lines.len + r->env.len > VARIABLES_MAX)
-        return error_set(err, -E2BIG, "too many environment variables: at most %d", VARIABLES_MAX);
-    for (size_t i = 0; i < lines.len; i++) {
-        int rc = add_variable(env, lines.items[i], "--env-file", err);
-        if (rc < 0)
-            return rc;
-    }
-    for (size_t i = 0; i < r->env.len; i++) {
-        int rc = add_variable(env, r->env.items[i], "--env", err);
-        if (rc < 0)
-            return rc;
-    }
-    return 0;
+    return environment_words(&r->env_files, &r->env, env, err);
 }
 
-/* --- the rest ---------------------------------------------------------------------------------- */
+/* --- the rest ----------------------------------------------------------------------------------
+ */
 
 static int working_directory(struct planning *p, struct error *err)
 {
     const char *text = p->request->workdir && *p->request->workdir ? p->request->workdir
-                                                                     : p->image->config.working_dir;
+                                                                   : p->image->config.working_dir;
     char clean[INROOT_PATH_MAX];
     if (!text || !*text)
         text = "/";
-    int rc = inroot_clean(text, p->request->workdir ? "--workdir" : "the image's WORKDIR", clean, err);
+    int rc =
+        inroot_clean(text, p->request->workdir ? "--workdir" : "the image's WORKDIR", clean, err);
     if (rc == 0)
         p->plan->cwd = xstrdup(clean);
     return rc;
@@ -159,8 +169,9 @@ static int check_host_name(const char *flag, const char *name, struct error *err
         return 0;
     autobuf shown = {0};
     buf_printable(&shown, name);
-    return error_set(err, -EINVAL, "%s \"%s\" is not a host name (letters, digits, - and ., at most 63)",
-                     flag, buf_text(&shown));
+    return error_set(err, -EINVAL,
+                     "%s \"%s\" is not a host name (letters, digits, - and ., at most 63)", flag,
+                     buf_text(&shown));
 }
 
 static int host_name(struct planning *p, struct error *err)
@@ -187,10 +198,11 @@ static int host_name(struct planning *p, struct error *err)
  * change the host. */
 static int check_sysctl(const struct plan *plan, const char *text, struct error *err)
 {
-    static const char *const ipc[] = {"kernel.msgmax",  "kernel.msgmnb", "kernel.msgmni",
-                                      "kernel.sem",     "kernel.shmall", "kernel.shmmax",
-                                      "kernel.shmmni",  "kernel.shm_rmid_forced"};
-    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+    static const char *const ipc[] = {"kernel.msgmax", "kernel.msgmnb",         "kernel.msgmni",
+                                      "kernel.sem",    "kernel.shmall",         "kernel.shmmax",
+                                      "kernel.shmmni", "kernel.shm_rmid_forced"};
+    static const char allowed[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
     const char *equals = strchr(text, '=');
     autofree char *name = xstrndup(text, equals ? (size_t)(equals - text) : strlen(text));
     autobuf shown = {0};
@@ -202,14 +214,16 @@ static int check_sysctl(const struct plan *plan, const char *text, struct error 
     if (starts_with(name, "net.")) {
         if (plan->namespaces & PLAN_NS_NET)
             return 0;
-        return error_set(err, -EPERM, "--sysctl %s would change a network that is not the container's own",
+        return error_set(err, -EPERM,
+                         "--sysctl %s would change a network that is not the container's own",
                          name);
     }
     bool good = starts_with(name, "fs.mqueue.");
     for (size_t i = 0; i < sizeof ipc / sizeof *ipc; i++)
         good |= streq(name, ipc[i]);
     if (!good)
-        return error_set(err, -EPERM, "--sysctl %s is not one that a container has of its own", name);
+        return error_set(err, -EPERM, "--sysctl %s is not one that a container has of its own",
+                         name);
     return 0;
 }
 
@@ -288,7 +302,8 @@ static int logs(struct planning *p, struct error *err)
             p->plan->log_max_file = (int64_t)n;
         else
             return error_set(err, -EINVAL,
-                             "--log-opt %s: known are max-size=BYTES (at least 1k) and max-file=N", text);
+                             "--log-opt %s: known are max-size=BYTES (at least 1k) and max-file=N",
+                             text);
     }
     return 0;
 }
@@ -301,7 +316,8 @@ static int one_device(struct planning *p, const char *text, struct error *err)
     strv_split(&parts, text, ':');
     if (parts.len > 3)
         return error_set(err, -EINVAL, "--device %s: give HOST[:PATH[:rwm]]", text);
-    const char *inside = parts.len > 1 && parts.items[1][0] == '/' ? parts.items[1] : parts.items[0];
+    const char *inside =
+        parts.len > 1 && parts.items[1][0] == '/' ? parts.items[1] : parts.items[0];
     const char *access = parts.len > 2                               ? parts.items[2]
                          : parts.len > 1 && parts.items[1][0] != '/' ? parts.items[1]
                                                                      : "rwm";
@@ -314,13 +330,16 @@ static int one_device(struct planning *p, const char *text, struct error *err)
         return error_set(err, -EINVAL, "--device %s: devices of a container lie below /dev", text);
     unsigned bits = 0;
     for (const char *c = access; *c; c++) {
-        unsigned bit = *c == 'r' ? DEVICE_READ : *c == 'w' ? DEVICE_WRITE : *c == 'm' ? DEVICE_MKNOD : 0U;
+        unsigned bit = *c == 'r'   ? DEVICE_READ
+                       : *c == 'w' ? DEVICE_WRITE
+                       : *c == 'm' ? DEVICE_MKNOD
+                                   : 0U;
         if (!bit)
-            return error_set(err, -EINVAL, "--device %s: \"%s\" is not made of r, w and m", text, access);
+            return error_set(err, -EINVAL, "--device %s: \"%s\" is not made of r, w and m", text,
+                             access);
         bits |= bit;
     }
-    plan_add_device(p->plan, host, path, bits);
-    return 0;
+    return plan_add_device(p->plan, host, path, bits, err);
 }
 
 static int devices(struct planning *p, struct error *err)

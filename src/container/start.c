@@ -19,60 +19,13 @@
 #include "container/monitor.h"
 #include "container/opened.h"
 #include "container/relay.h"
+#include "container/streams.h"
 #include "runtime/ids.h"
 #include "runtime/launch.h"
 #include "runtime/syscalls.h"
 
-/* The container's standard streams: our ends and its ends. */
-struct streams {
-    int ours[3];  /* write end of stdin, read ends of stdout and stderr; -1 */
-    int theirs[3];
-};
-
-static void streams_close(struct streams *s)
-{
-    for (int i = 0; i < 3; i++) {
-        if (s->ours[i] >= 0)
-            close(s->ours[i]);
-        if (s->theirs[i] >= 0)
-            close(s->theirs[i]);
-        s->ours[i] = s->theirs[i] = -1;
-    }
-}
-
-static void streams_close_theirs(struct streams *s)
-{
-    for (int i = 0; i < 3; i++)
-        if (s->theirs[i] >= 0)
-            close(take_fd(&s->theirs[i]));
-}
-
-static int streams_open(struct streams *s, bool terminal, bool with_stdin, struct error *err)
-{
-    int pair[2];
-    if (terminal)
-        return 0;
-    for (int i = 0; i < 3; i++) {
-        if (i == 0 && !with_stdin) {
-            s->theirs[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
-            if (s->theirs[0] < 0)
-                return error_errno(err, "cannot open /dev/null");
-            continue;
-        }
-        if (pipe2(pair, O_CLOEXEC) < 0)
-            return error_errno(err, "cannot make the container's streams");
-        s->ours[i] = pair[i == 0 ? 1 : 0];
-        s->theirs[i] = pair[i == 0 ? 0 : 1];
-    }
-    return 0;
-}
-
-#define STREAMS_NONE                                                                               \
-    {                                                                                              \
-        .ours = {-1, -1, -1}, .theirs = { -1, -1, -1 }                                             \
-    }
-
-/* --- making it run ----------------------------------------------------------------------------- */
+/* --- making it run -----------------------------------------------------------------------------
+ */
 
 static void say_limits(struct container *c, const struct cgroup *group)
 {
@@ -184,12 +137,13 @@ static int make_run(struct container *c, struct opened *o, const struct streams 
     return rc;
 }
 
-/* --- in the foreground ------------------------------------------------------------------------- */
+/* --- in the foreground -------------------------------------------------------------------------
+ */
 
 static int run_in_foreground(struct container *c, struct opened *o,
                              const struct start_options *options, int *exit_code, struct error *err)
 {
-    struct streams s __attribute__((cleanup(streams_close))) = STREAMS_NONE;
+    autostreams s = STREAMS_NONE;
     struct launched run;
     sigset_t signals;
     relay_signals_block(options->sig_proxy, &signals);
@@ -230,7 +184,8 @@ static int run_in_foreground(struct container *c, struct opened *o,
     return rc < 0 ? rc : ended;
 }
 
-/* --- with a monitor ---------------------------------------------------------------------------- */
+/* --- with a monitor ----------------------------------------------------------------------------
+ */
 
 struct verdict {
     int32_t code, exit_code;
@@ -264,9 +219,10 @@ static int become_monitor(struct container *c, struct streams *s, const struct l
     autofd program = open_program(options->program, "caisson-monitor");
     autofd front = open(options->program, O_PATH | O_CLOEXEC);
     if (program < 0 || front < 0)
-        return error_set(err, -ENOENT,
-                         "caisson-monitor is missing beside %s; install caisson whole (make install)",
-                         options->program);
+        return error_set(
+            err, -ENOENT,
+            "caisson-monitor is missing beside %s; install caisson whole (make install)",
+            options->program);
     struct monitor_spec spec = {
         .id = c->id,
         .pid = run->pid,
@@ -372,7 +328,8 @@ int container_start(struct container *c, struct store *store, const struct start
         rc = exit_record_remove(c->home);
     if (rc < 0) {
         container_unlock(c);
-        return error_set(err, rc, "cannot start container %s: %s", c->plan.name, error_describe(rc));
+        return error_set(err, rc, "cannot start container %s: %s", c->plan.name,
+                         error_describe(rc));
     }
     rc = opened_open(c, store, &o, err);
     if (rc == 0)

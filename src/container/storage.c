@@ -43,8 +43,9 @@ static int set_bind_source(struct plan_mount *m, const char *source, const char 
                          "absolute path or one that begins with ./",
                          what, source);
     if (create && !realpath(source, resolved) && errno == ENOENT && source[0] == '/')
-        return error_set(err, -ENOENT, "%s: %s does not exist; create it first (caisson makes no "
-                                       "directories on the host)",
+        return error_set(err, -ENOENT,
+                         "%s: %s does not exist; create it first (caisson makes no "
+                         "directories on the host)",
                          what, source);
     if (!realpath(source, resolved))
         return error_errno(err, "%s: cannot use %s", what, source);
@@ -80,8 +81,8 @@ static int volume_option(struct plan_mount *m, const char *word, struct error *e
         m->suid = true;
     else if (streq(word, "dev"))
         m->dev = true;
-    else if (streq(word, "nosuid") || streq(word, "nodev") || streq(word, "z") || streq(word, "Z") ||
-             streq(word, "U") || streq(word, "idmap") || streq(word, "nocopy"))
+    else if (streq(word, "nosuid") || streq(word, "nodev") || streq(word, "z") ||
+             streq(word, "Z") || streq(word, "U") || streq(word, "idmap") || streq(word, "nocopy"))
         ; /* how it is anyway; labels come with SELinux hosts */
     else if (streq(word, "rbind"))
         m->recursive = true;
@@ -96,8 +97,9 @@ static int volume_option(struct plan_mount *m, const char *word, struct error *e
                                  "-v: propagation \"%s\" is not supported; mounts of a container "
                                  "are private",
                                  word);
-        return error_set(err, -EINVAL, "-v: unknown option \"%s\"; known are ro, rw, noexec, exec, "
-                                       "nosuid, suid, nodev, dev, bind, rbind, private, z, Z, U",
+        return error_set(err, -EINVAL,
+                         "-v: unknown option \"%s\"; known are ro, rw, noexec, exec, "
+                         "nosuid, suid, nodev, dev, bind, rbind, private, z, Z, U",
                          word);
     }
     return 0;
@@ -140,7 +142,8 @@ static int tmpfs_option(struct plan_mount *m, const char *word, struct buf *data
         size_t n = strlen(equals + 1);
         bool percent = n > 1 && equals[n] == '%' && strspn(equals + 1, "0123456789") == n - 1;
         if (!percent && parse_size(equals + 1, &number) < 0)
-            return error_set(err, -EINVAL, "--tmpfs: size=%s is not a size such as 64m", equals + 1);
+            return error_set(err, -EINVAL, "--tmpfs: size=%s is not a size such as 64m",
+                             equals + 1);
         if (percent)
             buf_fmt(data, "%ssize=%s", data->len ? "," : "", equals + 1);
         else
@@ -171,13 +174,15 @@ static int tmpfs_option(struct plan_mount *m, const char *word, struct buf *data
         m->no_exec = false;
     else if (!streq(word, "rw") && !streq(word, "nosuid") && !streq(word, "nodev") &&
              !streq(word, "noatime") && !streq(word, "notmpcopyup"))
-        return error_set(err, -EINVAL, "--tmpfs: unknown option \"%s\"; known are size, mode, uid, "
-                                       "gid, nr_inodes, ro, rw, exec, noexec, nosuid, nodev",
+        return error_set(err, -EINVAL,
+                         "--tmpfs: unknown option \"%s\"; known are size, mode, uid, "
+                         "gid, nr_inodes, ro, rw, exec, noexec, nosuid, nodev",
                          word);
     return 0;
 }
 
-static int tmpfs_options(struct plan_mount *m, const char *text, const char *mode, struct error *err)
+static int tmpfs_options(struct plan_mount *m, const char *text, const char *mode,
+                         struct error *err)
 {
     autobuf data = {0};
     autostrv options = {0};
@@ -205,7 +210,8 @@ static int tmpfs(struct planning *p, const char *text, struct error *err)
     return rc < 0 ? rc : tmpfs_options(m, colon ? colon + 1 : NULL, "1777", err);
 }
 
-/* --- --mount type=…,key=value ------------------------------------------------------------------ */
+/* --- --mount type=…,key=value ------------------------------------------------------------------
+ */
 
 struct mount_words {
     const char *type, *source, *target, *size, *mode;
@@ -214,8 +220,9 @@ struct mount_words {
 
 static int mount_word(struct mount_words *w, char *word, struct error *err)
 {
-    static const char *const known[] = {"type", "source", "target", "readonly", "tmpfs-size",
-                                        "tmpfs-mode", "bind-recursive", "bind-propagation"};
+    static const char *const known[] = {"type",           "source",          "target",
+                                        "readonly",       "tmpfs-size",      "tmpfs-mode",
+                                        "bind-recursive", "bind-propagation"};
     char *value = strchr(word, '=');
     if (value)
         *value++ = '\0';
@@ -286,11 +293,13 @@ static int mount_option(struct planning *p, const char *text, struct error *err)
         m->copy_up = true;
         return 0;
     }
-    return error_set(err, -ENOTSUP, "--mount: type=%s%s is not supported yet; give type=bind or tmpfs",
-                     w.type, w.source ? " with a name" : "");
+    return error_set(err, -ENOTSUP,
+                     "--mount: type=%s%s is not supported yet; give type=bind or tmpfs", w.type,
+                     w.source ? " with a name" : "");
 }
 
-/* --- the level's own --------------------------------------------------------------------------- */
+/* --- the level's own ---------------------------------------------------------------------------
+ */
 
 static bool has_target(const struct plan *plan, const char *target)
 {
@@ -395,8 +404,7 @@ int plan_mounts(struct planning *p, struct error *err)
             add_scratch(plan, "/run", "1777", false, size < 64u << 20 ? size : 64u << 20);
         }
         if (plan->home) {
-            autofree char *mode =
-                xasprintf("0700,uid=%u,gid=%u", plan->uid, plan->gid);
+            autofree char *mode = xasprintf("0700,uid=%u,gid=%u", plan->uid, plan->gid);
             add_scratch(plan, plan->home, mode, false, size);
         }
     }

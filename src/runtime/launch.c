@@ -92,13 +92,12 @@ static int clone_bind(struct making *m, const struct plan_mount *mount, int sour
     return fd;
 }
 
-/* An anonymous volume starts with what the image has at its place, without a copy: it is the writable
- * layer of an overlay of its own, of which only that directory is mounted. */
+/* An anonymous volume starts with what the image has at its place, without a copy: it is the
+ * writable layer of an overlay of its own, of which only that directory is mounted. */
 static int clone_volume(struct making *m, const struct plan_mount *mount, struct error *err)
 {
     const struct launch *l = m->launch;
-    autofd upper =
-        openat(l->volumes, mount->source, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    autofd upper = openat(l->volumes, mount->source, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (upper < 0)
         return error_errno(err, "cannot open the volume for %s", mount->target);
     struct rootfs_source source = {

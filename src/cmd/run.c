@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* run, create and exec: words to requests, and nothing else. */
+#include "cmd/run.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/file.h>
+
+#include "base/io.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "cmd/dry_run.h"
+#include "cmd/front.h"
+#include "cmd/print.h"
+#include "cmd/verb.h"
+#include "container/container.h"
+#include "container/plan_make.h"
+#include "container/start.h"
+#include "runtime/seal.h"
+
+int front_program(char *path, size_t size, struct error *err)
+{
+    ssize_t n = readlink("/proc/self/exe", path, size - 1);
+    if (n <= 0)
+        return error_errno(err, "cannot tell where this program is (is /proc mounted?)");
+    path[n] = '\0';
+    if (!sealed())
+        return 0;
+    /* A sealed copy was given the program's path as its name: seal_self(). */
+    autobuf words = {0};
+    int rc = read_kernel_file("/proc/self/cmdline", 4 << 20, &words, err);
+    if (rc == 0)
+        snprintf(path, size, "%s", buf_text(&words));
+    return rc;
+}
+
+int front_seal_for(const struct plan *plan, struct error *err)
+{
+    return plan->namespaces & PLAN_NS_USER ? 0 : seal_self(err);
+}
+
+static int write_cid_file(const char *path, const char *id, struct error *err)
+{
+    if (!path)
+        return 0;
+    autofd fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    if (fd < 0)
+        return error_errno(err, "--cidfile %s: cannot create the file", path);
+    int rc = write_all(fd, id, strlen(id));
+    if (rc < 0)
+        return error_set(err, rc, "--cidfile %s: %s", path, error_describe(rc));
+    return 0;
+}
+
+/* A terminal can only be handed on by somebody who has one. */
+static int check_terminal(const struct request *r, struct error *err)
+{
+    if (r->terminal && r->interactive && !r->detach && !isatty(STDIN_FILENO))
+        return error_set(err, -ENOTTY, "-t: the standard input is not a terminal; leave -t out");
+    return 0;
+}
+
+struct engine {
+    struct store store;
+    struct containers containers;
+};
+
+static int engine_open(struct engine *e, struct error *err)
+{
+    int rc = store_open(global_options.root, &e->store, err);
+    if (rc == 0)
+        rc = store_lock(&e->store, LOCK_SH, err);
+    if (rc == 0)
+        rc = containers_open(global_options.root, global_options.state, &e->containers, err);
+    return rc;
+}
+
+static int make_plan(struct engine *e, const struct request *request, struct plan *plan,
+                     struct error *err)
+{
+    struct image image = {0};
+    struct skeleton skeleton = {.fs = -1, .empty = -1};
+    int rc = store_resolve(&e->store, request->image, &image, err);
+    if (rc < 0)
+        return rc;
+    rc = skeleton_open(&e->store, &image, &skeleton, err);
+    if (rc == 0) {
+        rc = plan_make(request, &image, &skeleton, plan, err);
+        skeleton_close(&skeleton);
+    }
+    image_free(&image);
+    return rc;
+}
+
+static void take_words(const struct invocation *call, struct request *r)
+{
+    r->image = call->arguments[0];
+    for (size_t i = 1; i < call->count; i++)
+        strv_add(&r->words, call->arguments[i]);
+}
+
+static int start_it(struct engine *e, struct container *c, const struct request *r,
+                    struct error *err)
+{
+    char program[PATH_MAX];
+    int exit_code = 125;
+    int rc = front_program(program, sizeof program, err);
+    struct start_options options = {
+        .foreground = !r->detach,
+        .interactive = r->interactive,
+        .sig_proxy = r->sig_proxy != 0,
+        .program = program,
+        .hints = !r->quiet,
+    };
+    if (rc == 0)
+        rc = container_start(c, &e->store, &options, &exit_code, err);
+    if (rc < 0) {
+        if (r->remove || exit_code == 125)
+            (void)container_remove(c, true, NULL);
+        return exit_code > 0 ? exit_code : 125;
+    }
+    if (r->detach) {
+        autobuf line = {0};
+        buf_fmt(&line, "%s\n", c->id);
+        (void)print(&line);
+    }
+    return exit_code;
+}
+
+int command_run(const struct invocation *call, void *options, struct error *err)
+{
+    struct request *r = options;
+    struct engine e = {.store = {.root_fd = -1, .lock_fd = -1}};
+    autoplan plan = {0};
+    autocontainer c = CONTAINER_EMPTY;
+    plan_init(&plan);
+    take_words(call, r);
+    int rc = check_terminal(r, err);
+    if (rc == 0)
+        rc = engine_open(&e, err);
+    if (rc == 0)
+        rc = make_plan(&e, r, &plan, err);
+    if (rc == 0 && r->dry_run)
+        return dry_run_print(&plan, r->format);
+    if (rc == 0)
+        rc = front_seal_for(&plan, err);
+    if (rc == 0)
+        rc = container_create(&e.containers, &plan, &c, err);
+    if (rc < 0)
+        return rc;
+    store_unlock(&e.store);
+    rc = write_cid_file(r->cid_file, c.id, err);
+    if (rc < 0) {
+        (void)container_remove(&c, true, NULL);
+        return rc;
+    }
+    return start_it(&e, &c, r, err);
+}
+
+int command_create(const struct invocation *call, void *options, struct error *err)
+{
+    struct request *r = options;
+    struct engine e = {.store = {.root_fd = -1, .lock_fd = -1}};
+    autoplan plan = {0};
+    autocontainer c = CONTAINER_EMPTY;
+    plan_init(&plan);
+    take_words(call, r);
+    int rc = engine_open(&e, err);
+    if (rc == 0)
+        rc = make_plan(&e, r, &plan, err);
+    if (rc == 0)
+        rc = container_create(&e.containers, &plan, &c, err);
+    if (rc < 0)
+        return rc;
+    rc = write_cid_file(r->cid_file, c.id, err);
+    if (rc < 0) {
+        (void)container_remove(&c, true, NULL);
+        return rc;
+    }
+    autobuf line = {0};
+    buf_fmt(&line, "%s\n", c.id);
+    return print(&line);
+}
+
+int command_exec(const struct invocation *call, void *options, struct error *err)
+{
+    const struct exec_words *w = options;
+    struct containers all;
+    autocontainer c = CONTAINER_EMPTY;
+    struct exec_options exec = {
+        .user = w->user,
+        .cwd = w->workdir,
+        .terminal = w->terminal,
+        .interactive = w->interactive,
+        .detached = w->detach,
+    };
+    int exit_code = 125;
+    if (w->terminal && w->interactive && !w->detach && !isatty(STDIN_FILENO))
+        return error_set(err, -ENOTTY, "-t: the standard input is not a terminal; leave -t out");
+    int rc = containers_open(global_options.root, global_options.state, &all, err);
+    if (rc == 0)
+        rc = container_find(&all, call->arguments[0], &c, err);
+    if (rc == 0)
+        rc = front_seal_for(&c.plan, err);
+    if (rc < 0)
+        return rc;
+    for (size_t i = 1; i < call->count; i++)
+        strv_add(&exec.args, call->arguments[i]);
+    rc = environment_words(&w->env_files, &w->env, &exec.env, err);
+    if (rc == 0)
+        rc = container_exec(&c, &exec, &exit_code, err);
+    strv_free(&exec.args);
+    strv_free(&exec.env);
+    return rc < 0 && exit_code <= 0 ? rc : exit_code;
+}

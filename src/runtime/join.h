@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One more process in a running container, behind the same fences as its first. The new process
+ * enters the namespaces in one step through a descriptor of the first process, which cannot be
+ * mistaken for another; until its execve nobody inside may look into it (it is not dumpable).
+ */
+#ifndef CAISSON_RUNTIME_JOIN_H
+#define CAISSON_RUNTIME_JOIN_H
+
+#include "runtime/launch.h"
+
+struct join {
+    const struct plan *plan; /* the container's, with args and env of the new process */
+    int pidfd;               /* of the container's first process */
+    struct cgroup *cgroup;
+    uint32_t uid, gid;
+    const uint32_t *groups;
+    size_t group_count;
+    const char *cwd;
+    bool terminal;
+    const struct seccomp_program *seccomp;
+    const struct landlock_plan *landlock;
+    int stdio[3];
+    bool die_with_parent;
+};
+
+/* As launch_container(); out->cgroup is not set. */
+int join_container(const struct join *join, struct launched *out, int *exit_code,
+                   struct error *err);
+
+#endif
