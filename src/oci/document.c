@@ -30,6 +30,8 @@ int document_map(const json_t *object, const char *key, struct strv *out, struct
     json_object_foreach(map, name, item)
     {
         const char *value = "";
+        if (strchr(name, '=')) /* "a=b": "c" and "a": "b=c" would be the same to us */
+            return error_set(err, -EINVAL, "\"%s\": a key may not have '='", key);
         rc = json_get_string(map, name, &value, err);
         if (rc < 0)
             return error_prefix(err, "\"%s\"", key);

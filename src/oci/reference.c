@@ -217,15 +217,24 @@ void reference_full(const struct reference *ref, struct buf *out)
     add_tail(ref, out);
 }
 
+/* Whether the path alone would be read as the same name again, and not its first part as a
+ * registry or the whole as an image id. */
+static bool stands_alone(const char *path)
+{
+    const char *slash = strchr(path, '/');
+    autofree char *first = xstrndup(path, slash ? (size_t)(slash - path) : strlen(path));
+    return slash ? !is_domain(first) : !(strlen(path) == 64 && is_hex(path, 64));
+}
+
 void reference_repository(const struct reference *ref, struct buf *out)
 {
     const char *path = ref->path;
-    if (!streq(ref->domain, "docker.io")) {
-        buf_fmt(out, "%s/", ref->domain);
-    } else if (starts_with(path, "library/") && !strchr(path + strlen("library/"), '/')) {
+    if (starts_with(path, "library/") && !strchr(path + strlen("library/"), '/'))
         path += strlen("library/");
-    }
-    buf_str(out, path);
+    if (streq(ref->domain, "docker.io") && stands_alone(path))
+        buf_str(out, path);
+    else
+        buf_fmt(out, "%s/%s", ref->domain, ref->path);
 }
 
 void reference_familiar(const struct reference *ref, struct buf *out)

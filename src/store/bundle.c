@@ -39,13 +39,14 @@ static char *clean_path(const char *folder, const char *path)
     return buf_take(&clean);
 }
 
+/* Never NULL: a link that leads out of the archive leads to "", where nothing is. */
 static char *link_target(const struct tar_entry *entry, const char *path)
 {
-    if (entry->type == TAR_HARDLINK || entry->link[0] == '/')
-        return clean_path("", entry->link);
+    bool from_top = entry->type == TAR_HARDLINK || entry->link[0] == '/';
     const char *slash = strrchr(path, '/');
-    autofree char *folder = xstrndup(path, slash ? (size_t)(slash - path) : 0);
-    return clean_path(folder, entry->link);
+    autofree char *folder = xstrndup(path, slash && !from_top ? (size_t)(slash - path) : 0);
+    char *target = clean_path(folder, entry->link);
+    return target ? target : xstrdup("");
 }
 
 static int add_file(struct bundle *bundle, const struct tar_entry *entry, size_t *room,
