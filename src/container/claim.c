@@ -8,6 +8,7 @@
 #include "base/io.h"
 #include "base/text.h"
 #include "container/disk.h"
+#include "container/names.h"
 
 bool id_valid(const char *id)
 {
@@ -117,7 +118,9 @@ int name_claim(const struct containers *all, const char *name, const char *id, b
                struct error *err)
 {
     char owner[CONTAINER_ID_MAX];
-    int rc = claim_in(all, all->state_names, name, id, err);
+    int rc = container_check_name(name, err); /* it becomes the name of a file */
+    if (rc == 0)
+        rc = claim_in(all, all->state_names, name, id, err);
     if (rc < 0)
         return rc;
     if (in_root) {

@@ -10,8 +10,10 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "container/disk.h"
+#include "container/names.h"
 
 #define RANDOM_NAME_TRIES 100
+#define RANDOM_NAME_PLAIN 5 /* then they get a number, for those who have thousands */
 
 /* Nothing of it needs a disk: it is read-only, has no volumes and nobody will look for it later. */
 static bool belongs_in_state(const struct plan *plan)
@@ -39,16 +41,6 @@ static int choose_id(struct plan *plan, struct error *err)
     return 0;
 }
 
-static int random_name(char out[64], struct error *err)
-{
-    unsigned char random[4];
-    if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
-        return error_errno(err, "cannot get random bytes");
-    memcpy(out, "container_", 10);
-    hex_encode(random, sizeof random, out + 10);
-    return 0;
-}
-
 static int choose_name(struct container *c, struct plan *plan, struct error *err)
 {
     bool in_root = !c->in_state;
@@ -56,10 +48,12 @@ static int choose_name(struct container *c, struct plan *plan, struct error *err
         return name_claim(c->all, plan->name, plan->id, in_root, err);
     for (int i = 0;; i++) {
         char name[64];
-        int rc = random_name(name, err);
-        if (rc < 0)
-            return rc;
-        rc = name_claim(c->all, name, plan->id, in_root, err);
+        container_random_name(name);
+        if (i >= RANDOM_NAME_PLAIN) {
+            size_t length = strlen(name);
+            snprintf(name + length, sizeof name - length, "_%d", i);
+        }
+        int rc = name_claim(c->all, name, plan->id, in_root, err);
         if (rc == 0)
             plan->name = xstrdup(name);
         if (rc != -EEXIST || i == RANDOM_NAME_TRIES)
