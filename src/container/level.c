@@ -4,8 +4,9 @@
  * holds at each; a flag replaces one cell, and when the replacement is weaker the protection is
  * marked as relaxed, so that `ps` and `inspect` show it.
  */
-#include <fcntl.h>
-#include <sys/stat.h>
+#include <linux/capability.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/memory.h"
@@ -144,6 +145,26 @@ static int root_file_system(struct planning *p)
     return 0;
 }
 
+/* Without a user namespace of its own a container cannot have what we have not. */
+static uint64_t ours(void)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct data[2] = {{0}};
+    if (syscall(SYS_capget, &header, data) < 0)
+        return 0;
+    return data[0].permitted | (uint64_t)data[1].permitted << 32;
+}
+
+static int refuse_missing(uint64_t missing, struct error *err)
+{
+    autostrv names = {0};
+    caps_names(missing, &names);
+    return error_set(err, -EPERM,
+                     "--cap-add %s: caisson itself does not have it, and --userns host leaves no "
+                     "other way",
+                     names.items[0]);
+}
+
 static int capabilities(struct planning *p, struct error *err)
 {
     const struct request *r = p->request;
@@ -169,12 +190,18 @@ static int capabilities(struct planning *p, struct error *err)
     /* As Docker: ALL on one side is the starting point for the other. */
     uint64_t granted = drop_all ? add : add_all ? caps_all() & ~drop : (base | add) & ~drop;
     p->plan->granted = granted & caps_all();
+    if (p->host_users) {
+        uint64_t missing = add & p->plan->granted & ~ours();
+        if (missing && !add_all)
+            return refuse_missing(missing, err);
+        p->plan->granted &= ours();
+    }
     autostrv names = {0};
     caps_names(p->plan->granted, &names);
     autobuf text = {0};
     if (p->plan->granted == 0)
         buf_str(&text, "none");
-    else if (p->plan->granted == caps_all())
+    else if (p->plan->granted == caps_all() || (p->host_users && p->plan->granted == ours()))
         buf_str(&text, "all");
     else
         for (size_t i = 0; i < names.len; i++)

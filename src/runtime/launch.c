@@ -104,13 +104,17 @@ static int clone_volume(struct making *m, const struct plan_mount *mount, struct
         .layers = l->layers,
         .count = l->layer_count,
         .upper = upper,
+        .id_base = l->id_base,
         .userns = m->userns,
         .scratch = l->scratch,
     };
     autofd root = rootfs_mount(&source, err);
     if (root < 0)
         return root;
-    autofd dir = inroot_make_directory(root, mount->target);
+    int rc = m->userns >= 0 ? rootfs_act_as(l->id_base) : 0;
+    autofd dir = rc < 0 ? rc : inroot_make_directory(root, mount->target);
+    if (m->userns >= 0 && (rc = rootfs_act_as(geteuid())) < 0)
+        return error_set(err, rc, "cannot go back to our own ids: %s", error_describe(rc));
     if (dir < 0)
         return error_set(err, dir, "cannot make the volume at %s: %s", mount->target,
                          error_describe(dir));
@@ -162,6 +166,7 @@ static int prepare_mounts(struct making *m, struct error *err)
         .layers = l->layers,
         .count = l->layer_count,
         .upper = l->upper,
+        .id_base = l->id_base,
         .userns = m->userns,
         .scratch = l->scratch,
         .volatile_upper = l->plan->remove,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/rootfs.h"
 
+#include <linux/capability.h>
 #include <sys/stat.h>
 
 #include "base/buf.h"
@@ -97,7 +98,22 @@ static int add_lowers(int fs, const struct stack *stack, size_t layers)
     return 0;
 }
 
-static int overlay(const struct rootfs_source *source, const struct stack *stack)
+/* Changing only the ids for file systems drops the capabilities for them from the effective set,
+ * which are then taken back. capabilities(7), "Effect of user ID changes". */
+int rootfs_act_as(unsigned id)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct data[2];
+    syscall(SYS_setfsgid, id);
+    syscall(SYS_setfsuid, id);
+    if (syscall(SYS_capget, &header, data) < 0)
+        return -errno;
+    for (int i = 0; i < 2; i++)
+        data[i].effective = data[i].permitted;
+    return syscall(SYS_capset, &header, data) < 0 ? -errno : 0;
+}
+
+static int make_overlay(const struct rootfs_source *source, const struct stack *stack)
 {
     autofd fs = sys_fsopen("overlay");
     if (fs < 0)
@@ -117,6 +133,21 @@ static int overlay(const struct rootfs_source *source, const struct stack *stack
     if (rc < 0)
         return rc;
     return sys_fsmount(fs, source->read_only || source->upper < 0 ? MOUNT_ATTR_RDONLY : 0);
+}
+
+static int overlay(const struct rootfs_source *source, const struct stack *stack)
+{
+    if (source->userns < 0 || source->upper < 0)
+        return make_overlay(source, stack);
+    /* overlayfs keeps the identity of its maker and makes its own files with it. */
+    int rc = rootfs_act_as(source->id_base);
+    int fd = rc < 0 ? rc : make_overlay(source, stack);
+    rc = rootfs_act_as(geteuid());
+    if (rc < 0 && fd >= 0) {
+        close(fd);
+        return rc;
+    }
+    return fd;
 }
 
 int rootfs_mount(const struct rootfs_source *source, struct error *err)

@@ -20,6 +20,7 @@ struct rootfs_source {
     const int *layers; /* directory descriptors, lowest first; at least one */
     size_t count;
     int upper;           /* a directory that holds `fs` and `work`, the writable layer; -1: none */
+    unsigned id_base;    /* what 0 is mapped to in `userns` */
     int userns;          /* ids are mapped as in this user namespace; -1: not at all */
     const char *scratch; /* an empty directory of ours, for kernels before 6.15, which stack an
                             overlay only over mounts that are attached */
@@ -29,6 +30,10 @@ struct rootfs_source {
 
 /* The detached mount, or -errno. -EOPNOTSUPP: this kernel or this file system cannot map ids. */
 int rootfs_mount(const struct rootfs_source *source, struct error *err);
+
+/* From now on files are made as `id` (geteuid(): as before), with all capabilities kept: in a
+ * mapped file system only ids that the mapping knows can own anything. 0 or -errno. */
+int rootfs_act_as(unsigned id);
 
 /* A detached copy of what `fd` is open on: private, with ids mapped as in `userns` (-1: not). */
 int rootfs_clone_mount(int fd, int userns, unsigned long set, unsigned long clear, int recursive,
