@@ -29,10 +29,16 @@ static int bounded(void *closure, const void *bytes, size_t length)
     return *given > 4 << 20 ? -EFBIG : 0;
 }
 
+static char path[] = "/dev/shm/caisson-fuzz-recipe-XXXXXX";
+
+static void leave(void)
+{
+    (void)remove_tree_at(AT_FDCWD, path, NULL);
+}
+
 static int open_layer(void)
 {
-    static char path[] = "/dev/shm/caisson-fuzz-recipe-XXXXXX";
-    must(mkdtemp(path) != NULL);
+    must(mkdtemp(path) != NULL && atexit(leave) == 0);
     int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     must(dir >= 0 && mkdirat(dir, "fs", 0700) == 0 && mkdirat(dir, "fs/d", 0700) == 0);
     put(dir, "fs/a", "0123456789", 10);

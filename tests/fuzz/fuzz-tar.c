@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "archive/tar.h"
+#include "base/cleanup.h"
+#include "tar-checksums.h"
 
 struct input {
     const uint8_t *data;
@@ -53,7 +55,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct error err = {0};
-    struct input in = {.data = data, .left = size};
+    autofree uint8_t *right = tar_checksums(data, size);
+    struct input in = {.data = right, .left = size};
     struct stream_source source = {
         .pull = pull, .closure = &in, .length = STREAM_TO_END, .no_digests = true};
     struct stream_limits limits = {.max_bytes = 8 << 20};
