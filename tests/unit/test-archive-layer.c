@@ -6,9 +6,11 @@
 /* cmocka wants the headers above */
 #include <cmocka.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
 #include <sys/xattr.h>
 
 #include "archive-kit.h"
@@ -396,6 +398,51 @@ static void a_hundred_thousand_files_come_out(void **state)
     kit_leave(&kit);
 }
 
+/* Becomes root of a user namespace that maps one user and one group. */
+static bool enter_small_namespace(void)
+{
+    char users[32], groups[32];
+    snprintf(users, sizeof users, "0 %u 1", geteuid());
+    snprintf(groups, sizeof groups, "0 %u 1", getegid());
+    return unshare(CLONE_NEWUSER) == 0 &&
+           write_kernel_file_at(AT_FDCWD, "/proc/self/uid_map", users) == 0 &&
+           write_kernel_file_at(AT_FDCWD, "/proc/self/setgroups", "deny") == 0 &&
+           write_kernel_file_at(AT_FDCWD, "/proc/self/gid_map", groups) == 0;
+}
+
+static int unpack_in_small_namespace(struct kit *kit)
+{
+    if (!enter_small_namespace())
+        return 77;
+    kit_add(kit, &(struct tar_entry){.type = TAR_CHARACTER, .path = "null", .major = 1, .minor = 3},
+            NULL);
+    kit_text(kit, ".wh.gone", "");
+    if (kit_unpack_to(kit, "first", NULL) < 0 || kit->result.skipped_devices != 1)
+        return 1;
+    kit_add(kit, &(struct tar_entry){.path = "file", .uid = 5}, "x");
+    if (kit_unpack_to(kit, "second", NULL) != -EINVAL)
+        return 2;
+    return strstr(kit->err.text, "file: it belongs to user 5") ? 0 : 3;
+}
+
+static void in_a_user_namespace_devices_are_skipped_and_unmapped_ids_named(void **state)
+{
+    struct kit kit;
+    int status;
+    (void)state;
+    kit_enter(&kit);
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(unpack_in_small_namespace(&kit));
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    kit_leave(&kit);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
+        print_message("no user namespace may be made here: skipped\n");
+        skip();
+    }
+    assert_int_equal(status, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -412,6 +459,7 @@ int main(void)
         cmocka_unit_test(digests_are_those_of_the_bytes),
         cmocka_unit_test(a_changed_layer_is_not_given_out_as_the_original),
         cmocka_unit_test(nothing_is_read_through_a_symlink),
+        cmocka_unit_test(in_a_user_namespace_devices_are_skipped_and_unmapped_ids_named),
         cmocka_unit_test(a_hundred_thousand_files_come_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
