@@ -28,6 +28,22 @@ static bool is_special(unsigned char c)
     return c < 0x20 || c >= 0x80 || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&';
 }
 
+size_t log_plain_length(const char *bytes, size_t length)
+{
+    size_t plain = 0;
+    while (length - plain >= 8) {
+        uint64_t word;
+        memcpy(&word, bytes + plain, 8);
+        uint64_t special = special_bytes(le64toh(word));
+        if (special)
+            return plain + (size_t)__builtin_ctzll(special) / 8;
+        plain += 8;
+    }
+    while (plain < length && !is_special((unsigned char)bytes[plain]))
+        plain++;
+    return plain;
+}
+
 static bool continues(unsigned char c)
 {
     return (c & 0xc0) == 0x80;

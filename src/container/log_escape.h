@@ -12,6 +12,9 @@
 
 /* Needs room for length * LOG_ESCAPE_FACTOR + LOG_ESCAPE_SLACK bytes; the end of the result. */
 char *log_escape(char *out, const char *bytes, size_t length);
+/* How many bytes from the start neither log_escape() changes nor end a JSON string (no `"`, no
+ * backslash, no control character); bytes that could stay may come after them, too. */
+size_t log_plain_length(const char *bytes, size_t length);
 /* Length of the valid UTF-8 character at bytes[0], 1 to 4, or 0. `length` is at least 1. */
 size_t log_utf8_character(const unsigned char *bytes, size_t length);
 
