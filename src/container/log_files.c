@@ -64,8 +64,7 @@ int log_files_open(int dir, int after, struct log_files *files, struct error *er
     return 0;
 }
 
-/* --- the last lines ----------------------------------------------------------------------------
- */
+/* --- the last lines --------------------------------------------------------------------------- */
 
 struct tail {
     const struct log_query *query;

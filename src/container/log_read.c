@@ -44,8 +44,7 @@ static void reader_free(struct reader *reader)
         close(reader->current);
 }
 
-/* --- out ---------------------------------------------------------------------------------------
- */
+/* --- out -------------------------------------------------------------------------------------- */
 
 static int flush(struct reader *reader, struct error *err)
 {
@@ -96,8 +95,7 @@ static int show(struct reader *reader, char *line, size_t length, struct error *
     return put(reader, target, entry.text, entry.length, err);
 }
 
-/* --- in ----------------------------------------------------------------------------------------
- */
+/* --- in --------------------------------------------------------------------------------------- */
 
 /* Shows every whole line of the input and keeps the rest. */
 static int show_whole_lines(struct reader *reader, struct error *err)
@@ -180,8 +178,7 @@ static int read_present(struct reader *reader, struct error *err)
     return rc < 0 ? rc : flush(reader, err);
 }
 
-/* --- following ---------------------------------------------------------------------------------
- */
+/* --- following -------------------------------------------------------------------------------- */
 
 static bool still_newest(const struct reader *reader)
 {

@@ -31,8 +31,7 @@
 
 #define HIDDEN __attribute__((visibility("hidden")))
 
-/* --- the processor -----------------------------------------------------------------------------
- */
+/* --- the processor ---------------------------------------------------------------------------- */
 
 #if defined(__x86_64__)
 #define RELOCATION_RELATIVE R_X86_64_RELATIVE
@@ -80,8 +79,7 @@ static inline long call6(long number, long a, long b, long c, long d, long e, lo
 
 #define CALL_3(number, a, b, c) call6(number, (long)(a), (long)(b), (long)(c), 0, 0, 0)
 
-/* --- what the compiler expects -----------------------------------------------------------------
- */
+/* --- what the compiler expects ---------------------------------------------------------------- */
 
 char **environ;
 HIDDEN uintptr_t __stack_chk_guard;
@@ -114,8 +112,7 @@ static long checked(long result)
     return -1;
 }
 
-/* --- start -------------------------------------------------------------------------------------
- */
+/* --- start ------------------------------------------------------------------------------------ */
 
 extern HIDDEN const ElfW(Ehdr) __ehdr_start;
 int main(int argc, char **argv);
@@ -183,8 +180,7 @@ __attribute__((no_stack_protector)) _Noreturn void ground_start(uintptr_t *stack
     leave(main(argc, argv));
 }
 
-/* --- memory and strings ------------------------------------------------------------------------
- */
+/* --- memory and strings ----------------------------------------------------------------------- */
 
 /* Compiled so that they are not turned into calls of themselves (see meson.build). */
 void *memcpy(void *restrict to, const void *restrict from, size_t length)
@@ -265,8 +261,7 @@ int strcmp(const char *a, const char *b)
     return (unsigned char)*a - (unsigned char)*b;
 }
 
-/* --- system calls ------------------------------------------------------------------------------
- */
+/* --- system calls ----------------------------------------------------------------------------- */
 
 long syscall(long number, ...)
 {

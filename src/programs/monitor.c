@@ -69,8 +69,7 @@ static struct {
 static struct log_writer output_log;
 static _Alignas(4096) char input[64 * 1024];
 
-/* --- becoming quiet ----------------------------------------------------------------------------
- */
+/* --- becoming quiet --------------------------------------------------------------------------- */
 
 /* Signals that would end or stop us. SIGCHLD and the like do nothing anyway. */
 static void set_signals(void (*handler)(int))
@@ -144,8 +143,7 @@ static int become_quiet(const struct monitor_spec *spec)
     return keep_only_named_fds(spec);
 }
 
-/* --- watching ----------------------------------------------------------------------------------
- */
+/* --- watching --------------------------------------------------------------------------------- */
 
 static int watch(enum source source, int fd)
 {
@@ -296,8 +294,7 @@ static void run(void)
             end_source(source); /* held open by somebody who outlived the container */
 }
 
-/* --- the end -----------------------------------------------------------------------------------
- */
+/* --- the end ---------------------------------------------------------------------------------- */
 
 static void record_end(void)
 {

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "container/relay_flow.h"
+
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/memory.h"
+
+static void end_fd(int *fd, bool owned)
+{
+    int old = take_fd(fd);
+    if (old >= 0 && owned)
+        close(old);
+}
+
+bool flow_is_open(const struct flow *flow)
+{
+    return flow->from >= 0;
+}
+
+bool flow_holds(const struct flow *flow)
+{
+    return flow->to >= 0 && flow->end > flow->begin;
+}
+
+void flow_drop(struct flow *flow)
+{
+    end_fd(&flow->to, flow->owns_to);
+    flow->begin = flow->end = 0;
+    if (flow->to_container)
+        end_fd(&flow->from, flow->owns_from);
+}
+
+void flow_close(struct flow *flow)
+{
+    end_fd(&flow->from, flow->owns_from);
+    end_fd(&flow->to, flow->owns_to);
+    free(flow->buffer);
+    *flow = FLOW_NONE;
+}
+
+/* A pipe into the container is watched for its reader going away, so that we do not take input
+ * that somebody else after us could still read. */
+void flow_poll(const struct flow *flow, struct pollfd fds[FLOW_POLLS])
+{
+    bool holds = flow_holds(flow);
+    fds[0] = (struct pollfd){.fd = holds ? -1 : flow->from, .events = POLLIN};
+    fds[1] = (struct pollfd){.fd = holds || (flow->to_container && flow->owns_to) ? flow->to : -1,
+                             .events = holds ? POLLOUT : 0};
+}
+
+static bool is_file(int fd)
+{
+    struct stat st;
+    return fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+/* What surely fits: a pipe with room has room for a page. */
+static void pass_on(struct flow *flow)
+{
+    if (!flow->asked) {
+        flow->to_is_file = is_file(flow->to);
+        flow->asked = true;
+    }
+    do {
+        size_t length = flow->end - flow->begin;
+        if (!flow->to_is_file && length > PIPE_BUF)
+            length = PIPE_BUF;
+        ssize_t n = write(flow->to, flow->buffer + flow->begin, length);
+        if (n > 0)
+            flow->begin += (size_t)n;
+        else if (n < 0 && errno != EAGAIN && errno != EINTR)
+            flow_drop(flow);
+        else
+            return;
+    } while (flow->to_is_file && flow_holds(flow));
+}
+
+static void keep_tail(struct relay_tail *tail, const char *bytes, size_t length)
+{
+    if (length >= RELAY_TAIL_MAX) {
+        bytes += length - RELAY_TAIL_MAX;
+        length = RELAY_TAIL_MAX;
+    }
+    size_t stay = tail->length;
+    if (stay > RELAY_TAIL_MAX - length)
+        stay = RELAY_TAIL_MAX - length;
+    memmove(tail->bytes, tail->bytes + tail->length - stay, stay);
+    memcpy(tail->bytes + stay, bytes, length);
+    tail->length = stay + length;
+}
+
+static void take_in(struct flow *flow)
+{
+    if (!flow->buffer)
+        flow->buffer = xmalloc(FLOW_BUFFER);
+    ssize_t n = read(flow->from, flow->buffer, FLOW_BUFFER);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (n <= 0) { /* also EIO: nobody has the other side of a terminal open any more */
+        end_fd(&flow->from, flow->owns_from);
+        if (flow->to_container)
+            end_fd(&flow->to, flow->owns_to);
+        return;
+    }
+    if (flow->tail)
+        keep_tail(flow->tail, flow->buffer, (size_t)n);
+    flow->begin = 0;
+    flow->end = flow->to >= 0 ? (size_t)n : 0;
+}
+
+void flow_move(struct flow *flow, const struct pollfd fds[FLOW_POLLS])
+{
+    if (fds[1].revents && flow_holds(flow))
+        pass_on(flow);
+    else if (fds[1].revents & (POLLERR | POLLNVAL))
+        flow_drop(flow);
+    if (fds[0].revents && flow->from >= 0)
+        take_in(flow);
+}
