@@ -216,7 +216,8 @@ int container_discard(struct containers *all, const char *id, struct error *err)
 {
     autocontainer c = CONTAINER_EMPTY;
     struct error ignored = {0};
-    plan_init(&c.plan); /* no namespaces: all processes of the group are looked for */
+    plan_init(&c.plan);
+    c.plan.namespaces = 0; /* as far as we know: then all processes of the group are killed */
     c.all = all;
     memcpy(c.id, id, CONTAINER_ID_MAX);
     c.lock = disk_lock(all, id, true, LOCK_EX, err);
