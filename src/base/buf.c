@@ -36,7 +36,10 @@ void buf_str(struct buf *b, const char *text)
 
 void buf_char(struct buf *b, char c)
 {
-    buf_add(b, &c, 1);
+    char *at = buf_room(b, 1);
+    at[0] = c;
+    at[1] = '\0';
+    b->len++;
 }
 
 void buf_vfmt(struct buf *b, const char *format, va_list ap)

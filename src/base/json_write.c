@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <inttypes.h>
-
 #include "base/json.h"
 
 static void newline(struct json_out *w)
@@ -65,7 +63,7 @@ void json_quote(struct buf *out, const char *text, size_t length)
     buf_char(out, '"');
     for (size_t i = 0; i < length;) {
         size_t run = i;
-        while (run < length && s[run] >= 0x20 && s[run] < 0x7f && s[run] != '"' && s[run] != '\\')
+        while (run < length && (unsigned)s[run] - 0x20 < 0x5f && s[run] != '"' && s[run] != '\\')
             run++;
         buf_add(out, s + i, run - i);
         i = run;
@@ -115,16 +113,28 @@ void json_bool(struct json_out *w, const char *key, bool value)
     json_raw(w, key, value ? "true" : "false");
 }
 
+/* By hand: a plan has a hundred numbers, and printf takes a fifth of a microsecond for each. */
+static void decimal(struct buf *out, bool negative, uint64_t value)
+{
+    char digits[24], *at = digits + sizeof digits;
+    do
+        *--at = (char)('0' + value % 10);
+    while (value /= 10);
+    if (negative)
+        *--at = '-';
+    buf_add(out, at, (size_t)(digits + sizeof digits - at));
+}
+
 void json_i64(struct json_out *w, const char *key, int64_t value)
 {
     element(w, key);
-    buf_fmt(w->buf, "%" PRId64, value);
+    decimal(w->buf, value < 0, value < 0 ? -(uint64_t)value : (uint64_t)value);
 }
 
 void json_u64(struct json_out *w, const char *key, uint64_t value)
 {
     element(w, key);
-    buf_fmt(w->buf, "%" PRIu64, value);
+    decimal(w->buf, false, value);
 }
 
 void json_strs(struct json_out *w, const char *key, const struct strv *value)
