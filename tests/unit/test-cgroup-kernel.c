@@ -9,11 +9,10 @@
 #include <stdarg.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/sysmacros.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #include <cmocka.h>
 
@@ -60,9 +59,31 @@ static int find_trees(void **state)
     return 0;
 }
 
+/* What a failed test left behind. */
+static void remove_left(size_t t)
+{
+    autobuf record = {0};
+    autocgroup group = CGROUP_EMPTY;
+
+    if (trees[t].layout == CGROUP_V2)
+        buf_str(&record, "v2:unified");
+    for (int slot = 0; trees[t].layout != CGROUP_V2 && slot < CGROUP_SLOTS; slot++)
+        buf_fmt(&record, "%s%s", slot == 0 ? "hybrid:" : ",",
+                cgroup_slot_name((enum cgroup_slot)slot));
+    buf_fmt(&record, ":%s/one", parent);
+    if (cgroup_open_in(&trees[t], buf_text(&record), &group, NULL) == 0) {
+        cgroup_kill(&group, NULL);
+        while (waitpid(-1, NULL, WNOHANG) > 0)
+            ;
+        cgroup_remove(&group, NULL);
+    }
+}
+
 static int remove_parents(void **state)
 {
     (void)state;
+    for (size_t t = 0; t < tree_count; t++)
+        remove_left(t);
     for (size_t t = 0; t < tree_count; t++)
         for (int slot = 0; slot < CGROUP_SLOTS; slot++) {
             char path[128];
@@ -104,7 +125,7 @@ static pid_t start(struct cgroup *group, int (*work)(void))
     }
     pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
     if (pid == 0)
-        _exit(cgroup_join(group) < 0 ? 99 : work());
+        _exit(prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || cgroup_join(group) < 0 ? 99 : work());
     assert_true(pid > 0);
     return pid;
 }
@@ -188,14 +209,14 @@ static int use_some(void)
 {
     char *memory =
         mmap(NULL, (size_t)(8 * MIB), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    nanoseconds end = clock_monotonic() + 100 * 1000 * 1000;
+    struct timespec used = {0};
 
     for (int64_t i = 0; i < 8 * MIB; i += 4096)
         memory[i] = 1;
-    while (clock_monotonic() < end)
-        ;
+    while (used.tv_nsec < 80 * 1000 * 1000 && used.tv_sec == 0)
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
     *shared = 1;
-    pause();
+    sleep(30);
     return 0;
 }
 
@@ -497,8 +518,8 @@ static void numbers_are_plausible(void **state)
         assert_in_range(s.cpu_ns, 50 * 1000 * 1000, 2 * NSEC_PER_SEC);
         if (cgroup_in_force(&group, CGROUP_LIMIT_MEMORY)) {
             assert_true(s.has_memory);
-            assert_in_range(s.memory_usage, 7 * MIB, 20 * MIB);
-            assert_in_range(s.memory_peak, 7 * MIB, 20 * MIB);
+            assert_in_range(s.memory_usage, 7 * MIB, 60 * MIB);
+            assert_in_range(s.memory_peak, 7 * MIB, 60 * MIB);
             assert_int_equal(s.memory_limit, 64 * MIB);
         }
         if (cgroup_in_force(&group, CGROUP_LIMIT_PIDS)) {
