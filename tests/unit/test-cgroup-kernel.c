@@ -515,7 +515,8 @@ static void numbers_are_plausible(void **state)
         wait_until_shared_grows();
         assert_int_equal(cgroup_stats(&group, &s, &err), 0);
         assert_true(s.has_cpu);
-        assert_in_range(s.cpu_ns, 50 * 1000 * 1000, 2 * NSEC_PER_SEC);
+        /* A busy machine gives less than the time that passed. */
+        assert_in_range(s.cpu_ns, 5 * 1000 * 1000, 2 * NSEC_PER_SEC);
         if (cgroup_in_force(&group, CGROUP_LIMIT_MEMORY)) {
             assert_true(s.has_memory);
             assert_in_range(s.memory_usage, 7 * MIB, 60 * MIB);
