@@ -419,6 +419,7 @@ static int unpack_in_small_namespace(struct kit *kit)
     kit_text(kit, ".wh.gone", "");
     if (kit_unpack_to(kit, "first", NULL) < 0 || kit->result.skipped_devices != 1)
         return 1;
+    buf_clear(&kit->tar);
     kit_add(kit, &(struct tar_entry){.path = "file", .uid = 5}, "x");
     if (kit_unpack_to(kit, "second", NULL) != -EINVAL)
         return 2;
