@@ -541,6 +541,28 @@ assert image["Os"] == "linux" and image["RootFS"]["Type"] == "layers"'
     [ "$(caisson image inspect -f '{{json .Config.Cmd}}' mine:1)" = '["sh"]' ]
 }
 
+@test "bootstrap debian imports what mmdebstrap writes, and nothing when that failed" {
+    fresh
+    export ARGUMENTS=$BATS_TEST_TMPDIR/arguments TAR=$D/rootfs.tar
+    mkdir "$BATS_TEST_TMPDIR/bin"
+    # Stands in for mmdebstrap, which needs a mirror: tells its arguments, writes a tar.
+    cat >"$BATS_TEST_TMPDIR/bin/mmdebstrap" <<'EOF'
+#!/bin/sh
+printf '%s\n' "$@" >"$ARGUMENTS"
+cat "$TAR"
+exit ${FAKE_STATUS:-0}
+EOF
+    chmod +x "$BATS_TEST_TMPDIR/bin/mmdebstrap"
+    export PATH=$BATS_TEST_TMPDIR/bin:$PATH
+    FAKE_STATUS=3 fails 1 'mmdebstrap failed with status 3' caisson bootstrap debian:trixie
+    assert_empty_store
+    caisson bootstrap debian:trixie --include tini,curl
+    grep -qx -e --include=tini,curl "$ARGUMENTS"
+    grep -qx -e --variant=minbase "$ARGUMENTS"
+    grep -qx trixie "$ARGUMENTS"
+    [ "$(caisson image inspect -f '{{json .Config.Cmd}}' debian:trixie)" = '["bash"]' ]
+}
+
 @test "bootstrap says what it can make and what it needs" {
     fails 1 'debian[:SUITE] and busybox' caisson bootstrap fedora
     fails 1 'no suites' caisson bootstrap busybox:1
