@@ -1,65 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which devices a container's processes may open: what everybody gets, --device, and
  * --device-cgroup-rule in the form of the kernel's device controller ("c 10:200 rwm"). */
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
-
-#include "base/cleanup.h"
-#include "base/memory.h"
-#include "base/text.h"
 #include "container/device_policy.h"
+
+#include "base/memory.h"
+#include "runtime/devices.h"
 
 static void add(struct plan *plan, struct device_rule rule)
 {
     plan->device_rules =
         xrealloc(plan->device_rules, plan->device_rule_count + 1, sizeof *plan->device_rules);
     plan->device_rules[plan->device_rule_count++] = rule;
-}
-
-static int number(const char *text, int64_t *value)
-{
-    uint64_t n;
-    if (streq(text, "*")) {
-        *value = -1;
-        return 0;
-    }
-    int rc = parse_u64(text, 0xfffff, &n);
-    if (rc == 0)
-        *value = (int64_t)n;
-    return rc;
-}
-
-static int parse_rule(const char *text, struct device_rule *rule)
-{
-    char type, major[16], minor[16], access[8];
-    int end = 0;
-    if (sscanf(text, "%c %15[0-9*]:%15[0-9*] %7[rwm]%n", &type, major, minor, access, &end) != 4 ||
-        text[end] || !strchr("abc", type))
-        return -EINVAL;
-    *rule = (struct device_rule){.type = type, .allow = true};
-    for (const char *c = access; *c; c++)
-        rule->access |= (uint8_t)(*c == 'r'   ? DEVICE_READ
-                                  : *c == 'w' ? DEVICE_WRITE
-                                              : DEVICE_MKNOD);
-    int rc = number(major, &rule->major);
-    return rc < 0 ? rc : number(minor, &rule->minor);
-}
-
-static int asked_device(struct plan *plan, const struct plan_device *device, struct error *err)
-{
-    struct stat st;
-    if (stat(device->host, &st) < 0)
-        return error_errno(err, "--device %s", device->host);
-    if (!S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode))
-        return error_set(err, -ENODEV, "--device %s is not a device", device->host);
-    add(plan, (struct device_rule){
-                  .type = S_ISCHR(st.st_mode) ? 'c' : 'b',
-                  .major = (int64_t)major(st.st_rdev),
-                  .minor = (int64_t)minor(st.st_rdev),
-                  .access = (uint8_t)device->access,
-                  .allow = true,
-              });
-    return 0;
 }
 
 int device_policy(struct plan *plan, const struct strv *rules, bool all, struct error *err)
@@ -83,17 +34,20 @@ int device_policy(struct plan *plan, const struct strv *rules, bool all, struct 
     for (size_t i = 0; i < cgroup_default_device_count; i++)
         add(plan, cgroup_default_devices[i]);
     for (size_t i = 0; i < plan->device_count; i++) {
-        int rc = asked_device(plan, &plan->devices[i], err);
-        if (rc < 0)
-            return rc;
+        const struct plan_device *d = &plan->devices[i];
+        add(plan, (struct device_rule){
+                      .type = d->type,
+                      .major = d->major,
+                      .minor = d->minor,
+                      .access = (uint8_t)d->access,
+                      .allow = true,
+                  });
     }
     for (size_t i = 0; i < rules->len; i++) {
         struct device_rule rule;
-        if (parse_rule(rules->items[i], &rule) < 0)
-            return error_set(err, -EINVAL,
-                             "--device-cgroup-rule \"%s\" is not TYPE MAJOR:MINOR ACCESS, such as "
-                             "\"c 10:200 rwm\"",
-                             rules->items[i]);
+        int rc = device_rule_parse(rules->items[i], &rule, err);
+        if (rc < 0)
+            return rc;
         add(plan, rule);
     }
     plan->limits.devices = plan->device_rules;

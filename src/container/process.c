@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "container/plan_make.h"
 #include "path/inroot.h"
+#include "runtime/devices.h"
 
 #define DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define VARIABLES_MAX 20000
@@ -308,38 +309,14 @@ static int logs(struct planning *p, struct error *err)
     return 0;
 }
 
-/* HOST[:PATH[:rwm]] */
 static int one_device(struct planning *p, const char *text, struct error *err)
 {
-    autostrv parts = {0};
-    char host[INROOT_PATH_MAX], path[INROOT_PATH_MAX];
-    strv_split(&parts, text, ':');
-    if (parts.len > 3)
-        return error_set(err, -EINVAL, "--device %s: give HOST[:PATH[:rwm]]", text);
-    const char *inside =
-        parts.len > 1 && parts.items[1][0] == '/' ? parts.items[1] : parts.items[0];
-    const char *access = parts.len > 2                               ? parts.items[2]
-                         : parts.len > 1 && parts.items[1][0] != '/' ? parts.items[1]
-                                                                     : "rwm";
-    int rc = inroot_clean(parts.items[0], "--device", host, err);
+    struct device_spec spec = {0};
+    int rc = device_parse(text, &spec, err);
     if (rc == 0)
-        rc = inroot_clean(inside, "--device", path, err);
-    if (rc < 0)
-        return rc;
-    if (!starts_with(path, "/dev/"))
-        return error_set(err, -EINVAL, "--device %s: devices of a container lie below /dev", text);
-    unsigned bits = 0;
-    for (const char *c = access; *c; c++) {
-        unsigned bit = *c == 'r'   ? DEVICE_READ
-                       : *c == 'w' ? DEVICE_WRITE
-                       : *c == 'm' ? DEVICE_MKNOD
-                                   : 0U;
-        if (!bit)
-            return error_set(err, -EINVAL, "--device %s: \"%s\" is not made of r, w and m", text,
-                             access);
-        bits |= bit;
-    }
-    return plan_add_device(p->plan, host, path, bits, err);
+        rc = plan_add_device(p->plan, spec.host, spec.path, spec.access, err);
+    device_spec_free(&spec);
+    return rc;
 }
 
 static int devices(struct planning *p, struct error *err)
