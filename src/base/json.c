@@ -2,10 +2,18 @@
 #include "base/json.h"
 
 #include <inttypes.h>
+#include <sys/auxv.h>
 
 json_t *json_parse(const char *text, size_t length, const char *what, struct error *err)
 {
     json_error_t detail;
+    /* jansson would open /dev/urandom; the kernel's auxiliary vector has random bytes for us. */
+    static bool seeded;
+    if (!seeded) {
+        const size_t *random = (const size_t *)(uintptr_t)getauxval(AT_RANDOM);
+        json_object_seed(random ? *random | 1 : 0);
+        seeded = true;
+    }
     json_t *json = json_loadb(text, length, JSON_REJECT_DUPLICATES, &detail);
     if (!json)
         error_set(err, -EINVAL, "%s is not valid JSON: line %d, column %d: %s", what, detail.line,

@@ -37,7 +37,7 @@ static int open_layers(struct container *c, struct store *store, struct opened *
     struct image image = {0};
     snprintf(image.id, sizeof image.id, "%s", c->plan.image_id);
     image.config.diff_ids = c->plan.layers; /* borrowed for the call */
-    int rc = skeleton_open(store, &image, &o->skeleton, err);
+    int rc = skeleton_open_layers(store, &image, &o->skeleton, err);
     if (rc < 0)
         return rc;
     o->layers = xcalloc(c->plan.layers.len + 2, sizeof *o->layers);
@@ -172,8 +172,6 @@ int opened_open(struct container *c, struct store *store, struct opened *out, st
     out->scratch = xasprintf("%s/containers/%s/scratch", c->all->state, c->id);
     const struct protection *users = posture_find(&c->plan.posture, "user-namespace");
     out->users_asked = users && users->flag && streq(users->flag, "--userns auto");
-    if (mkdirat(c->state, "scratch", 0700) < 0 && errno != EEXIST)
-        return error_errno(err, "cannot create %s", out->scratch);
     int rc = open_layers(c, store, out, err);
     if (rc == 0)
         rc = open_writable(c, out, err);

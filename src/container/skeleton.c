@@ -146,13 +146,12 @@ static int make(struct store *store, const struct image *image, const char *name
     return rc;
 }
 
-int skeleton_open(struct store *store, const struct image *image, struct skeleton *out,
-                  struct error *err)
+/* The image's skeleton, made when it is missing. */
+static int open_home(struct store *store, const struct image *image, struct error *err)
 {
     char name[32 + DIGEST_MAX];
-    struct skeleton s = {.fs = -1, .empty = -1};
     snprintf(name, sizeof name, "skeletons/%s", digest_hex(image->id));
-    autofd home = openat(store->root_fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int home = openat(store->root_fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (home < 0 && errno == ENOENT) {
         int rc = make(store, image, name, err);
         if (rc < 0)
@@ -161,17 +160,44 @@ int skeleton_open(struct store *store, const struct image *image, struct skeleto
     }
     if (home < 0)
         return error_errno(err, "cannot open the skeleton of image %s", image->id);
-    int rc = read_file_at(home, PASSWD_COPY, SKELETON_FILE_MAX, &s.passwd, err);
+    return home;
+}
+
+static int open_layers_of(int home, const struct image *image, struct skeleton *s,
+                          struct error *err)
+{
+    s->fs = openat(home, "fs", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (s->fs >= 0 && image->config.diff_ids.len == 0)
+        s->empty = openat(home, "empty", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (s->fs < 0 || (image->config.diff_ids.len == 0 && s->empty < 0))
+        return error_errno(err, "cannot open the skeleton of image %s", image->id);
+    return 0;
+}
+
+int skeleton_open_layers(struct store *store, const struct image *image, struct skeleton *out,
+                         struct error *err)
+{
+    struct skeleton s = {.fs = -1, .empty = -1};
+    autofd home = open_home(store, image, err);
+    int rc = home < 0 ? home : open_layers_of(home, image, &s, err);
+    if (rc < 0) {
+        skeleton_close(&s);
+        return rc;
+    }
+    *out = s;
+    return 0;
+}
+
+int skeleton_open(struct store *store, const struct image *image, struct skeleton *out,
+                  struct error *err)
+{
+    struct skeleton s = {.fs = -1, .empty = -1};
+    autofd home = open_home(store, image, err);
+    int rc = home < 0 ? home : open_layers_of(home, image, &s, err);
+    if (rc == 0)
+        rc = read_file_at(home, PASSWD_COPY, SKELETON_FILE_MAX, &s.passwd, err);
     if (rc == 0)
         rc = read_file_at(home, GROUP_COPY, SKELETON_FILE_MAX, &s.group, err);
-    s.fs = openat(home, "fs", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (rc == 0 && s.fs < 0)
-        rc = error_errno(err, "cannot open the skeleton of image %s", image->id);
-    if (rc == 0 && image->config.diff_ids.len == 0) {
-        s.empty = openat(home, "empty", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (s.empty < 0)
-            rc = error_errno(err, "cannot open the skeleton of image %s", image->id);
-    }
     if (rc < 0) {
         skeleton_close(&s);
         return rc;

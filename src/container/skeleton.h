@@ -25,6 +25,9 @@ struct skeleton {
 /* Opens the image's skeleton, making it when it is missing. The store is locked shared. */
 int skeleton_open(struct store *store, const struct image *image, struct skeleton *out,
                   struct error *err);
+/* The same without passwd and group: what starting a planned container needs. */
+int skeleton_open_layers(struct store *store, const struct image *image, struct skeleton *out,
+                         struct error *err);
 void skeleton_close(struct skeleton *skeleton);
 
 #endif

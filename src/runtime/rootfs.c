@@ -50,6 +50,8 @@ static int attach(const struct stack *stack, const char *scratch, struct error *
         return error_errno(err, "cannot make a mount namespace");
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
         return error_errno(err, "cannot make mounts private");
+    if (mkdir(scratch, 0700) < 0 && errno != EEXIST)
+        return error_errno(err, "cannot create %s", scratch);
     if (mount("caisson", scratch, "tmpfs", MS_NOSUID | MS_NODEV, "size=64k,mode=0700") < 0)
         return error_errno(err, "cannot mount a work place at %s", scratch);
     for (size_t i = 0; i <= stack->layers; i++) {

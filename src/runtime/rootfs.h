@@ -22,7 +22,7 @@ struct rootfs_source {
     int upper;           /* a directory that holds `fs` and `work`, the writable layer; -1: none */
     unsigned id_base;    /* what 0 is mapped to in `userns` */
     int userns;          /* ids are mapped as in this user namespace; -1: not at all */
-    const char *scratch; /* an empty directory of ours, for kernels before 6.15, which stack an
+    const char *scratch; /* a directory that may be made, for kernels before 6.15, which stack an
                             overlay only over mounts that are attached */
     int read_only;       /* the merged root cannot be written although there is an upper */
     int volatile_upper;  /* the upper will not outlive the container: never sync it */
