@@ -77,6 +77,7 @@ int container_starting(struct container *c, struct error *err)
                          error_describe(rc));
     status_free(&c->status);
     c->status.started = last.started;
+    c->now = CONTAINER_CREATED;
     /* Not durable: a power cut right now leaves it as it was before. */
     return c->in_state ? 0 : last_write(c->home, &last, false, err);
 }

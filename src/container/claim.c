@@ -35,7 +35,7 @@ int disk_lock(const struct containers *all, const char *id, bool make, int kind,
     }
 }
 
-static bool has_config(const struct containers *all, const char *id)
+bool disk_has_config(const struct containers *all, const char *id)
 {
     char path[CONTAINER_ID_MAX + sizeof CONFIG_NAME];
     snprintf(path, sizeof path, "%s/%s", id, CONFIG_NAME);
@@ -47,19 +47,19 @@ bool disk_alive(const struct containers *all, const char *id)
 {
     if (!id_valid(id))
         return false;
-    if (has_config(all, id))
+    if (disk_has_config(all, id))
         return true;
     autofd lock = disk_lock(all, id, false, LOCK_EX | LOCK_NB, NULL);
     if (lock == -EWOULDBLOCK)
         return true; /* being made or being removed */
     /* Its maker may have finished between the two looks. */
-    return lock >= 0 && has_config(all, id);
+    return lock >= 0 && disk_has_config(all, id);
 }
 
 void disk_sweep(const struct containers *all, const char *id)
 {
     autofd lock = disk_lock(all, id, true, LOCK_EX | LOCK_NB, NULL);
-    if (lock < 0 || has_config(all, id))
+    if (lock < 0 || disk_has_config(all, id))
         return;
     (void)disk_remove(all, id, NULL, true, NULL);
 }

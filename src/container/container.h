@@ -95,7 +95,11 @@ int container_create(struct containers *all, struct plan *plan, struct container
  * the state; cleans up after a container whose end nobody saw. */
 int container_find(struct containers *all, const char *name_or_id, struct container *out,
                    struct error *err);
-/* The same for a whole id as container_list() gives them, and without the cleaning up. */
+/* Only which one is meant, without reading it: also for damaged ones. */
+int container_find_id(struct containers *all, const char *name_or_id, char id[CONTAINER_ID_MAX],
+                      struct error *err);
+/* As container_find() for a whole id as container_list() gives them, and without the cleaning up.
+ */
 int container_open(struct containers *all, const char *id, struct container *out,
                    struct error *err);
 void container_close(struct container *c);

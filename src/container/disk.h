@@ -29,7 +29,9 @@ bool id_valid(const char *id);
 /* The lock of a container: a descriptor. `make`: its directory is made when missing, else -ENOENT.
  * kind: LOCK_EX, or LOCK_EX | LOCK_NB, then -EWOULDBLOCK when somebody has it. */
 int disk_lock(const struct containers *all, const char *id, bool make, int kind, struct error *err);
-/* Whether a container with this id is there, or is being made. */
+/* Whether a container with this id is there. */
+bool disk_has_config(const struct containers *all, const char *id);
+/* Whether it is there, or is being made or removed. */
 bool disk_alive(const struct containers *all, const char *id);
 /* Removes what a killed command left of a container without config.json. */
 void disk_sweep(const struct containers *all, const char *id);

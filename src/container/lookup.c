@@ -192,23 +192,28 @@ static int find_by_prefix(struct containers *all, const char *word, char id[CONT
     return 0;
 }
 
+int container_find_id(struct containers *all, const char *word, char id[CONTAINER_ID_MAX],
+                      struct error *err)
+{
+    const int names[] = {all->state_names, all->root_names};
+    char owner[CONTAINER_ID_MAX];
+    if (word[0] == '/')
+        word++; /* as `inspect` shows names */
+    bool may_be_name = *word && !strchr(word, '/') && word[0] != '.';
+    for (size_t i = 0; may_be_name && i < 2; i++) {
+        if (name_owner(names[i], word, owner) && disk_has_config(all, owner)) {
+            memcpy(id, owner, CONTAINER_ID_MAX);
+            return 0;
+        }
+    }
+    return find_by_prefix(all, word, id, err);
+}
+
 int container_find(struct containers *all, const char *word, struct container *out,
                    struct error *err)
 {
     char id[CONTAINER_ID_MAX];
-    const int names[] = {all->state_names, all->root_names};
-    if (word[0] == '/')
-        word++; /* as `inspect` shows names */
-    if (*word && !strchr(word, '/') && word[0] != '.') {
-        for (size_t i = 0; i < 2; i++) {
-            if (!name_owner(names[i], word, id))
-                continue;
-            int rc = open_tidy(all, id, out, err);
-            if (rc != -ENOENT)
-                return rc;
-        }
-    }
-    int rc = find_by_prefix(all, word, id, err);
+    int rc = container_find_id(all, word, id, err);
     if (rc < 0)
         return rc;
     rc = open_tidy(all, id, out, err);

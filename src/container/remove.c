@@ -147,7 +147,9 @@ int container_ended(struct container *c, int wait_status, struct error *err)
     struct error why = {0};
     int rc = container_lock(c, &why);
     if (rc == -ENOENT)
-        return 0; /* another was quicker */
+        return 0;          /* another was quicker */
+    if (rc == 0 && locked) /* another process of ours may have changed it under the same lock */
+        rc = state_load(c, &why);
     if (rc < 0)
         return error_set(err, rc, "%s", why.text);
     bool lost = c->now == CONTAINER_DEAD && c->plan.remove;

@@ -44,19 +44,6 @@ static void say_limits(struct container *c, const struct cgroup *group)
     }
 }
 
-static uint64_t start_time_of(pid_t pid)
-{
-    autobuf text = {0};
-    char path[40];
-    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-    if (read_kernel_file(path, 8192, &text, NULL) < 0)
-        return 0;
-    const char *at = strrchr(buf_text(&text), ')'); /* the name before may hold anything */
-    for (int field = 2; at && field < 22; field++)
-        at = strchr(at + 1, ' ');
-    return at ? strtoull(at + 1, NULL, 10) : 0;
-}
-
 static int record_running(struct container *c, const struct launched *launched, struct error *err)
 {
     autobuf record = {0};
@@ -64,9 +51,13 @@ static int record_running(struct container *c, const struct launched *launched, 
     free(c->status.cgroup);
     c->status.cgroup = buf_take(&record);
     c->status.pid = launched->pid;
-    c->status.start_time = start_time_of(launched->pid);
     c->status.monitor = getpid();
-    c->status.monitor_start = start_time_of(getpid());
+    int rc = process_start_time(c->status.monitor, &c->status.monitor_start);
+    /* One that has ended already (-ESRCH) keeps 0, which no process has. */
+    if (rc == 0 && process_start_time(launched->pid, &c->status.start_time) < 0)
+        c->status.start_time = 0;
+    if (rc < 0)
+        return error_set(err, rc, "cannot read /proc/self/stat (is /proc mounted?)");
     c->status.started = clock_wall();
     c->status.oom_killed = c->status.pids_hit = false;
     return container_save_status(c, err);
@@ -323,18 +314,17 @@ int container_start(struct container *c, struct store *store, const struct start
         *exit_code = 0;
         return 0;
     }
-    rc = exit_record_remove(c->state);
-    if (rc == 0 && c->home != c->state)
-        rc = exit_record_remove(c->home);
+    rc = container_starting(c, err);
     if (rc < 0) {
         container_unlock(c);
-        return error_set(err, rc, "cannot start container %s: %s", c->plan.name,
-                         error_describe(rc));
+        return error_prefix(err, "cannot start container %s", c->plan.name);
     }
     rc = opened_open(c, store, &o, err);
     if (rc == 0)
         rc = options->foreground ? run_in_foreground(c, &o, options, exit_code, err)
                                  : run_detached(c, &o, options, exit_code, err);
+    if (rc < 0 && c->now == CONTAINER_CREATED) /* that is how it ended, then */
+        (void)container_ended(c, *exit_code << 8, NULL);
     container_unlock(c);
     return rc;
 }
