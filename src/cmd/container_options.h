@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The options structs of the verbs for containers on disk: their tables fill them, their handlers
+ * read them. */
+#ifndef CAISSON_CMD_CONTAINER_OPTIONS_H
+#define CAISSON_CMD_CONTAINER_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/strv.h"
+
+struct ps_options {
+    bool all, latest, no_trunc, quiet, size;
+    int64_t last;
+    struct strv filters;
+    const char *format;
+};
+
+struct inspect_options {
+    const char *format, *type;
+};
+
+struct logs_options {
+    bool follow, timestamps;
+    const char *since, *until, *tail;
+};
+
+struct start_words {
+    bool attach, interactive;
+};
+
+struct stop_options {
+    const char *signal;
+    int64_t timeout;
+};
+
+struct kill_options {
+    const char *signal;
+};
+
+struct rm_options {
+    bool force, volumes;
+};
+
+struct stats_options {
+    bool all, no_stream, no_trunc;
+    const char *format;
+};
+
+struct info_options {
+    const char *format;
+};
+
+#endif

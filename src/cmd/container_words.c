@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/container_words.h"
+
+#include "base/buf.h"
+#include "base/text.h"
+#include "cmd/print.h"
+#include "container/signals.h"
+
+int containers_here(struct containers *out, struct error *err)
+{
+    return containers_open(global_options.root, global_options.state, out, err);
+}
+
+int for_each_word(const struct invocation *call, each_word *each, void *closure, struct error *err)
+{
+    autocontainers all = {0};
+    int status = 0;
+    int rc = containers_here(&all, err);
+    if (rc < 0)
+        return rc;
+    for (size_t i = 0; i < call->count; i++) {
+        struct error wrong = {0};
+        if (each(&all, call->arguments[i], closure, &wrong) < 0) {
+            tell_error(&wrong);
+            status = 1;
+        }
+    }
+    return status;
+}
+
+int print_word(const char *word)
+{
+    autobuf line = {0};
+    buf_printable(&line, word);
+    buf_char(&line, '\n');
+    return print(&line) == 0 ? 0 : -EIO;
+}
+
+int read_signal(const char *flag, const char *text, int *number, struct error *err)
+{
+    if (signal_number(text, number) == 0)
+        return 0;
+    return error_set(err, -EINVAL,
+                     "%s %.40s: there is no such signal; give a name like TERM or a "
+                     "number from 1 to 64",
+                     flag, text);
+}
