@@ -112,18 +112,22 @@ static uint32_t slots_to_make(const struct cgroup_tree *tree, const struct cgrou
     return slots | 1u << (tree->layout == CGROUP_HYBRID ? CGROUP_UNIFIED : CGROUP_CPUACCT);
 }
 
-static int open_tasks(const struct cgroup_tree *tree, struct cgroup *group, struct error *err)
+static int open_tasks(struct cgroup *group, int write_flags, struct error *err)
 {
     for (int slot = 0; slot < CGROUP_UNIFIED; slot++) {
-        if (group->dirs[slot] < 0 || tree->layout == CGROUP_V2)
+        if (group->dirs[slot] < 0 || group->tasks[slot] >= 0)
             continue;
-        group->tasks[slot] =
-            openat(group->dirs[slot], "tasks", tree->write_flags | O_CLOEXEC, 0600);
+        group->tasks[slot] = openat(group->dirs[slot], "tasks", write_flags | O_CLOEXEC, 0600);
         if (group->tasks[slot] < 0)
             return error_errno(err, "cannot open tasks of the control group %s (%s)", group->path,
                                cgroup_slot_name((enum cgroup_slot)slot));
     }
     return 0;
+}
+
+int cgroup_open_tasks(struct cgroup *group, struct error *err)
+{
+    return open_tasks(group, O_WRONLY, err);
 }
 
 struct place {
@@ -147,7 +151,7 @@ static int fill(const struct cgroup_tree *tree, const struct place *place,
     if (rc == 0 && !limits->devices_all)
         cgroup_apply_devices(tree, limits, place->parent, place->shared, place->id, group);
     if (rc == 0)
-        rc = open_tasks(tree, group, err);
+        rc = open_tasks(group, tree->write_flags, err);
     return rc;
 }
 

@@ -115,7 +115,7 @@ struct cgroup {
     char *path;              /* below every hierarchy's root, "caisson/<id>"; NULL: no group */
     int root;                /* the mount point, /sys/fs/cgroup */
     int dirs[CGROUP_SLOTS];  /* O_PATH; -1: no group in this hierarchy */
-    int tasks[CGROUP_SLOTS]; /* v1: open for the child to join with; -1 after cgroup_open() */
+    int tasks[CGROUP_SLOTS]; /* v1: open for the child to join with */
     uint32_t asked;          /* 1u << enum cgroup_limit */
     uint32_t in_force;
     char why[CGROUP_LIMIT_COUNT][128];
@@ -149,9 +149,12 @@ int cgroup_clone_fd(const struct cgroup *group);
  * where cgroup_add() can take 10 ms for each: the kernel need not stop every fork on the machine
  * for a thread that moves itself. -errno. */
 int cgroup_join(const struct cgroup *group);
-/* The parent's copy of what cgroup_join() needed. */
+/* After cgroup_open(): opens what cgroup_join() needs, so that exec's process enters as quickly. */
+int cgroup_open_tasks(struct cgroup *group, struct error *err);
+/* Closes the parent's copy of what cgroup_join() needed. */
 void cgroup_joined(struct cgroup *group);
-/* Moves a process into all hierarchies, v2 included (for exec, and where clone3 cannot). */
+/* Moves another process into all hierarchies, v2 included: where clone3() or cgroup_join() cannot.
+ */
 int cgroup_add(const struct cgroup *group, pid_t pid, struct error *err);
 
 bool cgroup_in_force(const struct cgroup *group, enum cgroup_limit limit);

@@ -51,12 +51,12 @@ static _Noreturn void run_child(const struct join *j, int socket)
 {
     static struct child child;
     struct child *c = &child;
-    char go;
     c->plan = j->plan;
     c->socket = socket;
     c->label = -1;
-    if (read_full(socket, &go, 1) != 1)
-        _exit(EXIT_FAILURE);
+    int joined = cgroup_join(j->cgroup); /* while the host's ids are ours */
+    if (joined < 0)
+        child_fail(c, joined, "cannot join the control group");
     if (setns(j->pidfd, namespaces_of(j->plan)) < 0)
         child_fail(c, -errno, "cannot enter the container's namespaces");
     if (j->plan->namespaces & PLAN_NS_USER &&
@@ -137,6 +137,9 @@ int join_container(const struct join *join, struct launched *out, int *exit_code
         return error_errno(err, "cannot enter the container's process namespace");
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
         return error_errno(err, "cannot forbid core dumps");
+    int opened = cgroup_open_tasks(join->cgroup, err);
+    if (opened < 0)
+        return opened;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return error_errno(err, "cannot make a socket pair");
     autofd ours = pair[0];
@@ -156,12 +159,8 @@ int join_container(const struct join *join, struct launched *out, int *exit_code
     if (pid < 0)
         return error_set(err, pid, "cannot start a process: %s", error_describe(pid));
     l.pid = pid;
-    int rc =
-        cgroup < 0 || join->cgroup->layout != CGROUP_V2 ? cgroup_add(join->cgroup, pid, err) : 0;
-    if (rc == 0 && write_all(ours, "g", 1) < 0)
-        rc = error_set(err, -ECHILD, "the new process ended at once");
-    if (rc == 0)
-        rc = hear(ours, &l, exit_code, err);
+    cgroup_joined(join->cgroup);
+    int rc = hear(ours, &l, exit_code, err);
     if (rc < 0) {
         give_up(&l);
         return rc;

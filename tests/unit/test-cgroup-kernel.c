@@ -576,6 +576,33 @@ static void limits_change_while_it_runs(void **state)
     }
 }
 
+static void exec_enters_a_group_that_was_found_again(void **state)
+{
+    skip_without_trees();
+    (void)state;
+    for (size_t t = 0; t < tree_count; t++) {
+        struct cgroup_limits l = CGROUP_LIMITS_NONE;
+        struct cgroup group = CGROUP_EMPTY, again = CGROUP_EMPTY;
+        struct cgroup_events events;
+        struct error err = {0};
+        autobuf record = {0};
+        l.pids = 5;
+        l.devices_all = true;
+        make(&trees[t], &l, &group);
+        cgroup_record(&group, &record);
+        assert_int_equal(cgroup_open_in(&trees[t], buf_text(&record), &again, &err), 0);
+        assert_int_equal(cgroup_open_tasks(&again, &err), 0);
+        int status = finish(start(&again, fork_ten));
+        if (cgroup_in_force(&group, CGROUP_LIMIT_PIDS)) {
+            assert_int_equal(WEXITSTATUS(status), 4);
+            assert_int_equal(cgroup_events(&again, &events, NULL), 0);
+            assert_int_equal(events.pids_max, 6);
+        }
+        cgroup_close(&group);
+        done(&again);
+    }
+}
+
 static void a_value_that_the_kernel_refuses_names_the_option(void **state)
 {
     skip_without_trees();
@@ -642,6 +669,7 @@ int main(void)
         cmocka_unit_test(a_group_in_use_is_neither_removed_nor_taken_over),
         cmocka_unit_test(numbers_are_plausible),
         cmocka_unit_test(limits_change_while_it_runs),
+        cmocka_unit_test(exec_enters_a_group_that_was_found_again),
         cmocka_unit_test(a_value_that_the_kernel_refuses_names_the_option),
         cmocka_unit_test(a_process_can_be_moved_from_outside),
     };
