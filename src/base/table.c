@@ -38,8 +38,7 @@ static bool within(uint32_t point, const struct range *ranges, size_t count)
     return false;
 }
 
-/* The character at `text` and its length; a byte that belongs to none counts as one of its own. */
-static uint32_t decode(const char *text, size_t *length)
+uint32_t text_decode(const char *text, size_t *length)
 {
     const unsigned char *s = (const unsigned char *)text;
     unsigned more = s[0] >= 0xf0 ? 3 : s[0] >= 0xe0 ? 2 : s[0] >= 0xc0 ? 1 : 0;
@@ -67,7 +66,7 @@ size_t text_width(const char *text)
 {
     size_t width = 0, length;
     for (; *text; text += length)
-        width += point_width(decode(text, &length));
+        width += point_width(text_decode(text, &length));
     return width;
 }
 
@@ -76,7 +75,7 @@ size_t text_fit(const char *text, size_t width)
     const char *at = text;
     size_t length;
     while (*at) {
-        size_t columns = point_width(decode(at, &length));
+        size_t columns = point_width(text_decode(at, &length));
         if (columns > width)
             break;
         width -= columns;
@@ -131,7 +130,7 @@ static void write_cell(const struct table *table, size_t column, const char *cel
         /* A wide character that did not fit leaves a column. */
         padding += shown - 1;
         for (size_t at = 0, length; at < bytes; at += length)
-            padding -= point_width(decode(cell + at, &length));
+            padding -= point_width(text_decode(cell + at, &length));
     } else {
         buf_str(out, cell);
     }

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/buf.h"
 #include "base/strv.h"
@@ -36,6 +37,9 @@ void table_write(const struct table *table, struct buf *out);
 void table_free(struct table *table);
 #define autotable __attribute__((cleanup(table_free))) struct table
 
+/* The character at `text` (not at its end) and its bytes; a byte that belongs to no UTF-8 sequence
+ * counts as one of its own. */
+uint32_t text_decode(const char *text, size_t *length);
 /* Columns that a terminal uses for `text` (UTF-8): wide characters count two, combining ones none.
  */
 size_t text_width(const char *text);

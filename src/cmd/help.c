@@ -182,18 +182,29 @@ void help_overview(const struct verb *const *verbs, const struct screen *screen,
     wrap(out, "See caisson COMMAND --help, or the manual page caisson-COMMAND(1).", 0, 0, width);
 }
 
+/* What follows the group's name in one of the verb's spellings; further ones are in its own help.
+ * As find_verb(), takes every verb of containers to be in "container". */
+static const char *spelling_in_group(const struct verb *verb, const char *group,
+                                     char room[SPELLING_MAX])
+{
+    const char *spelling;
+    size_t length = strlen(group);
+    for (size_t i = 0; (spelling = verb_spelling(verb, i, room)); i++)
+        if (strncmp(spelling, group, length) == 0 && spelling[length] == ' ')
+            return spelling + length + 1;
+    return streq(group, "container") && streq(verb->group, GROUP_CONTAINERS) ? verb->name : NULL;
+}
+
 void help_group(const struct verb *const *verbs, const char *group, const struct screen *screen,
                 struct buf *out)
 {
-    size_t length = strlen(group);
     buf_fmt(out, "Usage: caisson %s COMMAND [FLAGS] [ARGUMENTS]\n", group);
     heading(screen, out, "Commands");
     for (; *verbs; verbs++) {
-        const char *spelling;
         char room[SPELLING_MAX];
-        for (size_t i = 0; (*verbs)->group && (spelling = verb_spelling(*verbs, i, room)); i++)
-            if (strncmp(spelling, group, length) == 0 && spelling[length] == ' ')
-                entry(out, spelling + length + 1, (*verbs)->summary, 18, usable_width(screen));
+        const char *spelling = (*verbs)->group ? spelling_in_group(*verbs, group, room) : NULL;
+        if (spelling)
+            entry(out, spelling, (*verbs)->summary, 18, usable_width(screen));
     }
     buf_fmt(out, "\nSee caisson %s COMMAND --help.\n", group);
 }

@@ -2,6 +2,7 @@
 /* Manual pages (man(7) macros) from the verbs' tables. */
 #include <string.h>
 
+#include "base/table.h"
 #include "base/text.h"
 #include "cmd/generate.h"
 #include "cmd/help.h"
@@ -13,28 +14,28 @@ void dashed_name(const char *name, struct buf *out)
         buf_char(out, *name == ' ' ? '-' : *name);
 }
 
-/* Text as roff shows it: '-' is a minus that can be copied, a leading '.' or '\'' no request. */
+/* What roff reads as something else than the character itself. */
+static const char *const special[128] = {
+    ['\\'] = "\\e",  ['-'] = "\\-",    ['~'] = "\\(ti",
+    ['^'] = "\\(ha", ['\''] = "\\(aq", ['`'] = "\\(ga",
+};
+
+/* Text as roff shows it: '-' is a minus that can be copied, a leading '.' no request, and what is
+ * not ASCII is named by its number. */
 static void escaped(struct buf *out, const char *text, size_t length)
 {
     bool line_start = out->len == 0 || out->data[out->len - 1] == '\n';
-    for (size_t i = 0; i < length; i++) {
-        if (line_start && (text[i] == '.' || text[i] == '\''))
+    for (size_t i = 0, bytes; i < length; i += bytes) {
+        uint32_t point = text_decode(text + i, &bytes);
+        if (line_start && (point == '.' || point == '\''))
             buf_str(out, "\\&");
-        line_start = text[i] == '\n';
-        if (text[i] == '\\')
-            buf_str(out, "\\e");
-        else if (text[i] == '-')
-            buf_str(out, "\\-");
-        else if (text[i] == '~')
-            buf_str(out, "\\(ti");
-        else if (text[i] == '^')
-            buf_str(out, "\\(ha");
-        else if (text[i] == '\'')
-            buf_str(out, "\\(aq");
-        else if (text[i] == '`')
-            buf_str(out, "\\(ga");
+        line_start = point == '\n';
+        if (point >= 128)
+            buf_fmt(out, "\\[u%04X]", point);
+        else if (special[point])
+            buf_str(out, special[point]);
         else
-            buf_char(out, text[i]);
+            buf_char(out, (char)point);
     }
 }
 

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/text.h"
+#include "cmd/parse.h"
 #include "cmd/print.h"
 
 /* The day of the pages: SOURCE_DATE_EPOCH where builds shall be reproducible, else today. */
@@ -27,6 +28,32 @@ static int write_page(int dir, const char *name, const struct buf *text, struct 
     return write_file_at(dir, name, buf_text(text), text->len, 0644, VOLATILE, err);
 }
 
+static int write_manual(int dir, const char *verb, const struct buf *page, struct error *err)
+{
+    autobuf name = {0};
+    buf_str(&name, "caisson-");
+    dashed_name(verb, &name);
+    buf_str(&name, ".1");
+    return write_page(dir, buf_text(&name), page, err);
+}
+
+/* The page of a verb, and for each further spelling one that leads to it. */
+static int manual_pages(int dir, const struct verb *verb, const char *date, struct error *err)
+{
+    autobuf page = {0};
+    autobuf link = {0};
+    const char *spelling;
+    char room[SPELLING_MAX];
+    manual_verb(verb, date, &page);
+    buf_str(&link, ".so man1/caisson-");
+    dashed_name(verb->name, &link);
+    buf_str(&link, ".1\n");
+    int rc = write_manual(dir, verb->name, &page, err);
+    for (size_t i = 1; rc == 0 && (spelling = verb_spelling(verb, i, room)); i++)
+        rc = write_manual(dir, spelling, &link, err);
+    return rc;
+}
+
 static int generate_manual(int dir, struct error *err)
 {
     char date[RFC3339_MAX];
@@ -34,17 +61,9 @@ static int generate_manual(int dir, struct error *err)
     autobuf overview = {0};
     manual_overview(all_verbs, date, &overview);
     int rc = write_page(dir, "caisson.1", &overview, err);
-    for (const struct verb *const *v = all_verbs; rc == 0 && *v; v++) {
-        autobuf page = {0};
-        autobuf name = {0};
-        if (!(*v)->group)
-            continue;
-        manual_verb(*v, date, &page);
-        buf_str(&name, "caisson-");
-        dashed_name((*v)->name, &name);
-        buf_str(&name, ".1");
-        rc = write_page(dir, buf_text(&name), &page, err);
-    }
+    for (const struct verb *const *v = all_verbs; rc == 0 && *v; v++)
+        if ((*v)->group)
+            rc = manual_pages(dir, *v, date, err);
     return rc;
 }
 
