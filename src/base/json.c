@@ -10,8 +10,11 @@ json_t *json_parse(const char *text, size_t length, const char *what, struct err
     /* jansson would open /dev/urandom; the kernel's auxiliary vector has random bytes for us. */
     static bool seeded;
     if (!seeded) {
-        const size_t *random = (const size_t *)(uintptr_t)getauxval(AT_RANDOM);
-        json_object_seed(random ? *random | 1 : 0);
+        size_t seed = 0;
+        const void *random = (const void *)(uintptr_t)getauxval(AT_RANDOM);
+        if (random)
+            memcpy(&seed, random, sizeof seed);
+        json_object_seed(seed | 1);
         seeded = true;
     }
     json_t *json = json_loadb(text, length, JSON_REJECT_DUPLICATES, &detail);
