@@ -41,14 +41,11 @@ static int open_layers(struct container *c, struct store *store, struct opened *
     if (rc < 0)
         return rc;
     o->layers = xcalloc(c->plan.layers.len + 2, sizeof *o->layers);
+    rc = skeleton_layers(store, &c->plan.layers, o->layers, &o->layer_count, err);
+    if (rc < 0)
+        return rc;
     if (o->skeleton.empty >= 0)
         o->layers[o->layer_count++] = take_fd(&o->skeleton.empty);
-    for (size_t i = 0; i < c->plan.layers.len; i++) {
-        int fd = store_open_layer(store, c->plan.layers.items[i], err);
-        if (fd < 0)
-            return fd;
-        o->layers[o->layer_count++] = fd;
-    }
     o->layers[o->layer_count++] = take_fd(&o->skeleton.fs);
     return 0;
 }

@@ -5,6 +5,7 @@
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 
 #include "base/io.h"
 #include "base/memory.h"
@@ -73,14 +74,27 @@ static int copy_account_file(int root, const char *path, int home, const char *n
     return write_file_at(home, name, buf_text(&text), text.len, 0600, VOLATILE, err);
 }
 
-static int open_layers(struct store *store, const struct image *image, int *layers, size_t *count,
-                       struct error *err)
+/* overlayfs does not heed an opaque mark on a layer's root, so what lies below such a layer is left
+ * out here. */
+static bool hides_all_below(int layer)
 {
-    for (size_t i = 0; i < image->config.diff_ids.len; i++) {
-        layers[i] = store_open_layer(store, image->config.diff_ids.items[i], err);
-        if (layers[i] < 0)
-            return layers[i];
-        ++*count;
+    char path[40], value[4];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", layer);
+    return getxattr(path, "user.overlay.opaque", value, sizeof value) == 1 && value[0] == 'y';
+}
+
+int skeleton_layers(struct store *store, const struct strv *diff_ids, int *layers, size_t *count,
+                    struct error *err)
+{
+    *count = 0;
+    for (size_t i = 0; i < diff_ids->len; i++) {
+        int fd = store_open_layer(store, diff_ids->items[i], err);
+        if (fd < 0)
+            return fd;
+        if (i > 0 && hides_all_below(fd))
+            while (*count > 0)
+                close(layers[--*count]);
+        layers[(*count)++] = fd;
     }
     return 0;
 }
@@ -93,7 +107,7 @@ static int fill(struct store *store, const struct image *image, int home, struct
     if (mkdirat(home, "fs", 0755) < 0 || mkdirat(home, "work", 0700) < 0 ||
         mkdirat(home, "empty", 0755) < 0 || mkdirat(home, "scratch", 0700) < 0)
         return error_errno(err, "cannot create the skeleton of image %s", image->id);
-    int rc = open_layers(store, image, layers, &count, err);
+    int rc = skeleton_layers(store, &image->config.diff_ids, layers, &count, err);
     autofd root = -1;
     if (rc == 0 && count == 0) {
         root = open_directory_at(home, "fs", err);

@@ -28,6 +28,10 @@ int skeleton_open(struct store *store, const struct image *image, struct skeleto
 /* The same without passwd and group: what starting a planned container needs. */
 int skeleton_open_layers(struct store *store, const struct image *image, struct skeleton *out,
                          struct error *err);
+/* Opens the layers that count, lowest first; `layers` has room for all. *count is right on failure
+ * too: what is open is the caller's to close. */
+int skeleton_layers(struct store *store, const struct strv *diff_ids, int *layers, size_t *count,
+                    struct error *err);
 void skeleton_close(struct skeleton *skeleton);
 
 #endif
