@@ -7,6 +7,7 @@
 
 #include "base/io.h"
 #include "container/disk.h"
+#include "container/summary.h"
 
 static bool still_there(const struct container *c)
 {
@@ -64,8 +65,10 @@ int container_save_plan(struct container *c, struct error *err)
 {
     autobuf config = {0};
     plan_write(&c->plan, 0, &config);
-    return write_file_at(c->home, CONFIG_NAME, buf_text(&config), config.len, 0600,
-                         c->plan.remove ? VOLATILE : DURABLE, err);
+    int rc = summary_write(c->home, &c->plan, err);
+    return rc < 0 ? rc
+                  : write_file_at(c->home, CONFIG_NAME, buf_text(&config), config.len, 0600,
+                                  c->plan.remove ? VOLATILE : DURABLE, err);
 }
 
 int container_starting(struct container *c, struct error *err)

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "container/disk.h"
 #include "container/names.h"
+#include "container/summary.h"
 
 #define RANDOM_NAME_TRIES 100
 #define RANDOM_NAME_PLAIN 5 /* then they get a number, for those who have thousands */
@@ -90,8 +91,11 @@ static int put_files(struct container *c, const struct plan *plan, struct error 
         if (rc < 0)
             return rc;
     }
+    int rc = summary_write(c->home, plan, err);
+    if (rc < 0)
+        return rc;
     plan_write(plan, 0, &config);
-    int rc = put_file(c->home, CONFIG_NAME, ".config", buf_text(&config), config.len, durable, err);
+    rc = put_file(c->home, CONFIG_NAME, ".config", buf_text(&config), config.len, durable, err);
     if (rc < 0 || !durable)
         return rc;
     if (fsync(c->home) < 0 || fsync(c->all->root_fd) < 0 || fsync(c->all->root_names) < 0)
