@@ -129,6 +129,8 @@ static bool fill_place(const char *place, size_t most, size_t *done)
         most = MOST_TMPFS;
     else if (quarter < most)
         most = (size_t)quarter;
+    if (most == 0) /* a file system that holds no bytes: message queues */
+        return false;
     pid_t child = fork();
     if (child == 0)
         write_until_refused(path, most, done);
