@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+#include "base/cleanup.h"
+#include "base/memory.h"
+#include "base/table.h"
 #include "base/text.h"
 #include "cmd/parse.h"
 
@@ -84,7 +87,9 @@ static void wrap(struct buf *out, const char *text, size_t at, size_t indent, si
         size_t length = strcspn(text, " \n");
         if (!length)
             break;
-        if (!first && at + 1 + length > width) {
+        autofree char *word = xstrndup(text, length);
+        size_t columns = text_width(word);
+        if (!first && at + 1 + columns > width) {
             buf_fmt(out, "\n%*s", (int)indent, "");
             at = indent;
             first = true;
@@ -93,8 +98,8 @@ static void wrap(struct buf *out, const char *text, size_t at, size_t indent, si
             buf_char(out, ' ');
             at++;
         }
-        buf_add(out, text, length);
-        at += length;
+        buf_str(out, word);
+        at += columns;
         text += length;
         first = false;
     }
@@ -105,7 +110,7 @@ static void wrap(struct buf *out, const char *text, size_t at, size_t indent, si
 static void entry(struct buf *out, const char *left, const char *right, unsigned column,
                   unsigned width)
 {
-    size_t at = 2 + strlen(left);
+    size_t at = 2 + text_width(left);
     buf_fmt(out, "  %s", left);
     if (column + 20 > width) {
         buf_fmt(out, "\n%6s", "");

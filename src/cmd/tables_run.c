@@ -33,17 +33,17 @@ static const char *const levels[] = {"restricted", "baseline", "privileged", NUL
     {"annotation", 0, OPTION_LIST, AT(annotations), "NAME=VALUE", "Annotate the runtime configuration"}, \
     {"pull", 0, OPTION_STRING, AT(pull), "WHEN", "Fetch the image: only never and missing are supported yet, and nothing is fetched", .words = (const char *const[]){"missing", "never", NULL}}, \
     {"quiet", 'q', OPTION_BOOL, AT(quiet), NULL, "No progress and no hints"}, \
-    {"log-driver", 0, OPTION_STRING, AT(log_driver), "DRIVER", "json-file or none"}, \
-    {"log-opt", 0, OPTION_LIST, AT(log_opts), "NAME=VALUE", "max-size=BYTES, max-file=N"}, \
-    {"level", 0, OPTION_STRING, AT(level), "LEVEL", "restricted (the default), baseline or privileged", .group = SECURITY, .words = levels}, \
+    {"log-driver", 0, OPTION_STRING, AT(log_driver), "DRIVER", "Where its output goes", .words = (const char *const[]){"json-file", "local", "k8s-file", "none", NULL}}, \
+    {"log-opt", 0, OPTION_LIST, AT(log_opts), "NAME=VALUE", "How the log turns over: max-size=BYTES, max-file=NUMBER"}, \
+    {"level", 0, OPTION_STRING, AT(level), "LEVEL", "How far it is hardened; the default is restricted", .group = SECURITY, .words = levels}, \
     {"user", 'u', OPTION_STRING, AT(user), "USER[:GROUP]", "Who it runs as: a name of the image's or an id", .group = SECURITY}, \
     {"group-add", 0, OPTION_LIST, AT(group_add), "GROUP", "Add a group", .group = SECURITY}, \
     {"read-only", 0, OPTION_TRISTATE, AT(read_only), NULL, "Root file system read-only (restricted: it is; =false makes it writable)", .group = SECURITY}, \
     {"cap-add", 0, OPTION_LIST, AT(cap_add), "NAME", "Give a capability, or ALL", .group = SECURITY}, \
     {"cap-drop", 0, OPTION_LIST, AT(cap_drop), "NAME", "Take a capability away, or ALL", .group = SECURITY}, \
-    {"security-opt", 0, OPTION_LIST, AT(security_opt), "OPTION", "no-new-privileges[=false], seccomp=FILE|unconfined|restricted|baseline, landlock=off, apparmor=PROFILE, label=…, systempaths=unconfined, mask=PATHS, unmask=PATHS|ALL", .group = SECURITY}, \
+    {"security-opt", 0, OPTION_LIST, AT(security_opt), "OPTION", "Change one protection: no-new-privileges[=false], seccomp=FILE|unconfined|restricted|baseline, landlock=off, apparmor=PROFILE, label=…, systempaths=unconfined, mask=PATHS, unmask=PATHS|ALL", .group = SECURITY}, \
     {"privileged", 0, OPTION_BOOL, AT(privileged), NULL, "The same as --level privileged: no protection at all", .group = SECURITY}, \
-    {"userns", 0, OPTION_STRING, AT(userns), "MODE", "auto (own range of ids) or host", .group = SECURITY}, \
+    {"userns", 0, OPTION_STRING, AT(userns), "MODE", "The user namespace: auto (a range of ids of its own) or host", .group = SECURITY}, \
     {"device", 0, OPTION_LIST, AT(devices), "HOST[:PATH[:rwm]]", "Let it use a device of the host", .group = SECURITY}, \
     {"device-cgroup-rule", 0, OPTION_LIST, AT(device_rules), "RULE", "Allow devices by number: \"c 10:200 rwm\"", .group = SECURITY}, \
     {"sysctl", 0, OPTION_LIST, AT(sysctls), "NAME=VALUE", "Set a kernel parameter of the container's own namespaces", .group = SECURITY}, \
@@ -66,7 +66,7 @@ static const char *const levels[] = {"restricted", "baseline", "privileged", NUL
     {"volume", 'v', OPTION_LIST, AT(volumes), "SOURCE:TARGET[:OPTIONS]", "Mount a file or directory of the host's", .group = STORAGE}, \
     {"mount", 0, OPTION_LIST, AT(mounts), "type=…,KEY=VALUE", "The same, spelled out: type=bind or tmpfs", .group = STORAGE}, \
     {"tmpfs", 0, OPTION_LIST, AT(tmpfs), "PATH[:OPTIONS]", "Mount a file system in memory", .group = STORAGE}, \
-    {"network", 0, OPTION_STRING, AT(network), "MODE", "none (the default), host, container:NAME", .group = NETWORK}, \
+    {"network", 0, OPTION_STRING, AT(network), "MODE", "The network: none (the default), host or container:NAME", .group = NETWORK}, \
     {"net", 0, OPTION_STRING, AT(network), "MODE", "The same as --network", .flags = OPTION_HIDDEN, .group = NETWORK}, \
     {"restart", 0, OPTION_STRING, AT(restart), "POLICY", "Only no is supported yet"}, \
     {"attach", 'a', OPTION_LIST, AT(volumes), "STREAM", "all three are attached in the foreground, none with -d", .flags = LATER}, \
