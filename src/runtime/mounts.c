@@ -109,10 +109,15 @@ static void mount_dev(struct child *c)
 }
 
 /* The container's terminal: a pty of its own devpts. The master goes to the parent; /dev/console is
- * a mount of the slave on a file that we made in a tmpfs of ours. */
+ * a mount of the slave on a file that we made in a tmpfs of ours. Called before anything of the
+ * image or the user can lie over /dev/pts: a symlink there would lead to a device of the host. */
 static void make_terminal(struct child *c)
 {
-    autofd master = openat(c->fds[CHILD_DEV], "pts/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
+    const struct open_how how = {
+        .flags = O_RDWR | O_NOCTTY | O_CLOEXEC,
+        .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS,
+    };
+    autofd master = (int)syscall(SYS_openat2, c->fds[CHILD_DEV], "pts/ptmx", &how, sizeof how);
     int unlock = 0;
     if (master < 0 || ioctl(master, TIOCSPTLCK, &unlock) < 0)
         child_fail(c, -errno, "cannot make a terminal");
@@ -185,6 +190,7 @@ static void mount_cgroup(struct child *c)
 static int user_target(struct child *c, const char *path, bool directory)
 {
     struct statfs fs;
+    struct stat at, root;
     int fd =
         directory ? inroot_make_directory(c->root, path) : inroot_make_file(c->root, path, 0644);
     if (fd == -EROFS)
@@ -195,6 +201,11 @@ static int user_target(struct child *c, const char *path, bool directory)
         child_fail(c, -errno, "cannot look at the mount point %s", path);
     if (fs.f_type == PROC_SUPER_MAGIC || fs.f_type == SYSFS_MAGIC)
         child_fail(c, -EPERM, "mount point %s leads into /proc or /sys", path);
+    /* What lies over the root is where setns(2) puts a process, beside /proc, masks and all. */
+    if (fstat(fd, &at) < 0 || fstat(c->root, &root) < 0)
+        child_fail(c, -errno, "cannot look at the mount point %s", path);
+    if (at.st_ino == root.st_ino && at.st_dev == root.st_dev)
+        child_fail(c, -EPERM, "mount point %s leads to the root of the container", path);
     return fd;
 }
 
@@ -364,10 +375,10 @@ void child_mount_everything(struct child *c)
     mount_sys(c);
     mount_cgroup(c);
     mount_dev(c);
-    mount_all_asked(c);
-    generate_files(c);
     if (c->plan->terminal)
         make_terminal(c);
+    mount_all_asked(c);
+    generate_files(c);
     mask_paths(c);
     read_only_paths(c);
     make_working_directory(c);

@@ -1,0 +1,45 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Images whose volumes are to lie over what the set-up of a container itself uses.
+load ../lib/common
+
+# crafted NAME VOLUME: an image of busybox and hostile symlinks with a VOLUME there.
+crafted() {
+    local fs=$BATS_FILE_TMPDIR/fs
+    if [ ! -d "$fs" ]; then
+        mkdir -p "$fs/bin" "$fs/dev/pts"
+        cp /bin/busybox "$fs/bin/"
+        ln -s busybox "$fs/bin/sh"
+        ln -s /dev/ptmx "$fs/dev/pts/ptmx"
+        ln -s /dev/pts "$fs/to-pts"
+        ln -s / "$fs/to-root"
+        tar -C "$fs" --owner=0 --group=0 -cf "$fs.tar" .
+    fi
+    caisson import -c 'CMD ["sh"]' -c "VOLUME $2" "$fs.tar" "$1" >/dev/null
+}
+
+setup_file() {
+    [ -x /bin/busybox ] || skip "needs busybox-static"
+    skip_unless_root
+    common_setup_file
+}
+teardown_file() { common_teardown_file; }
+
+# A ptmx that the image brought was opened while / was still the host's.
+terminal_is_the_containers() {
+    crafted "$1" "$2"
+    run caisson run --rm -t "$1" busybox readlink /proc/self/fd/0
+    [ "$status" = 0 ]
+    [[ $output == /dev/pts/0* ]]
+}
+@test "a volume over /dev/pts does not make the terminal one of the host" {
+    terminal_is_the_containers direct /dev/pts
+}
+@test "a volume that a symlink leads over /dev/pts does not make the terminal one of the host" {
+    terminal_is_the_containers symlink /to-pts
+}
+
+@test "no volume lies over the root, where exec would enter beside /proc and its masks" {
+    crafted root /to-root
+    fails 125 "leads to the root of the container" caisson run --rm root true
+}
