@@ -18,6 +18,7 @@ struct ps_options {
 
 struct inspect_options {
     const char *format, *type;
+    bool size;
 };
 
 struct logs_options {

@@ -18,6 +18,7 @@
 #include "cmd/help.h"
 #include "cmd/parse.h"
 #include "cmd/version.h"
+#include "cmd/worker.h"
 
 struct global_options global_options;
 
@@ -118,25 +119,14 @@ static int settle_directories(struct error *err)
 /* Only returns when it failed. */
 static int execute_worker(const char *program, char **argv, struct error *err)
 {
-    static const char *const places[] = {"", "../libexec/caisson/"};
-    char self[PATH_MAX];
-    ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (length <= 0)
-        return error_errno(err, "cannot tell where this program is (is /proc mounted?)");
-    self[length] = '\0';
-    *strrchr(self, '/') = '\0';
+    autofree char *path = NULL;
+    int rc = worker_path(program, &path, err);
+    if (rc < 0)
+        return rc;
     /* What was open by accident stays here. */
     (void)close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
-    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-        autofree char *path = xasprintf("%s/%s%s", self, places[i], program);
-        execv(path, argv);
-        if (errno != ENOENT)
-            return error_errno(err, "cannot execute %s", path);
-    }
-    return error_set(err, -ENOENT,
-                     "%s is neither in %s nor in %s/../libexec/caisson; install caisson whole "
-                     "(make install)",
-                     program, self, self);
+    execv(path, argv);
+    return error_errno(err, "cannot execute %s", path);
 }
 
 static int show_help(const struct verb *verb, const char *group)

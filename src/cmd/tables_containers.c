@@ -42,6 +42,8 @@ const struct verb verb_ps = {
 static const struct option inspect_table[] = {
     {"format", 'f', OPTION_STRING, offsetof(struct inspect_options, format), "FORMAT",
      "Print as json, or by a Go template such as '{{.State.Status}}'"},
+    {"size", 's', OPTION_BOOL, offsetof(struct inspect_options, size), NULL,
+     "Add SizeRw: what a container has written to its root file system"},
     {"type", 0, OPTION_STRING, offsetof(struct inspect_options, type), "TYPE",
      "Look only for a container, or only for an image",
      .words = (const char *const[]){"container", "image", NULL}},

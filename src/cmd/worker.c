@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/worker.h"
+
+#include <linux/limits.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/memory.h"
+
+int worker_path(const char *program, char **path, struct error *err)
+{
+    static const char *const places[] = {"", "../libexec/caisson/"};
+    char self[PATH_MAX];
+    ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (length <= 0)
+        return error_errno(err, "cannot tell where this program is (is /proc mounted?)");
+    self[length] = '\0';
+    *strrchr(self, '/') = '\0';
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        autofree char *candidate = xasprintf("%s/%s%s", self, places[i], program);
+        if (access(candidate, F_OK) == 0) {
+            *path = take_ptr(candidate);
+            return 0;
+        }
+    }
+    return error_set(err, -ENOENT,
+                     "%s is neither in %s nor in %s/../libexec/caisson; install caisson whole "
+                     "(make install)",
+                     program, self, self);
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where the other programs are: beside this one or in ../libexec/caisson from it, never through
+ * PATH. */
+#ifndef CAISSON_CMD_WORKER_H
+#define CAISSON_CMD_WORKER_H
+
+#include "base/error.h"
+
+/* The path of `program`, owned by the caller. -ENOENT with what to do when it is missing. */
+int worker_path(const char *program, char **path, struct error *err);
+
+#endif
