@@ -2,7 +2,6 @@
 /* exec: the container's plan with another command, user and directory, joined to its first process.
  */
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "base/io.h"
@@ -20,10 +19,8 @@
  * bounded and never waited for. */
 static void read_inside(int root, const char *path, struct buf *out)
 {
-    struct stat st;
-    autofd fd = inroot_open(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
-    if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
-        read_fd(fd, SKELETON_FILE_MAX, out) < 0)
+    autofd fd = inroot_open_file(root, path);
+    if (fd < 0 || read_fd(fd, SKELETON_FILE_MAX, out) < 0)
         buf_clear(out);
 }
 

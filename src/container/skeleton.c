@@ -58,12 +58,12 @@ static int copy_account_file(int root, const char *path, int home, const char *n
 {
     autobuf text = {0};
     struct stat st;
-    autofd fd = inroot_open(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+    autofd fd = inroot_open_file(root, path);
+    if (fd == -EINVAL)
+        return error_set(err, fd, "the image's /%s is not a regular file", path);
     if (fd >= 0) {
         if (fstat(fd, &st) < 0)
             return error_errno(err, "cannot look at the image's /%s", path);
-        if (!S_ISREG(st.st_mode))
-            return error_set(err, -EINVAL, "the image's /%s is not a regular file", path);
         int rc = st.st_size > SKELETON_FILE_MAX ? -EFBIG : read_fd(fd, SKELETON_FILE_MAX, &text);
         if (rc < 0)
             return error_set(err, rc, "cannot read the image's /%s (at most %u bytes): %s", path,
@@ -114,8 +114,12 @@ static int fill(struct store *store, const struct image *image, int home, struct
     } else if (rc == 0) {
         char scratch[64];
         snprintf(scratch, sizeof scratch, "/proc/self/fd/%d/scratch", home);
-        struct rootfs_source source = {
-            .layers = layers, .count = count, .upper = home, .userns = -1, .scratch = scratch};
+        struct rootfs_source source = {.layers = layers,
+                                       .count = count,
+                                       .upper = home,
+                                       .userns = -1,
+                                       .scratch = scratch,
+                                       .no_devices = 1};
         root = rootfs_mount(&source, err);
     }
     for (size_t i = 0; i < count; i++)

@@ -36,6 +36,22 @@ int inroot_open_or_say(int rootfd, const char *path, int flags, struct error *er
     return fd;
 }
 
+int inroot_open_file(int rootfd, const char *path)
+{
+    struct stat st;
+    char self[40];
+    autofd found = inroot_open(rootfd, path, O_PATH);
+    if (found < 0)
+        return found;
+    if (fstat(found, &st) < 0)
+        return -errno;
+    if (!S_ISREG(st.st_mode))
+        return -EINVAL;
+    snprintf(self, sizeof self, "/proc/self/fd/%d", found);
+    int fd = open(self, O_RDONLY | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
 /* Opens the child `name` of `parent` as a plain directory, making it when it is missing. */
 static int step(int parent, const char *name)
 {

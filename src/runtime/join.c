@@ -30,12 +30,15 @@ static void make_terminal(struct child *c, const struct join *j)
     struct statfs fs;
     int unlock = 0;
     autofd root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    autofd master =
-        root < 0 ? -errno : inroot_open(root, "dev/pts/ptmx", O_RDWR | O_NOCTTY | O_NOFOLLOW);
-    if (master < 0)
-        child_fail(c, master, "cannot make a terminal");
-    if (fstatfs(master, &fs) < 0 || fs.f_type != DEVPTS_SUPER_MAGIC)
+    autofd pts = root < 0 ? -errno : inroot_open(root, "dev/pts", O_PATH | O_DIRECTORY);
+    if (pts < 0)
+        child_fail(c, pts, "cannot make a terminal");
+    /* Looked at before anything in it is opened, which may do something by itself. */
+    if (fstatfs(pts, &fs) < 0 || fs.f_type != DEVPTS_SUPER_MAGIC)
         child_fail(c, -EPERM, "cannot make a terminal: /dev/pts of the container is not a devpts");
+    autofd master = openat(pts, "ptmx", O_RDWR | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC);
+    if (master < 0)
+        child_fail(c, -errno, "cannot make a terminal");
     if (ioctl(master, TIOCSPTLCK, &unlock) < 0)
         child_fail(c, -errno, "cannot make a terminal");
     c->terminal = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);

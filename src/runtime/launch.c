@@ -169,6 +169,8 @@ static int prepare_mounts(struct making *m, struct error *err)
         .id_base = l->id_base,
         .userns = m->userns,
         .scratch = l->scratch,
+        /* Without a user namespace, CAP_MKNOD and --device may have made them. */
+        .no_devices = m->userns >= 0,
         .volatile_upper = l->plan->remove,
     };
     int rc = hold(m, rootfs_mount(&source, err));

@@ -134,7 +134,8 @@ static int make_overlay(const struct rootfs_source *source, const struct stack *
         rc = sys_fsconfig_flag(fs, "userxattr");
     if (rc < 0)
         return rc;
-    return sys_fsmount(fs, source->read_only || source->upper < 0 ? MOUNT_ATTR_RDONLY : 0);
+    return sys_fsmount(fs, (source->read_only || source->upper < 0 ? MOUNT_ATTR_RDONLY : 0) |
+                               (source->no_devices ? MOUNT_ATTR_NODEV : 0));
 }
 
 static int overlay(const struct rootfs_source *source, const struct stack *stack)

@@ -25,6 +25,7 @@ struct rootfs_source {
     const char *scratch; /* a directory that may be made, for kernels before 6.15, which stack an
                             overlay only over mounts that are attached */
     int read_only;       /* the merged root cannot be written although there is an upper */
+    int no_devices;      /* device nodes that an image brought cannot be opened */
     int volatile_upper;  /* the upper will not outlive the container: never sync it */
 };
 

@@ -15,6 +15,7 @@
 #include <ftw.h>
 #include <linux/fs.h>
 #include <signal.h>
+#include <sys/inotify.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -307,6 +308,27 @@ static void a_directory_is_no_file(void **state)
     assert_int_equal(inroot_make_file(t->root, "/", 0644), -EISDIR);
 }
 
+static void what_is_no_file_is_not_even_opened_to_read_it(void **state)
+{
+    const struct tree *t = *state;
+    char path[128], event[4096];
+    file(t, "passwd");
+    autofd fd = inroot_open_file(t->root, "/passwd");
+    assert_true(fd >= 0 && same(fd, t->root, "passwd"));
+    assert_int_equal(mkfifoat(t->root, "pipe", 0600), 0);
+    link_to(t, "pipe", "link");
+    snprintf(path, sizeof path, "%s/root", t->top);
+    autofd watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    assert_true(inotify_add_watch(watch, path, IN_OPEN) >= 0);
+    assert_int_equal(inroot_open_file(t->root, "pipe"), -EINVAL);
+    assert_int_equal(inroot_open_file(t->root, "link"), -EINVAL);
+    assert_int_equal(inroot_open_file(t->root, "none"), -ENOENT);
+    assert_int_equal(read(watch, event, sizeof event), -1);
+    assert_int_equal(errno, EAGAIN);
+    autofd again = inroot_open_file(t->root, "passwd");
+    assert_true(again >= 0 && read(watch, event, sizeof event) > 0);
+}
+
 static void a_path_that_is_too_long_is_an_error(void **state)
 {
     const struct tree *t = *state;
@@ -471,6 +493,7 @@ int main(void)
         WITH_TREE(a_file_on_the_way_is_an_error),
         WITH_TREE(files_are_made_with_their_parents),
         WITH_TREE(a_directory_is_no_file),
+        WITH_TREE(what_is_no_file_is_not_even_opened_to_read_it),
         WITH_TREE(a_path_that_is_too_long_is_an_error),
         WITH_TREE(a_rename_under_the_walk_never_leads_out),
         WITH_TREE(a_rename_under_the_making_never_leads_out),
