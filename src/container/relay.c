@@ -170,17 +170,19 @@ static int reap(struct session *session, struct error *err)
     session->ended = true;
     session->deadline = clock_monotonic() + STRAGGLERS_NS;
     flow_close(&session->flow[TO_IN]);
+    flow_count_owed(&session->flow[FROM_OUT]);
+    flow_count_owed(&session->flow[FROM_ERR]);
     if (session->peer >= 0)
         close(take_fd(&session->peer));
     return 0;
 }
 
-/* After the end: what waits for a slow reader of ours is waited for, what waits for stragglers that
- * hold the pipes open is not, after a while. */
+/* After the end: what the container printed is passed on, however slowly our reader takes it; for
+ * stragglers that hold the pipes open we wait a moment only. */
 static bool done(const struct session *session)
 {
     const struct flow *out = &session->flow[FROM_OUT], *err = &session->flow[FROM_ERR];
-    if (!session->ended || flow_holds(out) || flow_holds(err))
+    if (!session->ended || flow_holds(out) || flow_holds(err) || out->owed + err->owed > 0)
         return false;
     return (!flow_is_open(out) && !flow_is_open(err)) || clock_monotonic() >= session->deadline;
 }
@@ -204,6 +206,8 @@ static int turn(struct session *session, struct error *err)
     int n = poll(fds, sizeof fds / sizeof *fds, next_timeout(session));
     if (n < 0)
         return errno == EINTR ? 0 : error_errno(err, "cannot wait for the container");
+    if (n == 0) /* then nothing is there any more that could be owed */
+        session->flow[FROM_OUT].owed = session->flow[FROM_ERR].owed = 0;
     int rc = fds[0].revents ? take_signals(session, err) : 0;
     if (rc < 0)
         return rc;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "container/relay_flow.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -26,10 +28,17 @@ bool flow_holds(const struct flow *flow)
     return flow->to >= 0 && flow->end > flow->begin;
 }
 
+void flow_count_owed(struct flow *flow)
+{
+    int count;
+    if (flow->from >= 0 && flow->to >= 0 && ioctl(flow->from, FIONREAD, &count) == 0)
+        flow->owed = (size_t)count;
+}
+
 void flow_drop(struct flow *flow)
 {
     end_fd(&flow->to, flow->owns_to);
-    flow->begin = flow->end = 0;
+    flow->begin = flow->end = flow->owed = 0;
     if (flow->to_container)
         end_fd(&flow->from, flow->owns_from);
 }
@@ -52,19 +61,37 @@ void flow_poll(const struct flow *flow, struct pollfd fds[FLOW_POLLS])
                              .events = holds ? POLLOUT : 0};
 }
 
-static bool is_file(int fd)
+/* What a terminal takes at once cannot be known, so it is opened once more for ourselves, not to
+ * block. Where that is not allowed (after su, say) its reader can make us wait. */
+static void open_again(struct flow *flow)
+{
+    char path[32];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", flow->to);
+    int fd = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    end_fd(&flow->to, flow->owns_to);
+    flow->to = fd;
+    flow->owns_to = true;
+}
+
+/* Before the first write. */
+static void look_at(struct flow *flow)
 {
     struct stat st;
-    return fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+    flow->asked = true;
+    if (fstat(flow->to, &st) < 0)
+        return;
+    flow->to_is_file = S_ISREG(st.st_mode);
+    if (S_ISCHR(st.st_mode) && !flow->to_container)
+        open_again(flow);
 }
 
 /* What surely fits: a pipe with room has room for a page. */
 static void pass_on(struct flow *flow)
 {
-    if (!flow->asked) {
-        flow->to_is_file = is_file(flow->to);
-        flow->asked = true;
-    }
+    if (!flow->asked)
+        look_at(flow);
     do {
         size_t length = flow->end - flow->begin;
         if (!flow->to_is_file && length > PIPE_BUF)
@@ -100,6 +127,7 @@ static void take_in(struct flow *flow)
     ssize_t n = read(flow->from, flow->buffer, FLOW_BUFFER);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
+    flow->owed -= n > 0 && (size_t)n < flow->owed ? (size_t)n : flow->owed;
     if (n <= 0) { /* also EIO: nobody has the other side of a terminal open any more */
         end_fd(&flow->from, flow->owns_from);
         if (flow->to_container)

@@ -25,11 +25,14 @@ struct flow {
     struct relay_tail *tail;
     char *buffer; /* once there was something to pass on */
     size_t begin, end;
+    size_t owed; /* bytes that the container printed before its end and that were not read yet */
 };
 #define FLOW_NONE ((struct flow){.from = -1, .to = -1})
 
 bool flow_is_open(const struct flow *flow); /* may still get something to pass on */
 bool flow_holds(const struct flow *flow);   /* has something to pass on */
+/* The container has ended: what it left in the pipe is owed to our reader. */
+void flow_count_owed(struct flow *flow);
 void flow_poll(const struct flow *flow, struct pollfd fds[FLOW_POLLS]);
 void flow_move(struct flow *flow, const struct pollfd fds[FLOW_POLLS]);
 /* Nobody is to get any more of it; reading goes on. */

@@ -37,6 +37,7 @@
 
 #define EXIT_USAGE 125
 #define STRAGGLERS_NS NSEC_PER_SEC /* how long pipes may stay open after the end */
+#define PIPE_READS_MAX 16          /* a pipe is 64 KiB, and 1 MiB at most */
 #define QUIET_MS 1000              /* how long a container is silent before memory is given back */
 #define RECORD_TRIES 20
 #define RECORD_PAUSE_MS 50
@@ -271,6 +272,15 @@ static void handle(enum source source)
         read_pipe(source);
 }
 
+/* Somebody who outlived the container holds it open: what is in it now still counts, even if the
+ * disk was slow for a second, but not for ever. */
+static void end_held(enum source source)
+{
+    for (int i = 0; i < PIPE_READS_MAX && take_in(source) > 0; i++)
+        log_writer_flush(&output_log);
+    end_source(source);
+}
+
 static void run(void)
 {
     while (!done()) {
@@ -291,7 +301,7 @@ static void run(void)
     }
     for (enum source source = OUT; source <= TERMINAL; source++)
         if (monitor.fds[source] >= 0)
-            end_source(source); /* held open by somebody who outlived the container */
+            end_held(source);
 }
 
 /* --- the end ---------------------------------------------------------------------------------- */
