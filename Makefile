@@ -34,7 +34,7 @@ test: deps-test build
 	python3 tests/run.py --build $(BUILD) $(TESTS)
 
 demo: deps-demo build
-	tests/demo/demo.sh $(BUILD)
+	tools/demo.sh $(BUILD)
 
 bench: build
 	python3 tests/bench/bench.py --build $(BUILD)

@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "cmd/print.h"
+#include "cmd/template.h"
 #include "version-info.h"
 
 #ifdef __clang__
@@ -23,7 +24,7 @@ struct version_options {
 
 static const struct option version_table[] = {
     {"format", 'f', OPTION_STRING, offsetof(struct version_options, format), "FORMAT",
-     "Print as text or as json", .words = (const char *const[]){"text", "json", NULL}},
+     "Print as text, as json, or by a Go template such as '{{.Client.Version}}'"},
     {NULL},
 };
 
@@ -50,6 +51,32 @@ int version_line(void)
     return print(&out);
 }
 
+/* What there is to know, under Docker's names for it. */
+static json_t *facts(const struct utsname *host)
+{
+    return json_pack("{s:{s:s, s:s, s:s, s:s, s:s, s:s}}", "Client", "Version", caisson_version,
+                     "GitCommit", caisson_commit, "Compiler", COMPILER, "Os", "linux", "Arch",
+                     host->machine, "KernelVersion", host->release);
+}
+
+static int as_format(const char *format, const struct utsname *host, struct buf *out,
+                     struct error *err)
+{
+    autojson tree = facts(host);
+    if (!tree)
+        return error_set(err, -EIO, "the kernel's names are no text");
+    if (streq(format, "json"))
+        format = "{{json .}}";
+    else if (!strstr(format, "{{"))
+        return error_set(err, -EINVAL,
+                         "--format takes text, json or a template such as '{{.Client.Version}}', "
+                         "not \"%s\"",
+                         format);
+    int rc = template_render(format, tree, out, err);
+    buf_char(out, '\n');
+    return rc;
+}
+
 int command_version(const struct invocation *call, void *options, struct error *err)
 {
     const struct version_options *o = options;
@@ -58,24 +85,18 @@ int command_version(const struct invocation *call, void *options, struct error *
     (void)call;
     if (uname(&host) < 0)
         return error_errno(err, "cannot ask the kernel for its version");
-    const struct {
-        const char *key, *label, *value;
-    } facts[] = {
-        {"Version", "Version", caisson_version}, {"Commit", "Commit", caisson_commit},
-        {"Compiler", "Compiler", COMPILER},      {"Os", "Operating system", "linux"},
-        {"Arch", "Architecture", host.machine},  {"KernelVersion", "Kernel", host.release},
-    };
-    if (streq(o->format, "json")) {
-        struct json_out json = {.buf = &out};
-        json_begin(&json, NULL, '{');
-        for (size_t i = 0; i < sizeof facts / sizeof *facts; i++)
-            json_str(&json, facts[i].key, facts[i].value);
-        json_end(&json, '}');
-        buf_char(&out, '\n');
-        return print(&out);
+    if (o->format && !streq(o->format, "text")) {
+        int rc = as_format(o->format, &host, &out, err);
+        return rc < 0 ? rc : print(&out);
     }
-    for (size_t i = 0; i < sizeof facts / sizeof *facts; i++)
-        if (*facts[i].value)
-            buf_fmt(&out, "%-18s%s\n", facts[i].label, facts[i].value);
+    buf_fmt(&out, "Version           %s\n", caisson_version);
+    if (*caisson_commit)
+        buf_fmt(&out, "Commit            %s\n", caisson_commit);
+    buf_fmt(&out,
+            "Compiler          %s\n"
+            "Operating system  linux\n"
+            "Architecture      %s\n"
+            "Kernel            %s\n",
+            COMPILER, host.machine, host.release);
     return print(&out);
 }

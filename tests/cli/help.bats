@@ -77,9 +77,9 @@ verbs() {
         _caisson caisson ver caisson; echo "${COMPREPLY[@]}"
         COMP_WORDS=(caisson version --for); COMP_CWORD=2
         _caisson caisson --for version; echo "${COMPREPLY[@]}"
-        COMP_WORDS=(caisson --root /x version --format j); COMP_CWORD=5
-        _caisson caisson j --format; echo "${COMPREPLY[@]}"' - "$CAISSON_BUILD")
-    [ "$offered" = $'version\n--format\njson' ] || { echo "$offered"; return 1; }
+        COMP_WORDS=(caisson --root /x run --level b); COMP_CWORD=5
+        _caisson caisson b --level; echo "${COMPREPLY[@]}"' - "$CAISSON_BUILD")
+    [ "$offered" = $'version\n--format\nbaseline' ] || { echo "$offered"; return 1; }
 }
 
 @test "the zsh completion is valid" {
@@ -106,7 +106,9 @@ verbs() {
 @test "version is one line with --version and JSON with --format json" {
     [[ $(caisson --version) == "caisson version "* ]]
     [ "$(caisson --version | wc -l)" = 1 ]
-    caisson version --format json | python3 -c 'import json,sys; assert json.load(sys.stdin)["Version"]'
+    caisson version --format json | python3 -c 'import json,sys; assert json.load(sys.stdin)["Client"]["Version"]'
+    [[ "caisson version $(caisson version -f '{{.Client.Version}}')" == "$(caisson --version | cut -d, -f1)" ]]
+    fails 1 "--format takes text, json or a template" caisson version -f yaml
 }
 
 @test "a full disk under standard output is an error" {

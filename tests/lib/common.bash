@@ -97,8 +97,3 @@ waits() {
         sleep 0.05
     done
 }
-
-# helper NAME: the path of a static program of tests/helpers, to be mounted into a container.
-helper() {
-    echo "$CAISSON_BUILD/tests/helpers/$1"
-}
