@@ -5,12 +5,13 @@
 #include "cmd/version.h"
 
 static const struct verb_binding bindings[] = {
-    {&verb_run, command_run},     {&verb_create, command_create},   {&verb_exec, command_exec},
-    {&verb_ps, command_ps},
-    {&verb_inspect, command_inspect},
-    {&verb_logs, command_logs},   {&verb_start, command_start},     {&verb_stop, command_stop},
-    {&verb_kill, command_kill},   {&verb_wait, command_wait},       {&verb_rm, command_rm},
-    {&verb_ended, command_ended}, {&verb_version, command_version}, {NULL, NULL},
+    {&verb_run, command_run},         {&verb_create, command_create},
+    {&verb_exec, command_exec},       {&verb_ps, command_ps},
+    {&verb_inspect, command_inspect}, {&verb_logs, command_logs},
+    {&verb_start, command_start},     {&verb_stop, command_stop},
+    {&verb_kill, command_kill},       {&verb_wait, command_wait},
+    {&verb_rm, command_rm},           {&verb_ended, command_ended},
+    {&verb_version, command_version}, {NULL, NULL},
 };
 
 int main(int argc, char **argv)
