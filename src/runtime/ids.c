@@ -146,11 +146,20 @@ int ids_namespace_of(pid_t pid, struct error *err)
 }
 
 /* The lines of one map for ids_bind_namespace(): "on-disk kernel count". */
-static void bind_map(struct buf *out, uint32_t base, uint32_t host, uint32_t inside, bool others)
+static void bind_map(struct buf *out, uint32_t base, uint32_t host, uint32_t inside,
+                     enum ids_others others)
 {
     buf_fmt(out, "%u %u 1\n", host, base + inside);
-    if (!others)
+    if (others == IDS_OTHERS_NOBODY)
         return;
+    if (others == IDS_OTHERS_ASIDE) {
+        if (inside > 0)
+            buf_fmt(out, "%u %u %u\n", IDS_ASIDE, base, inside);
+        if (inside + 1 < PLAN_ID_COUNT)
+            buf_fmt(out, "%u %u %u\n", IDS_ASIDE + inside + 1, base + inside + 1,
+                    PLAN_ID_COUNT - inside - 1);
+        return;
+    }
     /* Everyone else keeps the number; the owner's number inside goes to whom `inside` was taken
      * from, so that the map stays one to one. */
     if (host != inside && host < PLAN_ID_COUNT)
@@ -170,7 +179,7 @@ static void bind_map(struct buf *out, uint32_t base, uint32_t host, uint32_t ins
 }
 
 int ids_bind_namespace(uint32_t base, uint32_t host_uid, uint32_t host_gid, uint32_t inside_uid,
-                       uint32_t inside_gid, bool others, struct error *err)
+                       uint32_t inside_gid, enum ids_others others, struct error *err)
 {
     autobuf uids = {0};
     autobuf gids = {0};

@@ -17,7 +17,7 @@
 #include "base/error.h"
 
 #define IDS_FIRST 1879048192u
-#define IDS_SLOTS 4096u
+#define IDS_SLOTS 4095u
 
 /* Claims a free range for `container`; dead claims (a container that `alive` denies) are taken over
  * when nothing else is free. *base is its first id. */
@@ -31,10 +31,19 @@ int ids_map_process(pid_t pid, uint32_t base, struct error *err);
 /* The user namespace of a process, as a descriptor. */
 int ids_namespace_of(pid_t pid, struct error *err);
 
+/* Where on the disk a container's other ids lie when they may not be the host's: behind all ranges
+ * (and below 2^31), so that they mean nobody there, and the same from run to run. */
+#define IDS_ASIDE (IDS_FIRST + IDS_SLOTS * 65536u)
+
+enum ids_others {
+    IDS_OTHERS_NOBODY, /* files of others belong to nobody, and none can be made */
+    IDS_OTHERS_ASIDE,  /* from IDS_ASIDE on: for a container whose root sets up its files */
+    IDS_OTHERS_SAME,   /* the host's, number by number: only for the host's root, whose they are */
+};
+
 /* A user namespace only for mapping a mount: files of `host_uid` appear as `inside_uid` of the
- * range at base, and the other way round. With `others`, all other ids keep their number inside
- * (what a container whose own root sets up its files needs); without, they belong to nobody. */
+ * range at base, and the other way round. */
 int ids_bind_namespace(uint32_t base, uint32_t host_uid, uint32_t host_gid, uint32_t inside_uid,
-                       uint32_t inside_gid, bool others, struct error *err);
+                       uint32_t inside_gid, enum ids_others others, struct error *err);
 
 #endif
