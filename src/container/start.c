@@ -147,6 +147,7 @@ static int run_in_foreground(struct container *c, struct opened *o,
     }
     container_unlock(c);
     streams_close_theirs(&s);
+    spent_close(&run.spent);
     static struct relay_tail tail;
     struct relay relay = {
         .pid = run.pid,

@@ -6,8 +6,9 @@
 #include "runtime/launch.h"
 
 enum child_fd {
-    CHILD_ROOT, /* the root file system */
-    CHILD_DEV,  /* the /dev of the container; -1: the host's, recursively */
+    CHILD_ROOT,  /* the root file system */
+    CHILD_DEV,   /* its /dev */
+    CHILD_FILES, /* generated files */
     CHILD_FIXED,
 };
 #define CHILD_FDS_MAX 240

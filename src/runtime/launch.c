@@ -12,6 +12,7 @@
 #include "path/inroot.h"
 #include "runtime/child.h"
 #include "runtime/devices_dir.h"
+#include "runtime/files_dir.h"
 #include "runtime/ids.h"
 #include "runtime/rootfs.h"
 #include "runtime/syscalls.h"
@@ -50,6 +51,7 @@ static void making_end(struct making *m)
     struct error ignored = {0};
     (void)cgroup_remove(&m->result.cgroup, &ignored);
     cgroup_close(&m->result.cgroup);
+    spent_close(&m->result.spent);
 }
 
 static int hold(struct making *m, int fd)
@@ -107,6 +109,7 @@ static int clone_volume(struct making *m, const struct plan_mount *mount, struct
         .layers = l->layers,
         .count = l->layer_count,
         .upper = upper,
+        .spent = &m->result.spent,
         .id_base = l->id_base,
         .userns = m->userns,
         .scratch = l->scratch,
@@ -175,10 +178,13 @@ static int prepare_mounts(struct making *m, struct error *err)
         /* Without a user namespace, CAP_MKNOD and --device may have made them. */
         .no_devices = m->userns >= 0,
         .volatile_upper = l->plan->remove,
+        .spent = &m->result.spent,
     };
     int rc = hold(m, rootfs_mount(&source, err));
     if (rc == 0)
         rc = hold(m, devices_directory(l->plan, m->userns, err));
+    if (rc == 0)
+        rc = hold(m, files_directory(l->plan, m->userns, err));
     if (rc == 0)
         rc = prepare_binds(m, err);
     return rc;
@@ -365,6 +371,9 @@ int launch_container(const struct launch *launch, struct launched *out, int *exi
     if (rc < 0)
         return rc;
     m.started = true;
+    for (size_t i = 0; i < m.fd_count; i++)
+        spent_add(&m.result.spent, m.fds[i]);
+    m.fd_count = 0;
     *out = m.result;
     return 0;
 }

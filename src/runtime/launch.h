@@ -18,6 +18,7 @@
 #include "runtime/cgroup.h"
 #include "runtime/landlock.h"
 #include "runtime/plan.h"
+#include "runtime/rootfs.h"
 #include "runtime/seccomp.h"
 
 /* A process of another container whose namespaces are joined; all -1: none. */
@@ -45,6 +46,8 @@ struct launched {
     int pidfd;
     int terminal; /* master, or -1 */
     struct cgroup cgroup;
+    struct spent
+        spent; /* close with spent_close() when there is time: the container runs already */
 };
 
 /* On success the container's command is executing. On failure everything is undone; *exit_code is

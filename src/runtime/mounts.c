@@ -16,6 +16,7 @@
 #include "base/text.h"
 #include "path/inroot.h"
 #include "runtime/child.h"
+#include "runtime/files_dir.h"
 #include "runtime/syscalls.h"
 
 #define ATTR_COMMON (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
@@ -239,48 +240,49 @@ static void mount_all_asked(struct child *c)
 /* --- generated files ---------------------------------------------------------------------------
  */
 
-static void generated_file(struct child *c, int store, const char *name, const char *path,
-                           const char *content, bool read_only)
+/* They lie in a tmpfs of the parent's; each is a mount of its own over the image's file. */
+static void mount_generated(struct child *c)
 {
-    autofd fd = openat(store, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-    int rc = fd < 0 ? -errno : write_all(fd, content, strlen(content));
-    if (rc < 0)
-        child_fail(c, rc, "cannot write %s", path);
-    autofd copy = sys_open_tree(store, name, 0);
-    if (copy < 0)
-        child_fail(c, copy, "cannot mount %s", path);
-    if (read_only)
-        (void)sys_mount_setattr(copy, 0, MOUNT_ATTR_RDONLY, 0, 0, -1);
-    autofd target = user_target(c, path, false);
-    attach(c, copy, target, path);
-}
-
-static void generate_files(struct child *c)
-{
-    const struct plan *p = c->plan;
-    autofd store =
-        make_fs(c, "tmpfs", "mode=0755,size=4m,nr_inodes=32", ATTR_COMMON | MOUNT_ATTR_NOEXEC);
-    bool ro = p->root_read_only;
-    if (p->passwd)
-        generated_file(c, store, "passwd", "/etc/passwd", p->passwd, ro);
-    if (p->group)
-        generated_file(c, store, "group", "/etc/group", p->group, ro);
-    if (p->hosts)
-        generated_file(c, store, "hosts", "/etc/hosts", p->hosts, ro);
-    if (p->resolv_conf)
-        generated_file(c, store, "resolv.conf", "/etc/resolv.conf", p->resolv_conf, ro);
-    if (p->hostname) {
-        char line[256];
-        snprintf(line, sizeof line, "%s\n", p->hostname);
-        generated_file(c, store, "hostname", "/etc/hostname", line, ro);
+    char line[256];
+    struct generated_file files[GENERATED_FILES_MAX];
+    size_t count = generated_files(c->plan, line, files);
+    for (size_t i = 0; i < count; i++) {
+        autofd copy = sys_open_tree(c->fds[CHILD_FILES], files[i].name, AT_SYMLINK_NOFOLLOW);
+        if (copy < 0)
+            child_fail(c, copy, "cannot mount %s", files[i].target);
+        if (c->plan->root_read_only && sys_mount_setattr(copy, 0, MOUNT_ATTR_RDONLY, 0, 0, -1) < 0)
+            child_fail(c, -errno, "cannot make %s read-only", files[i].target);
+        autofd target = user_target(c, files[i].target, false);
+        attach(c, copy, target, files[i].target);
     }
 }
 
 /* --- masks -------------------------------------------------------------------------------------
  */
 
-/* A file is covered by the container's own /dev/null, whose device number was checked by whoever
- * made it; a directory by one empty read-only directory for all. */
+/* One empty read-only directory for all: the first masked directory gets the mount itself, the
+ * others copies of it. A detached mount that is left over would cost its closing a wait for every
+ * processor (synchronize_rcu). */
+static int empty_directory(struct child *c, int *first)
+{
+    if (*first >= 0)
+        return sys_open_tree(*first, "", AT_EMPTY_PATH);
+    *first = make_fs(c, "tmpfs", "mode=0555,nr_inodes=2,size=4k",
+                     ATTR_COMMON | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY);
+    return fcntl(*first, F_DUPFD_CLOEXEC, 3);
+}
+
+/* A file is covered by the container's own /dev/null, whose device number is checked. */
+static int null_file(struct child *c, const char *path)
+{
+    struct stat st;
+    int cover = sys_open_tree(c->fds[CHILD_DEV], "null", AT_SYMLINK_NOFOLLOW);
+    if (cover >= 0 &&
+        (fstat(cover, &st) < 0 || !S_ISCHR(st.st_mode) || st.st_rdev != (dev_t)makedev(1, 3)))
+        child_fail(c, -EPERM, "cannot mask %s: /dev/null is not the null device", path);
+    return cover;
+}
+
 static void mask_paths(struct child *c)
 {
     autofd empty = -1;
@@ -292,18 +294,7 @@ static void mask_paths(struct child *c)
             continue;
         if (target < 0 || fstat(target, &st) < 0)
             child_fail(c, target < 0 ? target : -errno, "cannot mask %s", path);
-        autofd cover = -1;
-        if (S_ISDIR(st.st_mode)) {
-            if (empty < 0)
-                empty = make_fs(c, "tmpfs", "mode=0555,nr_inodes=2,size=4k",
-                                ATTR_COMMON | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY);
-            cover = sys_open_tree(empty, "", AT_EMPTY_PATH);
-        } else {
-            cover = sys_open_tree(c->fds[CHILD_DEV], "null", AT_SYMLINK_NOFOLLOW);
-            if (cover >= 0 && (fstat(cover, &st) < 0 || !S_ISCHR(st.st_mode) ||
-                               st.st_rdev != (dev_t)makedev(1, 3)))
-                child_fail(c, -EPERM, "cannot mask %s: /dev/null is not the null device", path);
-        }
+        autofd cover = S_ISDIR(st.st_mode) ? empty_directory(c, &empty) : null_file(c, path);
         if (cover < 0)
             child_fail(c, cover, "cannot mask %s", path);
         attach(c, cover, target, path);
@@ -378,7 +369,7 @@ void child_mount_everything(struct child *c)
     if (c->plan->terminal)
         make_terminal(c);
     mount_all_asked(c);
-    generate_files(c);
+    mount_generated(c);
     mask_paths(c);
     read_only_paths(c);
     make_working_directory(c);

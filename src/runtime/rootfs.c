@@ -31,16 +31,33 @@ struct stack {
     int *mounts; /* layers, lowest first, then the upper's `fs` and `work` */
     size_t count, layers;
     int home; /* the mount that both lie on; -1 */
+    struct spent *spent;
 };
+
+void spent_add(struct spent *spent, int fd)
+{
+    if (fd < 0)
+        return;
+    spent->fds = xrealloc(spent->fds, spent->count + 1, sizeof *spent->fds);
+    spent->fds[spent->count++] = fd;
+}
+
+void spent_close(struct spent *spent)
+{
+    for (size_t i = 0; i < spent->count; i++)
+        close(spent->fds[i]);
+    free(spent->fds);
+    *spent = (struct spent){0};
+}
 
 static void stack_close(struct stack *stack)
 {
+    struct spent now = {0}, *spent = stack->spent ? stack->spent : &now;
     for (size_t i = 0; i < stack->count; i++)
-        if (stack->mounts[i] >= 0)
-            close(stack->mounts[i]);
+        spent_add(spent, stack->mounts[i]);
     free(stack->mounts);
-    if (stack->home >= 0)
-        close(stack->home);
+    spent_add(spent, stack->home);
+    spent_close(&now);
 }
 
 /* Gives every detached mount a place, in a mount namespace that only this process has. */
@@ -155,8 +172,11 @@ static int overlay(const struct rootfs_source *source, const struct stack *stack
 
 int rootfs_mount(const struct rootfs_source *source, struct error *err)
 {
-    struct stack stack __attribute__((cleanup(stack_close))) = {
-        .mounts = xcalloc(source->count + 2, sizeof(int)), .layers = source->count, .home = -1};
+    struct stack stack
+        __attribute__((cleanup(stack_close))) = {.mounts = xcalloc(source->count + 2, sizeof(int)),
+                                                 .layers = source->count,
+                                                 .home = -1,
+                                                 .spent = source->spent};
     for (size_t i = 0; i < source->count; i++) {
         int fd = rootfs_clone_mount(source->layers[i], source->userns, 0, 0, 0, err);
         if (fd < 0)

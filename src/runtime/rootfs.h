@@ -16,6 +16,15 @@
 
 #include "base/error.h"
 
+/* Detached mounts that have served. Closing one makes the kernel wait until every processor has
+ * passed through a quiet state, up to milliseconds: done while the container runs, not before. */
+struct spent {
+    int *fds;
+    size_t count;
+};
+void spent_add(struct spent *spent, int fd);
+void spent_close(struct spent *spent);
+
 struct rootfs_source {
     const int *layers; /* directory descriptors, lowest first; at least one */
     size_t count;
@@ -26,6 +35,7 @@ struct rootfs_source {
                             overlay only over mounts that are attached */
     int read_only;       /* the merged root cannot be written although there is an upper */
     int no_devices;      /* device nodes that an image brought cannot be opened */
+    struct spent *spent; /* where copies of mounts go that are not needed any more; NULL: closed */
     int volatile_upper;  /* the upper will not outlive the container: never sync it */
 };
 
