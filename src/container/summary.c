@@ -200,6 +200,7 @@ int summary_write(int home, const struct plan *plan, struct error *err)
 void glance_free(struct glance *glance)
 {
     summary_free(&glance->summary);
+    free(take_ptr(glance->cgroup));
 }
 
 /* Its directories and its state, but not its plan. */
@@ -222,6 +223,8 @@ static void take_glance(struct container *c, struct glance *out)
     out->exit = c->exit;
     out->started = c->status.started;
     out->oom_killed = c->status.oom_killed;
+    out->pid = c->status.pid;
+    out->cgroup = take_ptr(c->status.cgroup);
 }
 
 int container_glance(struct containers *all, const char *id, struct glance *out, struct error *err)

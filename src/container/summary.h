@@ -27,6 +27,8 @@ struct glance {
     enum container_state now;
     struct exit_record exit;
     bool oom_killed;
+    pid_t pid;    /* 0 while it does not run */
+    char *cgroup; /* record; NULL */
 };
 
 /* -ENOENT: there is none (any more), -EBADMSG: damaged. Cleans up as container_find() does. */

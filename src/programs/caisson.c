@@ -4,15 +4,27 @@
 #include "cmd/front.h"
 #include "cmd/version.h"
 
+/* clang-format off: a line each */
 static const struct verb_binding bindings[] = {
-    {&verb_run, command_run},         {&verb_create, command_create},
-    {&verb_exec, command_exec},       {&verb_ps, command_ps},
-    {&verb_inspect, command_inspect}, {&verb_logs, command_logs},
-    {&verb_start, command_start},     {&verb_stop, command_stop},
-    {&verb_kill, command_kill},       {&verb_wait, command_wait},
-    {&verb_rm, command_rm},           {&verb_ended, command_ended},
-    {&verb_version, command_version}, {NULL, NULL},
+    {&verb_run, command_run},
+    {&verb_create, command_create},
+    {&verb_exec, command_exec},
+    {&verb_ps, command_ps},
+    {&verb_inspect, command_inspect},
+    {&verb_logs, command_logs},
+    {&verb_start, command_start},
+    {&verb_stop, command_stop},
+    {&verb_kill, command_kill},
+    {&verb_wait, command_wait},
+    {&verb_rm, command_rm},
+    {&verb_stats, command_stats},
+    {&verb_top, command_top},
+    {&verb_info, command_info},
+    {&verb_ended, command_ended},
+    {&verb_version, command_version},
+    {NULL, NULL},
 };
+/* clang-format on */
 
 int main(int argc, char **argv)
 {

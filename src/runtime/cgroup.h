@@ -128,6 +128,9 @@ struct cgroup {
     }
 #define autocgroup __attribute__((cleanup(cgroup_close))) struct cgroup
 
+/* What this host has: its layout, and the controllers (or, with CGROUP_NONE, why not). */
+void cgroup_host(enum cgroup_layout *layout, struct buf *detail);
+
 /* Makes the group <parent>/<id> (parent NULL: below "caisson", where it is quickest; else
  * --cgroup-parent: absolute or relative to the root of the hierarchies, no ".." and no empty parts)
  * with `limits` in force. For an ordinary user the parent lies below the group that was delegated

@@ -372,3 +372,35 @@ int cgroup_make_group(const struct cgroup_tree *tree, enum cgroup_slot slot, con
         cgroup_inherit_cpuset(fd, tree->write_flags);
     return fd;
 }
+
+/* --- for `info` --- */
+
+void cgroup_host(enum cgroup_layout *layout, struct buf *detail)
+{
+    struct cgroup_tree tree;
+    struct error err = {0};
+    *layout = CGROUP_NONE;
+    if (cgroup_tree_open(CGROUP_MOUNT, &tree, &err) < 0) {
+        buf_str(detail, err.text);
+        return;
+    }
+    *layout = tree.layout;
+    if (tree.layout == CGROUP_NONE) {
+        buf_str(detail, tree.why);
+    } else if (tree.layout == CGROUP_V2) {
+        size_t start = detail->len;
+        if (read_file_at(tree.root, "cgroup.controllers", 4096, detail, NULL) == 0 &&
+            detail->len > start)
+            detail->data[--detail->len] = '\0'; /* the newline */
+    } else {
+        bool first = true;
+        for (int slot = 0; slot < CGROUP_SLOTS; slot++) {
+            const char *name = cgroup_slot_name((enum cgroup_slot)slot);
+            if (faccessat(tree.root, name, F_OK, 0) < 0)
+                continue;
+            buf_fmt(detail, "%s%s", first ? "" : " ", name);
+            first = false;
+        }
+    }
+    cgroup_tree_close(&tree);
+}
