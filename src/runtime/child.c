@@ -62,8 +62,10 @@ static void wait_for_go(struct child *c)
     ssize_t n = receive_fds(c->socket, &go, sizeof go, c->fds, CHILD_FDS_MAX, &c->fd_count);
     if (n == 0)
         _exit(EXIT_FAILURE); /* the parent failed, or is gone */
-    if (n != (ssize_t)sizeof go || go.fd_count != c->fd_count || c->fd_count < CHILD_FIXED)
+    if (n != (ssize_t)sizeof go || go.fd_count != c->fd_count ||
+        c->fd_count < CHILD_FIXED + go.spent_count)
         child_fail(c, n < 0 ? (int)n : -EPROTO, "cannot receive the prepared mounts");
+    c->spent_count = go.spent_count;
 }
 
 static void become_root_inside(struct child *c)

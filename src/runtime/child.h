@@ -18,6 +18,7 @@ enum child_fd {
 struct child_go {
     uint32_t id_base;
     uint32_t fd_count;
+    uint32_t spent_count; /* the last of them: mounts that have served, see mounts.c */
 };
 
 /* CHILD_LIMITS: everything is mounted; the parent now sets resource limits, which only it may
@@ -40,7 +41,7 @@ struct child {
     int terminal; /* slave, or -1 */
     int label;    /* where the label is written, or -1 */
     int fds[CHILD_FDS_MAX];
-    size_t fd_count;
+    size_t fd_count, spent_count;
     uid_t setup_uid; /* root of the user namespace */
 };
 

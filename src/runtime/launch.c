@@ -348,8 +348,12 @@ static int carry_out(struct making *m, int *exit_code, struct error *err)
         rc = set_oom_score(m->result.pid, p->oom_score_adj, err);
     if (rc < 0)
         return rc;
-    struct child_go go = {.id_base = m->launch->id_base, .fd_count = (uint32_t)m->fd_count};
+    struct child_go go = {.id_base = m->launch->id_base};
+    while (go.spent_count < m->result.spent.count && m->fd_count < CHILD_FDS_MAX)
+        m->fds[m->fd_count++] = m->result.spent.fds[go.spent_count++];
+    go.fd_count = (uint32_t)m->fd_count;
     rc = send_fds(m->socket, &go, sizeof go, m->fds, m->fd_count);
+    m->fd_count -= go.spent_count; /* they are still those of m->result.spent */
     if (rc < 0 && rc != -EPIPE && rc != -ECONNRESET)
         return error_set(err, rc, "cannot hand the mounts to the container: %s",
                          error_describe(rc));
