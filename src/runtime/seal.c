@@ -17,10 +17,17 @@
 #endif
 #define ALL_SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
+/* Files that are no memfd have no seals to ask for: -EINVAL, and not a set of all bits. */
+static bool has_all_seals(int fd)
+{
+    int seals = fd < 0 ? -1 : fcntl(fd, F_GET_SEALS);
+    return seals >= 0 && (seals & ALL_SEALS) == ALL_SEALS;
+}
+
 bool sealed(void)
 {
     autofd self = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-    return self >= 0 && (fcntl(self, F_GET_SEALS) & ALL_SEALS) == ALL_SEALS;
+    return has_all_seals(self);
 }
 
 static int copy_of(int self)
@@ -47,7 +54,7 @@ int seal_self(struct error *err)
     autofd self = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
     if (self < 0)
         return error_errno(err, "cannot open this program (is /proc mounted?)");
-    if ((fcntl(self, F_GET_SEALS) & ALL_SEALS) == ALL_SEALS)
+    if (has_all_seals(self))
         return 0;
     char path[PATH_MAX];
     ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
