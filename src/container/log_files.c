@@ -9,7 +9,9 @@
 #include "base/cleanup.h"
 #include "container/log_line.h"
 
-/* A rotation in progress leaves one name free, and the next may begin while we look. */
+/* A rotation in progress leaves one name free, and the next may begin while we look: only several free
+ * names in a row are the end. (Counted in all, a slow reader that met a few rotations on its way
+ * through many files would stop before the oldest.) */
 #define GAPS_MAX 3
 #define FIRST_WINDOW (32 * 1024)
 
@@ -53,6 +55,7 @@ int log_files_open(int dir, int after, struct log_files *files, struct error *er
             log_files_close(files);
             return rc;
         }
+        gaps = 0;
         if (after >= 0 && st.st_dev == old.st_dev && st.st_ino == old.st_ino)
             break;
         if (known(files, &st))
