@@ -9,6 +9,7 @@
  */
 #include <fcntl.h>
 #include <linux/limits.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -228,6 +229,8 @@ int verb_main(int argc, char **argv, const struct verb_binding *bindings)
     struct error err = {0};
     if (reserve_standard_fds(&err) < 0)
         return fail(NULL, &err);
+    /* Whoever started us may ignore it, and then nobody's end could be waited for. */
+    signal(SIGCHLD, SIG_DFL);
     /* The parser reorders words; a worker gets them as they were. */
     autofree char **original = xcalloc((size_t)argc + 1, sizeof *original);
     for (int i = 0; i < argc; i++)

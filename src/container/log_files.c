@@ -9,9 +9,9 @@
 #include "base/cleanup.h"
 #include "container/log_line.h"
 
-/* A rotation in progress leaves one name free, and the next may begin while we look: only several free
- * names in a row are the end. (Counted in all, a slow reader that met a few rotations on its way
- * through many files would stop before the oldest.) */
+/* A rotation in progress leaves one name free, and the next may begin while we look: only several
+ * free names in a row are the end. (Counted in all, a slow reader that met a few rotations on its
+ * way through many files would stop before the oldest.) */
 #define GAPS_MAX 3
 #define FIRST_WINDOW (32 * 1024)
 

@@ -24,7 +24,7 @@ static void try_one(pid_t pid, const char *program)
     snprintf(path, sizeof path, "/proc/%d/exe", (int)pid);
     ssize_t n = readlink(path, target, sizeof target - 1);
     target[n > 0 ? n : 0] = '\0';
-    if (strcmp(target, program) != 0) {
+    if (n > 0 && strcmp(target, program) != 0) { /* none: it has ended meanwhile */
         early++;
         printf("SEIZED %s\n", target);
     }
