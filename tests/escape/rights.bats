@@ -161,6 +161,11 @@ import os, signal, sys
 for number in (signal.SIGPIPE, signal.SIGHUP, signal.SIGUSR1):
     signal.signal(number, signal.SIG_IGN)
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+# 32 and 33 belong to the C library, which does not let us ignore them: the kernel does.
+import ctypes
+ignored = (ctypes.c_ulong * 8)(1)
+for number in (32, 33):
+    ctypes.CDLL(None).syscall(13 if os.uname().machine == "x86_64" else 134, number, ignored, None, 8)
 signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGUSR2, signal.SIGCHLD, 40})
 os.execvp(sys.argv[1], sys.argv[1:])
 PYTHON
