@@ -146,7 +146,7 @@ status_of() {
         --security-opt seccomp=unconfined --security-opt landlock=off \
         -v "$(escape_helper seize):/seize:ro" busybox /seize 4 /bin/busybox >"$out" &
     runner=$!
-    waits 5 caisson exec "$name" true
+    waits 5 caisson exec "$name" true || { wait "$runner"; cat "$out"; return 1; }
     # Root enters to become the user: the stage shares the attacker's id until it executes.
     while caisson exec "$name" true 2>/dev/null; do :; done
     wait "$runner" || true

@@ -17,8 +17,10 @@ static unsigned long attached, early;
 static void try_one(pid_t pid, const char *program)
 {
     char path[64], target[300] = "";
-    if (ptrace(PTRACE_ATTACH, pid, 0, 0) < 0)
+    /* Seized, not attached: the SIGSTOP of an attach that meets an exec would outlast us. */
+    if (ptrace(PTRACE_SEIZE, pid, 0, 0) < 0)
         return;
+    ptrace(PTRACE_INTERRUPT, pid, 0, 0);
     waitpid(pid, NULL, __WALL);
     attached++;
     snprintf(path, sizeof path, "/proc/%d/exe", (int)pid);
