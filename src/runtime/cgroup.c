@@ -136,22 +136,34 @@ struct place {
     bool shared; /* the parent is one for all containers with these device rules */
 };
 
-static int fill(const struct cgroup_tree *tree, const struct place *place,
-                const struct cgroup_limits *limits, const struct cgroup_plan *plan,
-                struct cgroup *group, struct error *err)
-{
-    uint32_t slots = slots_to_make(tree, plan, limits);
-    int rc = 0;
+struct cgroup_making {
+    struct cgroup_tree tree;
+    const struct cgroup_limits *limits;
+    struct cgroup_plan plan;
+    struct place place;
+};
 
+static int make_slots(const struct cgroup_making *m, uint32_t slots, struct cgroup *group,
+                      struct error *err)
+{
+    int rc = 0;
     for (int slot = 0; rc == 0 && slot < CGROUP_SLOTS; slot++)
-        if (slots & (1u << slot))
-            rc = make_slot(tree, (enum cgroup_slot)slot, place->parent, place->id, group, err);
+        if (slots & (1u << slot) && group->dirs[slot] < 0)
+            rc = make_slot(&m->tree, (enum cgroup_slot)slot, m->place.parent, m->place.id, group,
+                           err);
+    return rc;
+}
+
+static int fill(const struct cgroup_making *m, struct cgroup *group, struct error *err)
+{
+    int rc = make_slots(m, slots_to_make(&m->tree, &m->plan, m->limits), group, err);
     if (rc == 0)
-        rc = cgroup_apply(tree, plan, group, err);
-    if (rc == 0 && !limits->devices_all)
-        cgroup_apply_devices(tree, limits, place->parent, place->shared, place->id, group);
+        rc = cgroup_apply(&m->tree, &m->plan, group, err);
+    if (rc == 0 && !m->limits->devices_all)
+        cgroup_apply_devices(&m->tree, m->limits, m->place.parent, m->place.shared, m->place.id,
+                             group);
     if (rc == 0)
-        rc = open_tasks(group, tree->write_flags, err);
+        rc = open_tasks(group, m->tree.write_flags, err);
     return rc;
 }
 
@@ -186,66 +198,103 @@ static void nothing_in_force(const struct cgroup_tree *tree, const struct cgroup
             cgroup_not_in_force(group, (enum cgroup_limit)limit, "%s", tree->why);
 }
 
-int cgroup_create_in(const struct cgroup_tree *tree, const char *parent, const char *id,
-                     const struct cgroup_limits *limits, struct cgroup *out, struct error *err)
+/* The tree in `m` is filled in. What was made when it fails is in `group`. */
+static int begin(struct cgroup_making *m, const char *parent, const char *id, struct cgroup *group,
+                 struct error *err)
 {
-    struct cgroup made = CGROUP_EMPTY;
-    struct cgroup_plan plan;
-    struct place place = {0};
-
     int rc = cgroup_check_id(id, err);
     if (rc == 0 && parent)
         rc = cgroup_check_parent(parent, err);
     if (rc == 0)
-        rc = cgroup_plan_limits(tree->layout, limits, &plan, err);
+        rc = cgroup_plan_limits(m->tree.layout, m->limits, &m->plan, err);
     if (rc == 0)
-        rc = cgroup_check_devices(limits->devices, limits->device_count, err);
+        rc = cgroup_check_devices(m->limits->devices, m->limits->device_count, err);
     if (rc < 0)
         return rc;
-    if (tree->layout == CGROUP_NONE) {
-        nothing_in_force(tree, &plan, limits, &made);
-        *out = made;
+    if (m->tree.layout == CGROUP_NONE) {
+        nothing_in_force(&m->tree, &m->plan, m->limits, group);
         return 0;
     }
-    plan.fresh = true;
-    made.layout = tree->layout;
-    made.root = fcntl(tree->root, F_DUPFD_CLOEXEC, 3);
-    if (made.root < 0)
+    m->plan.fresh = true;
+    group->layout = m->tree.layout;
+    group->root = fcntl(m->tree.root, F_DUPFD_CLOEXEC, 3);
+    if (group->root < 0)
         return error_errno(err, "cannot keep the control-group mount point open");
-    find_place(tree, parent, id, limits, &place);
-    made.path = xasprintf("%s/%s", place.parent, id);
-    rc = fill(tree, &place, limits, &plan, &made, err);
-    free(place.parent);
+    find_place(&m->tree, parent, id, m->limits, &m->place);
+    group->path = xasprintf("%s/%s", m->place.parent, id);
+    return make_slots(m, slots_to_make(&m->tree, &m->plan, m->limits) & 1u << CGROUP_UNIFIED, group,
+                      err);
+}
+
+int cgroup_finish(const struct cgroup_making *m, struct cgroup *group, struct error *err)
+{
+    if (!group->path)
+        return 0;
+    int rc = fill(m, group, err);
+    if (rc == 0 && cgroup_main_slot(group) == CGROUP_SLOTS)
+        free(take_ptr(group->path));
+    return rc;
+}
+
+static void undo(struct cgroup *group)
+{
+    cgroup_remove(group, NULL);
+    cgroup_close(group);
+    *group = (struct cgroup)CGROUP_EMPTY;
+}
+
+int cgroup_create_in(const struct cgroup_tree *tree, const char *parent, const char *id,
+                     const struct cgroup_limits *limits, struct cgroup *out, struct error *err)
+{
+    struct cgroup made = CGROUP_EMPTY;
+    struct cgroup_making m = {.tree = *tree, .limits = limits};
+    int rc = begin(&m, parent, id, &made, err);
+    if (rc == 0)
+        rc = cgroup_finish(&m, &made, err);
+    free(m.place.parent);
+    if (rc < 0)
+        undo(&made);
+    else
+        *out = made;
+    return rc;
+}
+
+int cgroup_begin(const char *parent, const char *id, const struct cgroup_limits *limits,
+                 struct cgroup_making **making, struct cgroup *out, struct error *err)
+{
+    struct cgroup made = CGROUP_EMPTY;
+    struct cgroup_making *m = xcalloc(1, sizeof *m);
+    m->limits = limits;
+    int rc = cgroup_tree_open(CGROUP_MOUNT, &m->tree, err);
+    if (rc < 0)
+        m->tree.root = -1;
+    else
+        rc = begin(m, parent, id, &made, err);
     if (rc < 0) {
-        cgroup_remove(&made, NULL);
-        cgroup_close(&made);
+        undo(&made);
+        cgroup_making_end(m);
         return rc;
     }
-    if (cgroup_main_slot(&made) == CGROUP_SLOTS)
-        free(take_ptr(made.path));
+    *making = m;
     *out = made;
     return 0;
 }
 
-int cgroup_create(const char *parent, const char *id, const struct cgroup_limits *limits,
-                  struct cgroup *out, struct error *err)
+void cgroup_making_end(struct cgroup_making *m)
 {
-    struct cgroup_tree tree;
-    int rc = cgroup_tree_open(CGROUP_MOUNT, &tree, err);
-
-    if (rc < 0)
-        return rc;
-    rc = cgroup_create_in(&tree, parent, id, limits, out, err);
-    cgroup_tree_close(&tree);
-    return rc;
+    if (!m)
+        return;
+    free(m->place.parent);
+    cgroup_tree_close(&m->tree);
+    free(m);
 }
 
 /* --- entering --- */
 
-int cgroup_join(const struct cgroup *group)
+int cgroup_join(const int *tasks, size_t count)
 {
-    for (int slot = 0; slot < CGROUP_SLOTS; slot++)
-        if (group->tasks[slot] >= 0 && write(group->tasks[slot], "0", 1) != 1)
+    for (size_t i = 0; i < count; i++)
+        if (tasks[i] >= 0 && write(tasks[i], "0", 1) != 1)
             return -errno;
     return 0;
 }

@@ -4,9 +4,11 @@
  *
  * The order of a run:
  *   struct cgroup group = CGROUP_EMPTY;
- *   cgroup_create(parent, id, &limits, &group, err);       parent process, before clone3
+ *   cgroup_begin(parent, id, &limits, &making, &group, err);   parent process, before clone3
  *   clone3(... CLONE_INTO_CGROUP, .cgroup = cgroup_clone_fd(&group))   when that is >= 0
- *   cgroup_join(&group)                                    first thing in the child: v1 hierarchies
+ *   cgroup_finish(making, &group, err)                     the rest, while the child sets itself up
+ *   cgroup_join(group.tasks, CGROUP_SLOTS)                 in the child, with descriptors that were
+ *                                                          sent to it: v1 hierarchies
  *   unshare(CLONE_NEWCGROUP)                               only now: the namespace's root is where
  *                                                          its maker stands at that moment
  *   ... cgroup_record() into the container's state; later commands: cgroup_open() ...
@@ -133,10 +135,15 @@ void cgroup_host(enum cgroup_layout *layout, struct buf *detail);
 
 /* Makes the group <parent>/<id> (parent NULL: below "caisson", where it is quickest; else
  * --cgroup-parent: absolute or relative to the root of the hierarchies, no ".." and no empty parts)
- * with `limits` in force. For an ordinary user the parent lies below the group that was delegated
- * to them. */
-int cgroup_create(const char *parent, const char *id, const struct cgroup_limits *limits,
-                  struct cgroup *out, struct error *err);
+ * with `limits`, which have to stay until cgroup_making_end(). For an ordinary user the parent lies
+ * below the group that was delegated to them. cgroup_begin() makes what clone3() needs and nothing
+ * when it fails; cgroup_finish() the other hierarchies, and puts the limits in force: when it fails
+ * the caller removes the group. */
+struct cgroup_making;
+int cgroup_begin(const char *parent, const char *id, const struct cgroup_limits *limits,
+                 struct cgroup_making **making, struct cgroup *out, struct error *err);
+int cgroup_finish(const struct cgroup_making *making, struct cgroup *group, struct error *err);
+void cgroup_making_end(struct cgroup_making *making);
 /* Is `parent` a name that cgroup_create() takes? For refusing it while planning. */
 int cgroup_check_parent(const char *parent, struct error *err);
 /* One line of text for the container's state: layout, hierarchies and path. */
@@ -147,11 +154,11 @@ void cgroup_close(struct cgroup *group);
 
 /* For clone3(CLONE_INTO_CGROUP), or -1. */
 int cgroup_clone_fd(const struct cgroup *group);
-/* The calling thread (of a process that has no others) enters the v1 hierarchies: only writes to
- * descriptors, safe after clone3 and in a new user namespace. Some 30 microseconds a hierarchy,
- * where cgroup_add() can take 10 ms for each: the kernel need not stop every fork on the machine
- * for a thread that moves itself. -errno. */
-int cgroup_join(const struct cgroup *group);
+/* The calling thread (of a process that has no others) enters the v1 hierarchies whose `tasks` are
+ * given (-1: none): only writes to descriptors, safe after clone3 and in a new user namespace. Some
+ * 30 microseconds a hierarchy, where cgroup_add() can take 10 ms for each: the kernel need not stop
+ * every fork on the machine for a thread that moves itself. -errno. */
+int cgroup_join(const int *tasks, size_t count);
 /* After cgroup_open(): opens what cgroup_join() needs, so that exec's process enters as quickly. */
 int cgroup_open_tasks(struct cgroup *group, struct error *err);
 /* Closes the parent's copy of what cgroup_join() needed. */

@@ -11,6 +11,12 @@
 #include "base/text.h"
 #include "runtime/syscalls.h"
 
+static _Noreturn void send_failure(struct child *c, const struct child_message *message)
+{
+    (void)send_fds(c->socket, message, sizeof *message, NULL, 0);
+    _exit(message->exit_code);
+}
+
 __attribute__((format(printf, 4, 0))) static _Noreturn void
 tell(struct child *c, int exit_code, int code, const char *format, va_list ap)
 {
@@ -22,8 +28,14 @@ tell(struct child *c, int exit_code, int code, const char *format, va_list ap)
     int n = vsnprintf(message.text, sizeof message.text, format, ap);
     if (n > 0 && n < (int)sizeof message.text - 2)
         snprintf(message.text + n, sizeof message.text - (size_t)n, ": %s", error_describe(code));
-    (void)send_fds(c->socket, &message, sizeof message, NULL, 0);
-    _exit(exit_code);
+    send_failure(c, &message);
+}
+
+_Noreturn void child_fail_error(struct child *c, const struct error *err)
+{
+    struct child_message message = {.kind = CHILD_FAILED, .code = err->code, .exit_code = 125};
+    snprintf(message.text, sizeof message.text, "%.*s", (int)sizeof message.text - 1, err->text);
+    send_failure(c, &message);
 }
 
 _Noreturn void child_fail(struct child *c, int code, const char *format, ...)
@@ -40,20 +52,24 @@ _Noreturn void child_fail_exit(struct child *c, int exit_code, int code, const c
     tell(c, exit_code, code, format, ap);
 }
 
+/* The network's namespace is made here and not in clone3, so that the parent goes on meanwhile. */
 static void separate(struct child *c)
 {
-    int rc = cgroup_join(c->cgroup);
-    if (rc < 0)
-        child_fail(c, rc, "cannot join the control group");
-    int flags = 0;
-    if (c->plan->namespaces & PLAN_NS_CGROUP)
-        flags |= CLONE_NEWCGROUP; /* only now: its root is where we stand */
-    if (c->plan->namespaces & PLAN_NS_NET)
-        flags |= CLONE_NEWNET; /* here and not in clone3, so that the parent goes on meanwhile */
-    if (flags && unshare(flags) < 0)
-        child_fail(c, -errno, "cannot make namespaces");
+    if (c->plan->namespaces & PLAN_NS_NET && unshare(CLONE_NEWNET) < 0)
+        child_fail(c, -errno, "cannot make a network namespace");
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
         child_fail(c, -errno, "cannot forbid core dumps");
+}
+
+static void wait_for_start(struct child *c)
+{
+    struct child_start start;
+    size_t count = 0;
+    ssize_t n = receive_fds(c->socket, &start, sizeof start, &c->dev, 1, &count);
+    if (n == 0)
+        _exit(EXIT_FAILURE); /* the parent failed, or is gone */
+    if (n != (ssize_t)sizeof start || count != 1)
+        child_fail(c, n < 0 ? (int)n : -EPROTO, "cannot receive /dev");
 }
 
 static void wait_for_go(struct child *c)
@@ -63,9 +79,23 @@ static void wait_for_go(struct child *c)
     if (n == 0)
         _exit(EXIT_FAILURE); /* the parent failed, or is gone */
     if (n != (ssize_t)sizeof go || go.fd_count != c->fd_count ||
-        c->fd_count < CHILD_FIXED + go.spent_count)
+        c->fd_count < CHILD_FIXED + go.group_count + go.spent_count)
         child_fail(c, n < 0 ? (int)n : -EPROTO, "cannot receive the prepared mounts");
+    c->group_count = go.group_count;
     c->spent_count = go.spent_count;
+    c->unified_only = go.unified_only;
+    c->assembled = go.assembled;
+}
+
+/* The v2 group the process was born in; its namespace's root is where it stands now. */
+static void join_groups(struct child *c)
+{
+    int *groups = c->fds + c->fd_count - c->spent_count - c->group_count;
+    int rc = cgroup_join(groups, c->group_count);
+    if (rc < 0)
+        child_fail(c, rc, "cannot join the control group");
+    if (c->plan->namespaces & PLAN_NS_CGROUP && unshare(CLONE_NEWCGROUP) < 0)
+        child_fail(c, -errno, "cannot make a namespace of control groups");
 }
 
 static void become_root_inside(struct child *c)
@@ -163,7 +193,7 @@ _Noreturn void child_main(struct child *c)
 {
     const struct launch *l = c->launch;
     separate(c);
-    wait_for_go(c);
+    wait_for_start(c);
     become_root_inside(c);
     name_host(c);
     loopback_up(c);
@@ -178,6 +208,9 @@ _Noreturn void child_main(struct child *c)
     if (!(c->plan->namespaces & PLAN_NS_USER) &&
         mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
         child_fail(c, -errno, "cannot detach from the host's mounts");
+    child_make_own_mounts(c);
+    wait_for_go(c);
+    join_groups(c);
     child_mount_everything(c);
     wait_for_limits(c);
     struct enter e = {

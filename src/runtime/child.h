@@ -3,22 +3,28 @@
 #ifndef CAISSON_RUNTIME_CHILD_H
 #define CAISSON_RUNTIME_CHILD_H
 
+#include "runtime/assemble.h"
 #include "runtime/launch.h"
 
 enum child_fd {
     CHILD_ROOT,  /* the root file system */
-    CHILD_DEV,   /* its /dev */
     CHILD_FILES, /* generated files */
     CHILD_FIXED,
 };
 #define CHILD_FDS_MAX 240
+#define CHILD_HELD_MAX (CHILD_FDS_MAX - CGROUP_SLOTS) /* beside the control groups */
+
+/* From the parent, as soon as ids are mapped, with /dev: the child makes its own file systems. */
+struct child_start {
+    uint32_t id_base;
+};
 
 /* From the parent, with descriptors: CHILD_FIXED ones, then one for each bind mount and volume of
- * the plan, in order, then one for each device (only where nodes cannot be made). */
+ * the plan, in order, the control groups to join, and mounts that have served (mounts.c). */
 struct child_go {
-    uint32_t id_base;
-    uint32_t fd_count;
-    uint32_t spent_count; /* the last of them: mounts that have served, see mounts.c */
+    uint32_t fd_count, group_count, spent_count;
+    bool unified_only; /* control groups are v2 */
+    struct assembly_state assembled;
 };
 
 /* CHILD_LIMITS: everything is mounted; the parent now sets resource limits, which only it may
@@ -31,29 +37,42 @@ struct child_message {
     char text[900];
 };
 
+enum { CHILD_OWN_FS = 3 }; /* in /dev: pts, shm, mqueue */
+
 struct child {
     const struct launch *launch;
     const struct plan *plan;
-    struct cgroup *cgroup;
     int socket;   /* to the parent, O_CLOEXEC */
     int root;     /* the container's root, O_PATH */
+    int dev;      /* its /dev, detached or mounted */
     int proc;     /* its procfs, detached or mounted */
+    int sys;      /* likewise */
     int terminal; /* slave, or -1 */
     int label;    /* where the label is written, or -1 */
+    int own_fs[CHILD_OWN_FS];
+    int empty;     /* what covers directories, -1 before the first */
+    bool attached; /* the root is, in our mount namespace */
+    bool masked;   /* what lies on /proc and /sys, and /dev is filled */
+    bool unified_only;
+    struct assembly_state assembled;
     int fds[CHILD_FDS_MAX];
-    size_t fd_count, spent_count;
-    uid_t setup_uid; /* root of the user namespace */
+    size_t fd_count, group_count, spent_count;
 };
 
 /* Tells the parent and ends. */
 _Noreturn void child_fail(struct child *c, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+_Noreturn void child_fail_error(struct child *c, const struct error *err);
 _Noreturn void child_fail_exit(struct child *c, int exit_code, int code, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
 _Noreturn void child_main(struct child *c);
 
-/* mounts.c: all mounts below c->root, then pivot_root. */
+/* mounts.c: what needs no root yet: /sys and what lies in /dev; masks. c->proc and c->dev are
+ * there.
+ */
+void child_make_own_mounts(struct child *c);
+/* All mounts below c->root, then pivot_root. */
 void child_mount_everything(struct child *c);
 /* enter.c: the last stages, shared with exec. */
 struct enter {

@@ -57,7 +57,7 @@ static _Noreturn void run_child(const struct join *j, int socket)
     c->plan = j->plan;
     c->socket = socket;
     c->label = -1;
-    int joined = cgroup_join(j->cgroup); /* while the host's ids are ours */
+    int joined = cgroup_join(j->cgroup->tasks, CGROUP_SLOTS); /* while the host's ids are ours */
     if (joined < 0)
         child_fail(c, joined, "cannot join the control group");
     if (setns(j->pidfd, namespaces_of(j->plan)) < 0)

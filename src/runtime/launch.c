@@ -10,6 +10,7 @@
 #include "base/io.h"
 #include "base/text.h"
 #include "path/inroot.h"
+#include "runtime/assemble.h"
 #include "runtime/child.h"
 #include "runtime/devices_dir.h"
 #include "runtime/files_dir.h"
@@ -21,8 +22,10 @@
 struct making {
     const struct launch *launch;
     struct launched result;
+    struct cgroup_making *group;
     int socket;
     int userns;
+    int dev;
     int fds[CHILD_FDS_MAX];
     size_t fd_count;
     bool started;
@@ -33,8 +36,11 @@ static void making_end(struct making *m)
     for (size_t i = 0; i < m->fd_count; i++)
         if (m->fds[i] >= 0)
             close(m->fds[i]);
+    cgroup_making_end(m->group);
     if (m->userns >= 0)
         close(m->userns);
+    if (m->dev >= 0)
+        close(m->dev);
     if (m->socket >= 0)
         close(m->socket);
     if (m->started)
@@ -58,7 +64,7 @@ static int hold(struct making *m, int fd)
 {
     if (fd < 0)
         return fd;
-    if (m->fd_count == CHILD_FDS_MAX) {
+    if (m->fd_count == CHILD_HELD_MAX) {
         close(fd);
         return -E2BIG;
     }
@@ -160,7 +166,7 @@ static int prepare_binds(struct making *m, struct error *err)
             return rc;
         rc = hold(m, rc);
         if (rc < 0)
-            return error_set(err, rc, "too many mounts (at most %d)", CHILD_FDS_MAX - CHILD_FIXED);
+            return error_set(err, rc, "too many mounts (at most %d)", CHILD_HELD_MAX - CHILD_FIXED);
     }
     return 0;
 }
@@ -181,8 +187,6 @@ static int prepare_mounts(struct making *m, struct error *err)
         .spent = &m->result.spent,
     };
     int rc = hold(m, rootfs_mount(&source, err));
-    if (rc == 0)
-        rc = hold(m, devices_directory(l->plan, m->userns, err));
     if (rc == 0)
         rc = hold(m, files_directory(l->plan, m->userns, err));
     if (rc == 0)
@@ -207,7 +211,6 @@ static _Noreturn void run_child(struct making *m, int socket)
     static struct child child; /* too large for comfort on a stack */
     child.launch = m->launch;
     child.plan = m->launch->plan;
-    child.cgroup = &m->result.cgroup;
     child.socket = socket;
     child_main(&child);
 }
@@ -254,7 +257,6 @@ static int start_child(struct making *m, struct error *err)
                          error_describe(pid));
     m->result.pid = pid;
     m->result.pidfd = pidfd;
-    cgroup_joined(&m->result.cgroup);
     return 0;
 }
 
@@ -330,34 +332,95 @@ static int check_alive(struct making *m, struct error *err)
     return 0;
 }
 
-static int carry_out(struct making *m, int *exit_code, struct error *err)
+/* With its ids mapped and /dev at hand, the child can make its own file systems. */
+static int let_start(struct making *m, struct error *err)
 {
     const struct plan *p = m->launch->plan;
-    int rc = cgroup_create(p->cgroup_parent, p->id, &p->limits, &m->result.cgroup, err);
-    if (rc < 0)
-        return rc;
-    rc = start_child(m, err);
-    if (rc == 0 && p->namespaces & PLAN_NS_USER) {
+    int rc = 0;
+    if (p->namespaces & PLAN_NS_USER) {
         rc = ids_map_process(m->result.pid, m->launch->id_base, err);
         if (rc == 0)
             rc = m->userns = ids_namespace_of(m->result.pid, err);
     }
     if (rc >= 0)
-        rc = prepare_mounts(m, err);
-    if (rc >= 0 && p->oom_score_adj != INT64_MIN)
-        rc = set_oom_score(m->result.pid, p->oom_score_adj, err);
+        rc = m->dev = devices_directory(p, m->userns, err);
     if (rc < 0)
         return rc;
-    struct child_go go = {.id_base = m->launch->id_base};
-    while (go.spent_count < m->result.spent.count && m->fd_count < CHILD_FDS_MAX)
-        m->fds[m->fd_count++] = m->result.spent.fds[go.spent_count++];
-    go.fd_count = (uint32_t)m->fd_count;
-    rc = send_fds(m->socket, &go, sizeof go, m->fds, m->fd_count);
-    m->fd_count -= go.spent_count; /* they are still those of m->result.spent */
+    struct child_start start = {.id_base = m->launch->id_base};
+    rc = send_fds(m->socket, &start, sizeof start, &m->dev, 1);
+    return rc == -EPIPE || rc == -ECONNRESET ? 0 : rc; /* it says itself what happened */
+}
+
+/* As far as the parent can: assemble.h. */
+static int assemble_detached(struct making *m, struct assembly_state *state, struct error *err)
+{
+    struct assembly a = {
+        .plan = m->launch->plan,
+        .root = m->fds[CHILD_ROOT],
+        .dev = m->dev,
+        .files = m->fds[CHILD_FILES],
+        .binds = m->fds + CHILD_FIXED,
+        .id_base = m->launch->id_base,
+    };
+    int rc = m->userns >= 0 ? rootfs_act_as(m->launch->id_base) : 0;
+    if (rc == 0)
+        rc = assemble(&a, err);
+    if (m->userns >= 0) {
+        int back = rootfs_act_as(geteuid());
+        if (rc == 0 && back < 0)
+            rc = error_set(err, back, "cannot go back to our own ids: %s", error_describe(back));
+    }
+    *state = a.state;
+    return rc;
+}
+
+static int let_go(struct making *m, const struct assembly_state *state, struct error *err)
+{
+    struct cgroup *group = &m->result.cgroup;
+    struct child_go go = {
+        .unified_only = group->layout == CGROUP_V2,
+        .assembled = *state,
+    };
+    int fds[CHILD_FDS_MAX];
+    size_t count = m->fd_count;
+    memcpy(fds, m->fds, count * sizeof *fds);
+    for (int slot = 0; slot < CGROUP_SLOTS; slot++)
+        if (group->tasks[slot] >= 0) {
+            fds[count++] = group->tasks[slot];
+            go.group_count++;
+        }
+    while (go.spent_count < m->result.spent.count && count < CHILD_FDS_MAX)
+        fds[count++] = m->result.spent.fds[go.spent_count++];
+    go.fd_count = (uint32_t)count;
+    int rc = send_fds(m->socket, &go, sizeof go, fds, count);
+    cgroup_joined(group);
     if (rc < 0 && rc != -EPIPE && rc != -ECONNRESET)
         return error_set(err, rc, "cannot hand the mounts to the container: %s",
                          error_describe(rc));
-    rc = hear_child(m, exit_code, err);
+    return 0;
+}
+
+static int carry_out(struct making *m, int *exit_code, struct error *err)
+{
+    const struct plan *p = m->launch->plan;
+    struct assembly_state state = {0};
+    int rc = cgroup_begin(p->cgroup_parent, p->id, &p->limits, &m->group, &m->result.cgroup, err);
+    if (rc == 0)
+        rc = start_child(m, err);
+    if (rc == 0)
+        rc = let_start(m, err);
+    if (rc == 0)
+        rc = cgroup_finish(m->group, &m->result.cgroup, err);
+    if (rc == 0)
+        rc = prepare_mounts(m, err);
+    if (rc == 0)
+        rc = assemble_detached(m, &state, err);
+    if (rc == 0 && p->oom_score_adj != INT64_MIN)
+        rc = set_oom_score(m->result.pid, p->oom_score_adj, err);
+    if (rc == 0)
+        rc = let_go(m, &state, err);
+    if (rc == 0)
+        rc = hear_child(m, exit_code, err);
     return rc < 0 ? rc : check_alive(m, err);
 }
 
@@ -369,6 +432,7 @@ int launch_container(const struct launch *launch, struct launched *out, int *exi
         .result = {.pidfd = -1, .terminal = -1, .cgroup = CGROUP_EMPTY},
         .socket = -1,
         .userns = -1,
+        .dev = -1,
     };
     *exit_code = 125;
     int rc = carry_out(&m, exit_code, err);

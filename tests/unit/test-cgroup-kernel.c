@@ -125,7 +125,9 @@ static pid_t start(struct cgroup *group, int (*work)(void))
     }
     pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof(args));
     if (pid == 0)
-        _exit(prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || cgroup_join(group) < 0 ? 99 : work());
+        _exit(prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || cgroup_join(group->tasks, CGROUP_SLOTS) < 0
+                  ? 99
+                  : work());
     assert_true(pid > 0);
     return pid;
 }

@@ -372,7 +372,7 @@ static void v1_makes_only_the_hierarchies_that_limits_need(void **state)
     assert_file(&f, "pids/p/web/pids.max", NULL);
     assert_true(faccessat(f.tree.root, "cpu/p", F_OK, 0) < 0);
     assert_true(faccessat(f.tree.root, "freezer/p", F_OK, 0) < 0);
-    assert_int_equal(cgroup_join(&group), 0);
+    assert_int_equal(cgroup_join(group.tasks, CGROUP_SLOTS), 0);
     assert_file(&f, "memory/p/web/tasks", "0");
     assert_file(&f, "pids/p/web/tasks", "0");
     cgroup_record(&group, &record);
@@ -460,7 +460,7 @@ static void without_any_tree_everything_runs_and_nothing_is_in_force(void **stat
     assert_non_null(cgroup_why_not(&group, CGROUP_LIMIT_MEMORY));
     assert_non_null(cgroup_why_not(&group, CGROUP_LIMIT_DEVICES));
     assert_int_equal(cgroup_clone_fd(&group), -1);
-    assert_int_equal(cgroup_join(&group), 0);
+    assert_int_equal(cgroup_join(group.tasks, CGROUP_SLOTS), 0);
     cgroup_record(&group, &record);
     assert_string_equal(buf_text(&record), "none");
     assert_int_equal(cgroup_open(buf_text(&record), &again, &err), 0);
