@@ -145,10 +145,9 @@ int command_run(const struct invocation *call, void *options, struct error *err)
     if (rc == 0)
         rc = front_seal_for(&plan, err);
     if (rc == 0)
-        rc = container_create(&e.containers, &plan, &c, err);
+        rc = container_claim(&e.containers, &plan, &c, err);
     if (rc < 0)
         return rc;
-    store_unlock(&e.store);
     rc = write_cid_file(r->cid_file, c.id, err);
     if (rc < 0) {
         (void)container_remove(&c, true, NULL);

@@ -11,7 +11,7 @@
 
 static bool still_there(const struct container *c)
 {
-    return faccessat(c->home, CONFIG_NAME, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+    return c->unwritten || faccessat(c->home, CONFIG_NAME, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 int container_lock(struct container *c, struct error *err)

@@ -67,10 +67,11 @@ struct container_status {
 struct container {
     struct containers *all; /* borrowed */
     char id[CONTAINER_ID_MAX];
-    int home;      /* the directory with config.json: below root, or below state */
-    int state;     /* <state>/containers/ID */
-    int lock;      /* -1 while not locked */
-    bool in_state; /* home is the same directory as state: nothing of it outlives a boot */
+    int home;       /* the directory with config.json: below root, or below state */
+    int state;      /* <state>/containers/ID */
+    int lock;       /* -1 while not locked */
+    bool in_state;  /* home is the same directory as state: nothing of it outlives a boot */
+    bool unwritten; /* claimed by us, but there is no config.json yet */
     struct plan plan;
     struct container_status status;
     enum container_state now;
@@ -90,6 +91,12 @@ struct container {
  * locked: nobody sees it started by another before its maker unlocked it. */
 int container_create(struct containers *all, struct plan *plan, struct container *out,
                      struct error *err);
+/* The same in two steps, so that `run` can write while the container's process sets itself up:
+ * directories and name; then files, before the image may be collected and anything runs. Whoever
+ * claimed and goes no further calls container_remove(); who is killed leaves what a sweep finds. */
+int container_claim(struct containers *all, struct plan *plan, struct container *out,
+                    struct error *err);
+int container_write(struct container *c, struct error *err);
 /* By name, id, or unambiguous id prefix (the full name wins). -ENOENT: "no such container: X",
  * -EBADMSG: its config.json is damaged. Loads the plan, the status, the exit record and works out
  * the state; cleans up after a container whose end nobody saw. */

@@ -121,8 +121,16 @@ static int make_directories_of(struct container *c, const char *id, struct error
     return c->home < 0 ? c->home : 0;
 }
 
-int container_create(struct containers *all, struct plan *plan, struct container *out,
-                     struct error *err)
+static void undo(struct container *c, struct plan *plan, bool named)
+{
+    if (c->lock >= 0)
+        (void)disk_remove(c->all, c->id, plan->name, !c->in_state, NULL);
+    if (!named)
+        free(take_ptr(plan->name));
+}
+
+int container_claim(struct containers *all, struct plan *plan, struct container *out,
+                    struct error *err)
 {
     autocontainer c = CONTAINER_EMPTY;
     bool named = plan->name != NULL, chosen = plan->id != NULL;
@@ -142,18 +150,42 @@ int container_create(struct containers *all, struct plan *plan, struct container
     rc = make_directories_of(&c, c.id, err);
     if (rc == 0)
         rc = choose_name(&c, plan, err);
-    if (rc == 0)
-        rc = put_files(&c, plan, err);
     if (rc < 0) {
-        if (c.lock >= 0)
-            (void)disk_remove(all, c.id, plan->name, !c.in_state, NULL);
-        if (!named)
-            free(take_ptr(plan->name));
+        undo(&c, plan, named);
         return rc;
     }
     c.plan = *plan;
     plan_init(plan);
     c.now = CONTAINER_CREATED;
+    c.unwritten = true;
+    *out = c;
+    c = (struct container)CONTAINER_EMPTY;
+    return 0;
+}
+
+int container_write(struct container *c, struct error *err)
+{
+    int rc = c->unwritten ? put_files(c, &c->plan, err) : 0;
+    if (rc == 0)
+        c->unwritten = false;
+    return rc;
+}
+
+int container_create(struct containers *all, struct plan *plan, struct container *out,
+                     struct error *err)
+{
+    autocontainer c = CONTAINER_EMPTY;
+    bool named = plan->name != NULL;
+    int rc = container_claim(all, plan, &c, err);
+    if (rc < 0)
+        return rc;
+    rc = container_write(&c, err);
+    if (rc < 0) {
+        *plan = c.plan;
+        plan_init(&c.plan);
+        undo(&c, plan, named);
+        return rc;
+    }
     *out = c;
     c = (struct container)CONTAINER_EMPTY;
     return 0;

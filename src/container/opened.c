@@ -169,6 +169,7 @@ int opened_open(struct container *c, struct store *store, struct opened *out, st
     out->scratch = xasprintf("%s/containers/%s/scratch", c->all->state, c->id);
     const struct protection *users = posture_find(&c->plan.posture, "user-namespace");
     out->users_asked = users && users->flag && streq(users->flag, "--userns auto");
+    out->store = store;
     int rc = open_layers(c, store, out, err);
     if (rc == 0)
         rc = open_writable(c, out, err);

@@ -10,7 +10,8 @@
 #include "store/store.h"
 
 struct opened {
-    int *layers; /* lowest first, the skeleton last */
+    struct store *store; /* borrowed */
+    int *layers;         /* lowest first, the skeleton last */
     size_t layer_count;
     struct skeleton skeleton;
     int upper, volumes; /* directories, or -1 */

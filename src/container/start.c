@@ -86,11 +86,28 @@ static bool owner_is_alive(void *closure, const char *id)
     return fstatat(all->state_fd, id, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+struct meanwhile {
+    struct container *container;
+    struct store *store;
+};
+
+/* While the process sets itself up. From here on the image cannot be collected any more. */
+static int write_container(void *closure, struct error *err)
+{
+    struct meanwhile *m = closure;
+    int rc = container_write(m->container, err);
+    store_unlock(m->store);
+    return rc;
+}
+
 static int make_run(struct container *c, struct opened *o, const struct streams *s, bool bound,
                     struct launched *out, int *exit_code, struct error *err)
 {
+    struct meanwhile m = {.container = c, .store = o->store};
     struct launch l = {
         .plan = &c->plan,
+        .meanwhile = write_container,
+        .closure = &m,
         .layers = o->layers,
         .layer_count = o->layer_count,
         .upper = o->upper,

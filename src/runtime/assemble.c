@@ -216,5 +216,6 @@ int assemble(struct assembly *a, struct error *err)
         rc = mount_asked(a, &a->plan->mounts[a->state.asked], err);
     if (rc == 0)
         rc = mount_generated(a, err);
+    a->state.finished = rc == 0;
     return rc < 0 ? rc : 0;
 }

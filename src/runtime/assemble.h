@@ -28,6 +28,7 @@ struct assembly_state {
     uint32_t binds;     /* descriptors used up by them */
     uint32_t generated; /* files */
     bool dev;
+    bool finished;
 };
 
 struct assembly {

@@ -121,12 +121,13 @@ int caps_drop_bounding(uint64_t keep)
     for (unsigned i = 0; i < BITS; i++) {
         if (keep & UINT64_C(1) << i)
             continue;
-        /* Asked first: dropping needs CAP_SETPCAP even where there is nothing to drop. */
-        int there = prctl(PR_CAPBSET_READ, i, 0, 0, 0);
-        if (there < 0)
-            return errno == EINVAL ? 0 : -errno; /* one past the kernel's last */
-        if (there > 0 && prctl(PR_CAPBSET_DROP, i, 0, 0, 0) < 0)
-            return -errno;
+        if (prctl(PR_CAPBSET_DROP, i, 0, 0, 0) == 0)
+            continue;
+        if (errno == EINVAL)
+            return 0; /* one past the kernel's last */
+        /* Dropping needs CAP_SETPCAP even where there is nothing to drop. */
+        if (errno != EPERM || prctl(PR_CAPBSET_READ, i, 0, 0, 0) != 0)
+            return -EPERM;
     }
     return 0;
 }

@@ -79,11 +79,13 @@ static void wait_for_go(struct child *c)
     if (n == 0)
         _exit(EXIT_FAILURE); /* the parent failed, or is gone */
     if (n != (ssize_t)sizeof go || go.fd_count != c->fd_count ||
-        c->fd_count < CHILD_FIXED + go.group_count + go.spent_count)
+        c->fd_count < CHILD_FIXED + go.landlock_begun + go.group_count + go.spent_count)
         child_fail(c, n < 0 ? (int)n : -EPROTO, "cannot receive the prepared mounts");
     c->group_count = go.group_count;
     c->spent_count = go.spent_count;
     c->unified_only = go.unified_only;
+    c->landlock =
+        go.landlock_begun ? c->fds[c->fd_count - c->spent_count - c->group_count - 1] : -1;
     c->assembled = go.assembled;
 }
 
@@ -222,6 +224,7 @@ _Noreturn void child_main(struct child *c)
         .caps = &c->plan->caps,
         .seccomp = l->seccomp,
         .landlock = l->landlock,
+        .landlock_begun = c->landlock,
         .cwd = c->plan->cwd,
         .label = c->label,
         .stdio = {l->stdio[0], l->stdio[1], l->stdio[2]},

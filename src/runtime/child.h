@@ -12,7 +12,8 @@ enum child_fd {
     CHILD_FIXED,
 };
 #define CHILD_FDS_MAX 240
-#define CHILD_HELD_MAX (CHILD_FDS_MAX - CGROUP_SLOTS) /* beside the control groups */
+#define CHILD_HELD_MAX (CHILD_FDS_MAX - CGROUP_SLOTS - 1) /* beside control groups and a ruleset   \
+                                                           */
 
 /* From the parent, as soon as ids are mapped, with /dev: the child makes its own file systems. */
 struct child_start {
@@ -20,9 +21,11 @@ struct child_start {
 };
 
 /* From the parent, with descriptors: CHILD_FIXED ones, then one for each bind mount and volume of
- * the plan, in order, the control groups to join, and mounts that have served (mounts.c). */
+ * the plan, in order, a Landlock ruleset if it is begun, the control groups to join, and mounts
+ * that have served (mounts.c). */
 struct child_go {
     uint32_t fd_count, group_count, spent_count;
+    bool landlock_begun;
     bool unified_only; /* control groups are v2 */
     struct assembly_state assembled;
 };
@@ -50,6 +53,7 @@ struct child {
     int terminal; /* slave, or -1 */
     int label;    /* where the label is written, or -1 */
     int own_fs[CHILD_OWN_FS];
+    int landlock;  /* ruleset that the parent began, or -1 */
     int empty;     /* what covers directories, -1 before the first */
     bool attached; /* the root is, in our mount namespace */
     bool masked;   /* what lies on /proc and /sys, and /dev is filled */
@@ -83,6 +87,7 @@ struct enter {
     const struct caps *caps;
     const struct seccomp_program *seccomp;
     const struct landlock_plan *landlock;
+    int landlock_begun; /* see landlock_restrict() */
     const char *cwd;
     int label; /* descriptor or -1 */
     int stdio[3];

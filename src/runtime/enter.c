@@ -35,7 +35,7 @@ static void fences(struct child *c, const struct enter *e)
     int rc;
     if (e->plan->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         child_fail(c, -errno, "cannot set no_new_privs");
-    if (e->landlock && (rc = landlock_restrict(e->landlock)) < 0)
+    if (e->landlock && (rc = landlock_restrict(e->landlock, e->landlock_begun)) < 0)
         child_fail(c, rc, "cannot put up the Landlock fence");
     /* Without no_new_privs the filter needs CAP_SYS_ADMIN, which goes in the next stage. */
     if (e->seccomp && !e->plan->no_new_privs && (rc = seccomp_install(e->seccomp)) < 0)

@@ -85,6 +85,7 @@ static _Noreturn void run_child(const struct join *j, int socket)
         .caps = &caps,
         .seccomp = j->seccomp,
         .landlock = j->landlock,
+        .landlock_begun = -1,
         .cwd = j->cwd,
         .label = c->label,
         .stdio = {j->stdio[0], j->stdio[1], j->stdio[2]},

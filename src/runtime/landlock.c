@@ -5,6 +5,7 @@
 #include <linux/landlock.h>
 #include <linux/openat2.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -77,7 +78,10 @@ int landlock_prepare(bool root_writable, const struct strv *writable, bool scope
                          "this kernel's Landlock (version %d) forbids every move of a file between "
                          "directories: Linux 5.19 or later is needed",
                          abi);
-    struct landlock_plan plan = {.scope_abstract_unix = scope_abstract_unix && abi >= ABI_SCOPE};
+    struct landlock_plan plan = {
+        .abi = abi,
+        .scope_abstract_unix = scope_abstract_unix && abi >= ABI_SCOPE,
+    };
     add_place(&plan, "/", root_writable ? LANDLOCK_DEVICE : LANDLOCK_EXEC);
     if (!root_writable) {
         add_place(&plan, "/proc", LANDLOCK_WRITE);
@@ -112,12 +116,12 @@ static int allow_beneath(int ruleset, int fd, uint64_t rights)
                : 0;
 }
 
-/* The root is the container's by now, so symlinks stay inside; those of /proc to elsewhere are not
- * followed. */
-static int allow_place(int ruleset, const struct landlock_place *place, uint64_t handled)
+/* Symlinks stay inside the root; those of /proc to elsewhere are not followed. */
+static int allow_place(int ruleset, int root, const struct landlock_place *place, uint64_t handled)
 {
-    const struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_MAGICLINKS};
-    autofd fd = (int)syscall(SYS_openat2, AT_FDCWD, place->path, &how, sizeof how);
+    const struct open_how how = {.flags = O_PATH | O_CLOEXEC,
+                                 .resolve = RESOLVE_NO_MAGICLINKS | RESOLVE_IN_ROOT};
+    autofd fd = (int)syscall(SYS_openat2, root, place->path, &how, sizeof how);
     if (fd < 0)
         return errno == ENOENT || errno == ENOTDIR || errno == EACCES ? 0 : -errno;
     return allow_beneath(ruleset, fd, class_rights[place->class] & handled);
@@ -147,28 +151,56 @@ static int allow_standard_fds(int ruleset, uint64_t handled)
     return 0;
 }
 
-int landlock_restrict(const struct landlock_plan *plan)
+static bool is_on_proc(const struct landlock_place *place)
 {
-    int abi = landlock_abi();
-    if (abi < LANDLOCK_ABI_NEEDED)
-        return -ENOTSUP;
-    const struct ruleset wanted = {
-        .handled_fs = handled_rights(abi),
-        .scoped = plan->scope_abstract_unix ? SCOPE_ABSTRACT_UNIX : 0,
-    };
-    /* Older kernels know a shorter structure, and take a longer one only with zeros behind. */
-    size_t size = abi >= ABI_SCOPE     ? sizeof wanted
-                  : abi >= ABI_NETWORK ? offsetof(struct ruleset, scoped)
-                                       : offsetof(struct ruleset, handled_net);
-    autofd ruleset = create_ruleset(&wanted, size, 0);
-    if (ruleset < 0)
-        return ruleset;
+    return strncmp(place->path, "/proc", 5) == 0 &&
+           (place->path[5] == '/' || place->path[5] == '\0');
+}
+
+static int allow_places(int ruleset, int root, const struct landlock_plan *plan, bool proc,
+                        bool others)
+{
+    uint64_t handled = handled_rights(plan->abi);
     for (size_t i = 0; i < plan->count; i++) {
-        int rc = allow_place(ruleset, &plan->places[i], wanted.handled_fs);
+        if (is_on_proc(&plan->places[i]) ? !proc : !others)
+            continue;
+        int rc = allow_place(ruleset, root, &plan->places[i], handled);
         if (rc < 0)
             return rc;
     }
-    int rc = allow_standard_fds(ruleset, wanted.handled_fs);
+    return 0;
+}
+
+static int new_ruleset(const struct landlock_plan *plan)
+{
+    const struct ruleset wanted = {
+        .handled_fs = handled_rights(plan->abi),
+        .scoped = plan->scope_abstract_unix ? SCOPE_ABSTRACT_UNIX : 0,
+    };
+    /* Older kernels know a shorter structure, and take a longer one only with zeros behind. */
+    size_t size = plan->abi >= ABI_SCOPE     ? sizeof wanted
+                  : plan->abi >= ABI_NETWORK ? offsetof(struct ruleset, scoped)
+                                             : offsetof(struct ruleset, handled_net);
+    return create_ruleset(&wanted, size, 0);
+}
+
+int landlock_begin(const struct landlock_plan *plan, int root)
+{
+    autofd ruleset = new_ruleset(plan);
+    int rc = ruleset < 0 ? ruleset : allow_places(ruleset, root, plan, false, true);
+    return rc < 0 ? rc : take_fd(&ruleset);
+}
+
+int landlock_restrict(const struct landlock_plan *plan, int begun)
+{
+    autofd fresh = begun < 0 ? new_ruleset(plan) : -1;
+    int ruleset = begun < 0 ? fresh : begun;
+    if (ruleset < 0)
+        return ruleset;
+    autofd root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int rc = root < 0 ? -errno : allow_places(ruleset, root, plan, true, begun < 0);
+    if (rc == 0)
+        rc = allow_standard_fds(ruleset, handled_rights(plan->abi));
     if (rc < 0)
         return rc;
     return syscall(SYS_landlock_restrict_self, ruleset, 0) < 0 ? -errno : 0;

@@ -40,6 +40,7 @@ struct landlock_place {
 struct landlock_plan {
     struct landlock_place *places;
     size_t count;
+    int abi;
     bool scope_abstract_unix; /* abstract unix sockets of others are out of reach (ABI 6) */
 };
 
@@ -49,10 +50,14 @@ int landlock_abi(void);
  * /proc and /dev. -ENOTSUP with a sentence when the kernel's ABI is too low. */
 int landlock_prepare(bool root_writable, const struct strv *writable, bool scope_abstract_unix,
                      struct landlock_plan *out, struct error *err);
-/* In the child after pivot_root, before the filter of system calls: opens the places and restricts
- * the calling thread. Async-signal-safe; 0 or -errno. A missing place is skipped. Needs
- * no_new_privs or CAP_SYS_ADMIN. */
-int landlock_restrict(const struct landlock_plan *plan);
+/* In the parent, to save the child time: a ruleset with all places but those on /proc, found below
+ * `root`, on which everything is mounted already. The descriptor or -errno. */
+int landlock_begin(const struct landlock_plan *plan, int root);
+/* In the child after pivot_root, before the filter of system calls: opens the places that are not
+ * yet in the ruleset `begun` (-1: none of them) and restricts the calling thread.
+ * Async-signal-safe; 0 or -errno. A missing place is skipped. Needs no_new_privs or CAP_SYS_ADMIN.
+ */
+int landlock_restrict(const struct landlock_plan *plan, int begun);
 void landlock_plan_free(struct landlock_plan *plan);
 
 #endif

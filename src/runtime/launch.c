@@ -26,6 +26,7 @@ struct making {
     int socket;
     int userns;
     int dev;
+    int landlock; /* ruleset, -1 while the child has to make it */
     int fds[CHILD_FDS_MAX];
     size_t fd_count;
     bool started;
@@ -41,6 +42,8 @@ static void making_end(struct making *m)
         close(m->userns);
     if (m->dev >= 0)
         close(m->dev);
+    if (m->landlock >= 0)
+        close(m->landlock);
     if (m->socket >= 0)
         close(m->socket);
     if (m->started)
@@ -371,7 +374,12 @@ static int assemble_detached(struct making *m, struct assembly_state *state, str
             rc = error_set(err, back, "cannot go back to our own ids: %s", error_describe(back));
     }
     *state = a.state;
-    return rc;
+    if (rc == 0 && a.state.finished && m->launch->landlock) {
+        rc = m->landlock = landlock_begin(m->launch->landlock, a.root);
+        if (rc < 0)
+            return error_set(err, rc, "cannot prepare the Landlock fence: %s", error_describe(rc));
+    }
+    return rc < 0 ? rc : 0;
 }
 
 static int let_go(struct making *m, const struct assembly_state *state, struct error *err)
@@ -384,6 +392,9 @@ static int let_go(struct making *m, const struct assembly_state *state, struct e
     int fds[CHILD_FDS_MAX];
     size_t count = m->fd_count;
     memcpy(fds, m->fds, count * sizeof *fds);
+    go.landlock_begun = m->landlock >= 0;
+    if (go.landlock_begun)
+        fds[count++] = m->landlock;
     for (int slot = 0; slot < CGROUP_SLOTS; slot++)
         if (group->tasks[slot] >= 0) {
             fds[count++] = group->tasks[slot];
@@ -409,6 +420,8 @@ static int carry_out(struct making *m, int *exit_code, struct error *err)
         rc = start_child(m, err);
     if (rc == 0)
         rc = let_start(m, err);
+    if (rc == 0 && m->launch->meanwhile)
+        rc = m->launch->meanwhile(m->launch->closure, err);
     if (rc == 0)
         rc = cgroup_finish(m->group, &m->result.cgroup, err);
     if (rc == 0)
@@ -433,6 +446,7 @@ int launch_container(const struct launch *launch, struct launched *out, int *exi
         .socket = -1,
         .userns = -1,
         .dev = -1,
+        .landlock = -1,
     };
     *exit_code = 125;
     int rc = carry_out(&m, exit_code, err);

@@ -39,6 +39,10 @@ struct launch {
     const struct landlock_plan *landlock;  /* NULL: none */
     int stdio[3];                          /* the container's; ignored with a terminal */
     bool die_with_parent;
+    /* Called once the child works on its own; failure ends it. May be called again when the launch
+     * is tried a second time. */
+    int (*meanwhile)(void *closure, struct error *err);
+    void *closure;
 };
 
 struct launched {

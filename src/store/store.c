@@ -95,8 +95,11 @@ int store_lock(struct store *store, int flock_kind, struct error *err)
 
 void store_unlock(struct store *store)
 {
-    if (store->lock_fd >= 0)
-        close(store->lock_fd);
+    if (store->lock_fd < 0)
+        return;
+    /* Said aloud: a child that we made may still have the descriptor. */
+    (void)flock(store->lock_fd, LOCK_UN);
+    close(store->lock_fd);
     store->lock_fd = -1;
 }
 

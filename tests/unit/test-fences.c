@@ -338,7 +338,7 @@ static int behind_landlock(void *argument)
     char a[160], b[160];
     EXPECT(dup2(tree->input, 0) == 0);
     EXPECT(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
-    EXPECT(landlock_restrict(&tree->plan) == 0);
+    EXPECT(landlock_restrict(&tree->plan, -1) == 0);
     EXPECT(!can_write(tree->path, "new"));
     EXPECT(errno == EACCES);
     EXPECT(!can_write(tree->path, "there"));
@@ -368,7 +368,7 @@ static int behind_open_landlock(void *argument)
     FIRST_LINE;
     const struct tree *tree = argument;
     EXPECT(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
-    EXPECT(landlock_restrict(&tree->plan) == 0);
+    EXPECT(landlock_restrict(&tree->plan, -1) == 0);
     EXPECT(can_write(tree->path, "new"));
     return 0;
 }
@@ -414,7 +414,7 @@ static int dial(void *argument)
     FIRST_LINE;
     const struct dialler *d = argument;
     EXPECT(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
-    EXPECT(landlock_restrict(&d->plan) == 0);
+    EXPECT(landlock_restrict(&d->plan, -1) == 0);
     autofd fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     int rc = connect(fd, (const struct sockaddr *)&d->address, d->length);
     EXPECT(d->reachable ? rc == 0 : fails(rc, EPERM));
