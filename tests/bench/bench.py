@@ -32,14 +32,23 @@ LATER = [
 ]
 
 
+def tmpfs():
+    """Where /run lies on a machine that was booted; machines for tests have it elsewhere."""
+    with open("/proc/self/mounts", encoding="utf-8") as mounts:
+        there = {line.split()[1] for line in mounts if line.split()[2] == "tmpfs"}
+    return next((place for place in ("/run", "/dev/shm", "/tmp") if place in there), "/run")
+
+
 class Bench:
     def __init__(self, words):
         self.seconds = words.seconds
         self.scale = words.scale
         self.build = os.path.abspath(words.build)
         self.directory = tempfile.mkdtemp(prefix="caisson-bench.", dir="/var/tmp")
+        # As installed: what does not outlive a boot lies on a tmpfs. The peers' likewise.
+        self.state = tempfile.mkdtemp(prefix="caisson-bench.", dir=tmpfs())
         self.env = {"CAISSON_ROOT": f"{self.directory}/root",
-                    "CAISSON_STATE": f"{self.directory}/state"}
+                    "CAISSON_STATE": f"{self.state}/state"}
         self.front = f"{self.build}/caisson"
         self.rows = []
         self.archive = f"{self.directory}/busybox.tar"
@@ -132,7 +141,7 @@ class Bench:
         bundle = f"{self.directory}/bundle"
         os.mkdir(bundle)
         peers.crun_bundle(bundle, self.rootfs, profile)
-        theirs = Command(["crun", "--root", f"{self.directory}/crun", "--cgroup-manager", "cgroupfs",
+        theirs = Command(["crun", "--root", f"{self.state}/crun", "--cgroup-manager", "cgroupfs",
                           "run", "--bundle", bundle, "caisson-bench"])
         reader, writer = os.pipe()
         child = os.fork()
@@ -227,6 +236,7 @@ class Bench:
         if self.podman:
             self.podman.close()
         shutil.rmtree(self.directory, ignore_errors=True)
+        shutil.rmtree(self.state, ignore_errors=True)
 
 
 def make_large_image(bench, archive):
