@@ -48,6 +48,11 @@ struct stats_options {
     const char *format;
 };
 
+struct container_prune_options {
+    struct strv filters;
+    bool force;
+};
+
 struct info_options {
     const char *format;
 };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* stop, kill, wait, rm: the verbs that end containers. */
+#include <limits.h>
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -8,7 +9,10 @@
 #include "base/text.h"
 #include "cmd/container_options.h"
 #include "cmd/container_words.h"
+#include "cmd/front.h"
 #include "cmd/print.h"
+#include "container/restart.h"
+#include "container/signals.h"
 
 /* --- stop --- */
 
@@ -82,11 +86,20 @@ int command_stop(const struct invocation *call, void *options, struct error *err
 
 /* --- kill --- */
 
+static bool is_stop_signal(const struct container *c, int number)
+{
+    int own;
+    return number ==
+           (c->plan.stop_signal && signal_number(c->plan.stop_signal, &own) == 0 ? own : SIGTERM);
+}
+
 static int kill_one(struct containers *all, const char *word, void *closure, struct error *err)
 {
     const int *number = closure;
     autocontainer c = CONTAINER_EMPTY;
     int rc = container_find(all, word, &c, err);
+    if (rc == 0 && (*number == SIGKILL || is_stop_signal(&c, *number)))
+        rc = restart_forbid(&c, err);
     if (rc == 0)
         rc = container_signal(&c, *number, err);
     return rc < 0 ? rc : print_word(word);
@@ -126,7 +139,7 @@ int command_wait(const struct invocation *call, void *options, struct error *err
 
 static int force_end(struct container *c, struct error *err)
 {
-    if (c->now != CONTAINER_RUNNING && c->now != CONTAINER_PAUSED)
+    if (c->now != CONTAINER_RUNNING && c->now != CONTAINER_PAUSED && c->now != CONTAINER_RESTARTING)
         return 0;
     return container_stop(c, SIGKILL, -1, err);
 }
@@ -171,6 +184,24 @@ int command_rm(const struct invocation *call, void *options, struct error *err)
 
 /* --- after the end --- */
 
+/* Becoming a sealed copy of this program begins everything anew; by then it has ended already. */
+static int start_again(struct container *c, struct error *err)
+{
+    char program[PATH_MAX];
+    struct store store = {.root_fd = -1, .lock_fd = -1};
+    struct start_options start = {.program = program};
+    int rc = front_seal_for(&c->plan, err);
+    if (rc == 0)
+        rc = front_program(program, sizeof program, err);
+    if (rc == 0)
+        rc = store_open(global_options.root, &store, err);
+    if (rc < 0)
+        return rc;
+    rc = restart_after_end(c, &store, &start, err);
+    store_close(&store);
+    return rc;
+}
+
 static int clean_up(struct containers *all, const char *id, void *closure, struct error *err)
 {
     autocontainer c = CONTAINER_EMPTY;
@@ -179,7 +210,10 @@ static int clean_up(struct containers *all, const char *id, void *closure, struc
     int rc = container_open(all, id, &c, &why);
     if (rc == -ENOENT)
         return 0; /* removed meanwhile */
-    return rc < 0 ? error_set(err, rc, "%s", why.text) : container_ended(&c, -1, err);
+    if (rc < 0)
+        return error_set(err, rc, "%s", why.text);
+    rc = container_ended(&c, -1, err);
+    return rc < 0 || !c.plan.restart ? rc : start_again(&c, err);
 }
 
 int command_ended(const struct invocation *call, void *options, struct error *err)

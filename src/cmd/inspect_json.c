@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "container/log_write.h"
+#include "container/restart.h"
 
 #define NEVER "0001-01-01T00:00:00Z"
 
@@ -51,12 +52,13 @@ static void moment(struct json_out *w, const char *key, nanoseconds when)
 static void write_state(struct json_out *w, const struct container *c)
 {
     bool running = c->now == CONTAINER_RUNNING || c->now == CONTAINER_PAUSED;
-    bool over = c->now == CONTAINER_EXITED || c->now == CONTAINER_DEAD;
+    bool over =
+        c->now == CONTAINER_EXITED || c->now == CONTAINER_DEAD || c->now == CONTAINER_RESTARTING;
     json_begin(w, "State", '{');
     json_str(w, "Status", container_state_name(c->now));
     json_bool(w, "Running", running);
     json_bool(w, "Paused", c->now == CONTAINER_PAUSED);
-    json_bool(w, "Restarting", false);
+    json_bool(w, "Restarting", c->now == CONTAINER_RESTARTING);
     json_bool(w, "OOMKilled", c->status.oom_killed);
     json_bool(w, "PidsLimitHit", c->status.pids_hit);
     json_bool(w, "Dead", c->now == CONTAINER_DEAD);
@@ -68,7 +70,7 @@ static void write_state(struct json_out *w, const struct container *c)
                  ? "nobody saw it end: its monitor was killed or the machine went down"
                  : "");
     moment(w, "StartedAt", c->status.started);
-    moment(w, "FinishedAt", c->now == CONTAINER_EXITED ? c->exit.finished : 0);
+    moment(w, "FinishedAt", over && c->now != CONTAINER_DEAD ? c->exit.finished : 0);
     json_end(w, '}');
 }
 
@@ -233,8 +235,10 @@ static void write_host_config(struct json_out *w, const struct plan *plan)
     }
     json_end(w, ']');
     json_begin(w, "RestartPolicy", '{');
-    json_str(w, "Name", plan->restart ? plan->restart : "no");
-    json_i64(w, "MaximumRetryCount", 0);
+    struct restart_policy policy = {0};
+    (void)restart_parse(plan->restart, &policy, NULL);
+    json_str(w, "Name", restart_name(policy.kind));
+    json_i64(w, "MaximumRetryCount", policy.most);
     json_end(w, '}');
     json_begin(w, "LogConfig", '{');
     json_str(w, "Type", plan->log_driver ? plan->log_driver : "json-file");
@@ -335,6 +339,7 @@ void inspect_write(struct json_out *w, const struct container *c, const uint64_t
     json_begin(w, NULL, '{');
     json_str(w, "Id", c->id);
     text_or_empty(w, "Created", plan->created);
+    json_i64(w, "RestartCount", c->status.restarts);
     text_or_empty(w, "Path", plan->args.len ? plan->args.items[0] : "");
     if (plan->args.len > 1)
         rest = (struct strv){.items = plan->args.items + 1, .len = plan->args.len - 1};

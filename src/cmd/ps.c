@@ -72,6 +72,11 @@ static void show_status(const struct glance *glance, nanoseconds now, struct buf
         format_human_duration(out, now - glance->exit.finished);
         buf_str(out, " ago");
         break;
+    case CONTAINER_RESTARTING:
+        buf_fmt(out, "Restarting (%d) ", glance->exit.code);
+        format_human_duration(out, now - glance->exit.finished);
+        buf_str(out, " ago");
+        return;
     case CONTAINER_DEAD:
         buf_str(out, "Dead (nobody saw it end)");
         break;
@@ -147,7 +152,8 @@ static bool chosen(const struct ps_options *o, const struct ps_filter *filter,
                    const struct glance *glance)
 {
     bool any_state = o->all || o->latest || o->last >= 0 || filter->states || filter->exited_count;
-    if (!any_state && glance->now != CONTAINER_RUNNING && glance->now != CONTAINER_PAUSED)
+    if (!any_state && glance->now != CONTAINER_RUNNING && glance->now != CONTAINER_PAUSED &&
+        glance->now != CONTAINER_RESTARTING)
         return false;
     return ps_filter_matches(filter, glance);
 }

@@ -68,7 +68,7 @@ static const char *const levels[] = {"restricted", "baseline", "privileged", NUL
     {"tmpfs", 0, OPTION_LIST, AT(tmpfs), "PATH[:OPTIONS]", "Mount a file system in memory", .group = STORAGE}, \
     {"network", 0, OPTION_STRING, AT(network), "MODE", "The network: none (the default), host or container:NAME", .group = NETWORK}, \
     {"net", 0, OPTION_STRING, AT(network), "MODE", "The same as --network", .flags = OPTION_HIDDEN, .group = NETWORK}, \
-    {"restart", 0, OPTION_STRING, AT(restart), "POLICY", "Only no is supported yet"}, \
+    {"restart", 0, OPTION_STRING, AT(restart), "POLICY", "Start it again when it has ended: no, always, unless-stopped or on-failure[:TIMES]"}, \
     {"attach", 'a', OPTION_LIST, AT(volumes), "STREAM", "all three are attached in the foreground, none with -d", .flags = LATER}, \
     {"detach-keys", 0, OPTION_STRING, AT(name), "KEYS", "attach does not exist yet", .flags = LATER}, \
     {"platform", 0, OPTION_STRING, AT(platform), "OS/ARCH", "only this machine's platform runs; choose the image's with load --platform", .flags = LATER}, \

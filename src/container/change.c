@@ -7,6 +7,7 @@
 
 #include "base/io.h"
 #include "container/disk.h"
+#include "container/restart.h"
 #include "container/summary.h"
 
 static bool still_there(const struct container *c)
@@ -71,15 +72,23 @@ int container_save_plan(struct container *c, struct error *err)
                                   c->plan.remove ? VOLATILE : DURABLE, err);
 }
 
-int container_starting(struct container *c, struct error *err)
+int container_starting(struct container *c, bool again, struct error *err)
 {
     struct last_run last = {.started = clock_wall()};
+    if (again) {
+        last.restarts = c->status.restarts + 1;
+        last.quick_ends = restart_quick_ends(c) + 1;
+    }
     int rc = exit_record_remove(c->state);
+    if (rc == 0 && !c->in_state)
+        rc = restart_allow(c);
     if (rc < 0)
         return error_set(err, rc, "cannot forget how container %.12s ended: %s", c->id,
                          error_describe(rc));
     status_free(&c->status);
     c->status.started = last.started;
+    c->status.restarts = last.restarts;
+    c->status.quick_ends = last.quick_ends;
     c->now = CONTAINER_CREATED;
     /* Not durable: a power cut right now leaves it as it was before. */
     return c->in_state ? 0 : last_write(c->home, &last, false, err);

@@ -48,6 +48,7 @@ enum container_state {
     CONTAINER_RUNNING,
     CONTAINER_PAUSED,
     CONTAINER_EXITED,
+    CONTAINER_RESTARTING, /* it ended, and its policy starts it again soon */
     CONTAINER_DEAD, /* it ran, but how it ended nobody saw: monitor killed, machine rebooted */
 };
 const char *container_state_name(enum container_state state);
@@ -62,6 +63,8 @@ struct container_status {
     uint32_t id_base;
     char *cgroup; /* record of cgroup_record(); NULL */
     bool oom_killed, pids_hit;
+    /* By its restart policy, since a person started it; and how often in a row it ended soon. */
+    int64_t restarts, quick_ends;
 };
 
 struct container {
@@ -121,8 +124,8 @@ int container_save_status(struct container *c, struct error *err);
 /* Saves the plan again (rename, update). */
 int container_save_plan(struct container *c, struct error *err);
 /* To be called, locked, before it is started: forgets how it ended the last time, notes that it is
- * being started. status.started is set. */
-int container_starting(struct container *c, struct error *err);
+ * being started. status.started is set. `again`: by its restart policy and not by a person. */
+int container_starting(struct container *c, bool again, struct error *err);
 /* Opens a directory of its home ("logs"), which is made when missing. */
 int container_directory(const struct container *c, const char *name, struct error *err);
 
@@ -143,6 +146,12 @@ int container_ended(struct container *c, int wait_status, struct error *err);
 int container_remove(struct container *c, bool volumes, struct error *err);
 /* Removes what is left of a container whose config.json cannot be read, by its whole id. */
 int container_discard(struct containers *all, const char *id, struct error *err);
+/* Freezes or thaws all its processes. -ESRCH when it does not run, -EALREADY. Takes the lock. */
+int container_pause(struct container *c, bool frozen, struct error *err);
+/* Gives it another name. -EEXIST with whose it is. Takes the lock. */
+int container_rename(struct container *c, const char *name, struct error *err);
+/* It runs, and the monitor that was to see its end is gone. */
+bool container_unwatched(const struct container *c);
 /* Sends a signal to the first process, through a pidfd checked against the start time. */
 int container_signal(struct container *c, int number, struct error *err);
 /* Its first process, checked; -ESRCH when it is gone. */

@@ -58,6 +58,7 @@ struct last_run {
     bool ended;
     struct exit_record exit; /* when `ended` */
     bool oom_killed, pids_hit;
+    int64_t restarts, quick_ends;
 };
 /* -ENOENT: it was never started. A damaged one says that it was started. */
 int last_read(int home, struct last_run *out);

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "container/device_policy.h"
+#include "container/restart.h"
 
 static int what_it_is(struct planning *p, struct error *err)
 {
@@ -26,6 +27,8 @@ static int what_it_is(struct planning *p, struct error *err)
     strv_copy(&plan->layers, &p->image->config.diff_ids);
     plan->remove = r->remove;
     plan->detached = r->detach;
+    if (r->restart)
+        plan->restart = xstrdup(r->restart);
     if (r->name)
         plan->name = xstrdup(r->name);
     if (r->cid_file)
@@ -35,14 +38,18 @@ static int what_it_is(struct planning *p, struct error *err)
     return 0;
 }
 
-static int refuse_what_is_not_there(const struct request *r, struct error *err)
+static int check_restart(const struct request *r, struct error *err)
 {
-    if (r->detach && r->remove && r->restart)
+    struct restart_policy policy = {0};
+    int rc = r->restart ? restart_parse(r->restart, &policy, err) : 0;
+    if (rc == 0 && policy.kind != RESTART_NO && r->remove)
         return error_set(err, -EINVAL, "--restart and --rm contradict each other");
-    if (r->restart && strcmp(r->restart, "no") != 0)
-        return error_set(err, -ENOTSUP, "--restart %s is not supported yet; leave it out",
+    if (rc == 0 && policy.kind != RESTART_NO && r->foreground)
+        return error_set(err, -EINVAL,
+                         "--restart %s needs -d: in the foreground the container ends with this "
+                         "command",
                          r->restart);
-    return 0;
+    return rc;
 }
 
 int plan_make(const struct request *request, const struct image *image,
@@ -61,7 +68,7 @@ int plan_make(const struct request *request, const struct image *image,
         .no_new_privs = -1,
         .landlock = -1,
     };
-    int rc = refuse_what_is_not_there(request, err);
+    int rc = check_restart(request, err);
     if (rc == 0)
         rc = what_it_is(&p, err);
     if (rc == 0)

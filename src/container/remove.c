@@ -15,6 +15,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "container/disk.h"
+#include "container/restart.h"
 #include "runtime/ids.h"
 
 /* --- from disk --- */
@@ -96,7 +97,9 @@ static int keep_end(struct container *c, bool known, struct error *err)
                             .ended = known,
                             .exit = c->exit,
                             .oom_killed = c->status.oom_killed,
-                            .pids_hit = c->status.pids_hit};
+                            .pids_hit = c->status.pids_hit,
+                            .restarts = c->status.restarts,
+                            .quick_ends = c->status.quick_ends};
     int rc = last_write(c->home, &last, true, err);
     if (rc < 0)
         return rc;
@@ -182,11 +185,14 @@ static int keep_volumes(struct container *c, struct error *err)
 
 static int remove_locked(struct container *c, bool volumes, struct error *err)
 {
-    if (c->now == CONTAINER_RUNNING || c->now == CONTAINER_PAUSED)
+    if (c->now == CONTAINER_RUNNING || c->now == CONTAINER_PAUSED ||
+        (c->now == CONTAINER_RESTARTING && !restart_forbidden(c)))
         return error_set(err, -EBUSY,
                          "container %s is running: stop it first (caisson stop %s) or remove it "
                          "with caisson rm -f %s",
                          c->plan.name, c->plan.name, c->plan.name);
+    if (c->now == CONTAINER_RESTARTING)
+        restart_cancel(c);
     int rc = 0;
     if (c->status.pid > 0) {
         rc = end_group(c, err);

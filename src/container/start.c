@@ -19,6 +19,7 @@
 #include "container/monitor.h"
 #include "container/opened.h"
 #include "container/relay.h"
+#include "container/restart.h"
 #include "container/streams.h"
 #include "runtime/ids.h"
 #include "runtime/launch.h"
@@ -332,7 +333,9 @@ int container_start(struct container *c, struct store *store, const struct start
         *exit_code = 0;
         return 0;
     }
-    rc = container_starting(c, err);
+    if (c->now == CONTAINER_RESTARTING && c->status.monitor != getpid())
+        restart_cancel(c);
+    rc = container_starting(c, options->again, err);
     if (rc < 0) {
         container_unlock(c);
         return error_prefix(err, "cannot start container %s", c->plan.name);

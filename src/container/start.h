@@ -12,6 +12,7 @@ struct start_options {
     bool interactive; /* our standard input goes to the container */
     bool sig_proxy;
     const char *program; /* path of the front program, for the monitor's way back */
+    bool again;          /* by its restart policy: container/restart.h */
     bool hints;          /* say which protection was met when it ends early */
 };
 

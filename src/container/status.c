@@ -11,11 +11,10 @@
 
 const char *container_state_name(enum container_state state)
 {
-    static const char *const names[] = {[CONTAINER_CREATED] = "created",
-                                        [CONTAINER_RUNNING] = "running",
-                                        [CONTAINER_PAUSED] = "paused",
-                                        [CONTAINER_EXITED] = "exited",
-                                        [CONTAINER_DEAD] = "dead"};
+    static const char *const names[] = {
+        [CONTAINER_CREATED] = "created", [CONTAINER_RUNNING] = "running",
+        [CONTAINER_PAUSED] = "paused",   [CONTAINER_RESTARTING] = "restarting",
+        [CONTAINER_EXITED] = "exited",   [CONTAINER_DEAD] = "dead"};
     return names[state];
 }
 
@@ -66,6 +65,11 @@ bool process_alive(pid_t pid, uint64_t start_time)
     return pid > 0 && process_start_time(pid, &now) == 0 && now == start_time;
 }
 
+bool container_unwatched(const struct container *c)
+{
+    return c->status.pid > 0 && !process_alive(c->status.monitor, c->status.monitor_start);
+}
+
 /* --- lines "key=value" --- */
 
 enum line_kind { LINE_I64, LINE_U64, LINE_PID, LINE_U32, LINE_INT, LINE_BOOL, LINE_TEXT };
@@ -85,6 +89,7 @@ static const struct line status_lines[] = {
     STATUS_LINE(monitor, LINE_PID),     STATUS_LINE(monitor_start, LINE_U64),
     STATUS_LINE(started, LINE_I64),     STATUS_LINE(id_base, LINE_U32),
     STATUS_LINE(oom_killed, LINE_BOOL), STATUS_LINE(pids_hit, LINE_BOOL),
+    STATUS_LINE(restarts, LINE_I64),    STATUS_LINE(quick_ends, LINE_I64),
     STATUS_LINE(cgroup, LINE_TEXT),     {NULL},
 };
 
@@ -96,7 +101,8 @@ static const struct line last_lines[] = {
     LAST_LINE("started", LINE_I64, started),        LAST_LINE("ended", LINE_BOOL, ended),
     LAST_LINE("code", LINE_INT, exit.code),         LAST_LINE("signal", LINE_INT, exit.signal),
     LAST_LINE("finished", LINE_I64, exit.finished), LAST_LINE("oom_killed", LINE_BOOL, oom_killed),
-    LAST_LINE("pids_hit", LINE_BOOL, pids_hit),     {NULL},
+    LAST_LINE("pids_hit", LINE_BOOL, pids_hit),     LAST_LINE("restarts", LINE_I64, restarts),
+    LAST_LINE("quick_ends", LINE_I64, quick_ends),  {NULL},
 };
 
 static void lines_write(const struct line *lines, const void *from, struct buf *out)
@@ -261,6 +267,8 @@ static void state_at_rest(struct container *c)
     c->status.started = last.started;
     c->status.oom_killed = last.oom_killed;
     c->status.pids_hit = last.pids_hit;
+    c->status.restarts = last.restarts;
+    c->status.quick_ends = last.quick_ends;
     if (last.ended)
         c->exit = last.exit;
 }
@@ -275,6 +283,8 @@ int state_load(struct container *c, struct error *err)
     c->exit = (struct exit_record){.code = CODE_UNKNOWN};
     if (s->pid == 0) {
         state_at_rest(c);
+        if (process_alive(s->monitor, s->monitor_start))
+            c->now = CONTAINER_RESTARTING;
         return 0;
     }
     if (process_alive(s->pid, s->start_time)) {

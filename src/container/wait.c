@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "container/disk.h"
 #include "container/numbers.h"
+#include "container/restart.h"
 #include "container/signals.h"
 #include "runtime/syscalls.h"
 
@@ -183,9 +184,12 @@ static int wait_gone(struct container *c, nanoseconds timeout, struct error *err
 
 int container_stop(struct container *c, int number, nanoseconds timeout, struct error *err)
 {
+    int rc = restart_forbid(c, err);
+    if (rc < 0)
+        return rc;
     if (number == 0 && (!c->plan.stop_signal || signal_number(c->plan.stop_signal, &number) < 0))
         number = SIGTERM;
-    int rc = signal_if_running(c, number, err);
+    rc = signal_if_running(c, number, err);
     if (rc < 0)
         return rc;
     thaw(c); /* a frozen process would get its signal some other day */

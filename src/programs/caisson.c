@@ -21,6 +21,13 @@ static const struct verb_binding bindings[] = {
     {&verb_top, command_top},
     {&verb_info, command_info},
     {&verb_ended, command_ended},
+    {&verb_restart, command_restart},
+    {&verb_pause, command_pause},
+    {&verb_unpause, command_unpause},
+    {&verb_rename, command_rename},
+    {&verb_update, command_update},
+    {&verb_container_prune, command_container_prune},
+    {&verb_system_restore, command_system_restore},
     {&verb_version, command_version},
     {NULL, NULL},
 };

@@ -96,7 +96,7 @@ static inline void make_running(struct container *c, pid_t pid, pid_t monitor)
 {
     struct error err = {0};
     assert_int_equal(container_lock(c, &err), 0);
-    assert_int_equal(container_starting(c, &err), 0);
+    assert_int_equal(container_starting(c, false, &err), 0);
     c->status.pid = pid;
     assert_int_equal(process_start_time(pid, &c->status.start_time), 0);
     c->status.monitor = monitor;

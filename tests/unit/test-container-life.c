@@ -174,7 +174,7 @@ static void a_start_that_failed_is_an_end_too(void **state)
     struct error err = {0};
     make_container(place, "web", false, &c);
     assert_int_equal(container_lock(&c, &err), 0);
-    assert_int_equal(container_starting(&c, &err), 0);
+    assert_int_equal(container_starting(&c, false, &err), 0);
     assert_int_equal(container_ended(&c, 127 << 8, &err), 0);
     container_unlock(&c);
     find(place, "web", &found);
@@ -376,7 +376,7 @@ static _Noreturn void live_until_killed(struct place *place)
         plan.root_read_only = i % 2 == 0;
         if (container_create(&all, &plan, &c, &err) < 0)
             _exit(2);
-        int rc = container_starting(&c, &err);
+        int rc = container_starting(&c, false, &err);
         c.status.pid = getpid();
         rc = rc < 0 ? rc : process_start_time(c.status.pid, &c.status.start_time);
         rc = rc < 0 ? rc : container_save_status(&c, &err);

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* container prune. */
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "cmd/container_options.h"
+#include "cmd/container_words.h"
+#include "cmd/print.h"
+#include "container/summary.h"
+
+struct prune_filter {
+    struct strv labels, without; /* NAME or NAME=VALUE */
+    nanoseconds until;           /* created before; INT64_MAX: any */
+};
+
+static void filter_free(struct prune_filter *filter)
+{
+    strv_free(&filter->labels);
+    strv_free(&filter->without);
+}
+
+static int parse(const struct strv *words, struct prune_filter *out, struct error *err)
+{
+    out->until = INT64_MAX;
+    for (size_t i = 0; i < words->len; i++) {
+        const char *word = words->items[i];
+        if (starts_with(word, "label!="))
+            strv_add(&out->without, word + strlen("label!="));
+        else if (starts_with(word, "label="))
+            strv_add(&out->labels, word + strlen("label="));
+        else if (!starts_with(word, "until="))
+            return error_set(err, -EINVAL,
+                             "--filter %.60s: known are label=, label!= and until=", word);
+        else if (parse_moment(word + strlen("until="), clock_wall(), &out->until) < 0)
+            return error_set(err, -EINVAL,
+                             "--filter %.60s: give a time (2026-01-02T13:23:37Z) or an age (24h)",
+                             word);
+    }
+    return 0;
+}
+
+static bool has_label(const struct strv *labels, const char *wanted)
+{
+    size_t length = strcspn(wanted, "=");
+    for (size_t i = 0; i < labels->len; i++) {
+        const char *label = labels->items[i];
+        if (wanted[length] ? streq(label, wanted)
+                           : strncmp(label, wanted, length) == 0 &&
+                                 (label[length] == '=' || label[length] == '\0'))
+            return true;
+    }
+    return false;
+}
+
+static bool matches(const struct prune_filter *filter, const struct glance *glance)
+{
+    if (glance->now != CONTAINER_CREATED && glance->now != CONTAINER_EXITED &&
+        glance->now != CONTAINER_DEAD)
+        return false;
+    for (size_t i = 0; i < filter->labels.len; i++)
+        if (!has_label(&glance->summary.labels, filter->labels.items[i]))
+            return false;
+    for (size_t i = 0; i < filter->without.len; i++)
+        if (has_label(&glance->summary.labels, filter->without.items[i]))
+            return false;
+    return glance->summary.created < filter->until;
+}
+
+/* Looked at again under its lock: it may have been started since. */
+static int remove_ended(struct containers *all, const char *id, struct buf *said, uint64_t *freed,
+                        struct error *err)
+{
+    autocontainer c = CONTAINER_EMPTY;
+    uint64_t bytes = 0;
+    (void)container_written(all, id, &bytes, NULL);
+    int rc = container_open(all, id, &c, err);
+    if (rc == 0)
+        rc = container_remove(&c, true, err);
+    if (rc == -ENOENT || rc == -EBUSY)
+        return 0;
+    if (rc == 0) {
+        buf_fmt(said, "%s\n", id);
+        *freed += bytes;
+    }
+    return rc;
+}
+
+static int prune(const struct prune_filter *filter, struct buf *said, uint64_t *freed,
+                 struct error *err)
+{
+    autocontainers all = {0};
+    autostrv ids = {0};
+    int status = 0;
+    int rc = containers_here(&all, err);
+    if (rc == 0)
+        rc = container_list(&all, &ids, err);
+    for (size_t i = 0; rc == 0 && i < ids.len; i++) {
+        struct error wrong = {0};
+        struct glance glance = {0};
+        int each = container_glance(&all, ids.items[i], &glance, &wrong);
+        if (each == 0 && matches(filter, &glance))
+            each = remove_ended(&all, ids.items[i], said, freed, &wrong);
+        glance_free(&glance);
+        if (each < 0 && each != -ENOENT) {
+            tell_error(&wrong);
+            status = 1;
+        }
+    }
+    return rc < 0 ? rc : status;
+}
+
+int command_container_prune(const struct invocation *call, void *options, struct error *err)
+{
+    const struct container_prune_options *o = options;
+    __attribute__((cleanup(filter_free))) struct prune_filter filter = {0};
+    autobuf said = {0}, answer = {0};
+    uint64_t freed = 0;
+    (void)call;
+    int rc = parse(&o->filters, &filter, err);
+    if (rc < 0)
+        return rc;
+    if (!o->force && !isatty(STDIN_FILENO))
+        return error_set(err, -EINVAL,
+                         "there is no terminal to ask: give -f to remove without a question");
+    if (!o->force && !ask("This removes all containers that do not run. Go on?"))
+        return 0;
+    int status = prune(&filter, &said, &freed, err);
+    if (said.len > 0)
+        buf_fmt(&answer, "Deleted Containers:\n%s\n", buf_text(&said));
+    buf_str(&answer, "Total reclaimed space: ");
+    format_size(&answer, freed);
+    buf_char(&answer, '\n');
+    int printed = print(&answer);
+    return status ? status : printed;
+}

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The verbs that change containers which are there, as data. */
+#include "cmd/container_options.h"
+#include "cmd/verb.h"
+#include "container/request.h"
+
+static const struct option restart_table[] = {
+    {"signal", 's', OPTION_STRING, offsetof(struct stop_options, signal), "SIGNAL",
+     "Send this instead of the container's stop signal"},
+    {"timeout", 't', OPTION_COUNT, offsetof(struct stop_options, timeout), "SECONDS",
+     "Kill it after this time (the container's, usually 10; -1: never)", .flags = OPTION_MINUS_ONE},
+    {"time", 0, OPTION_COUNT, offsetof(struct stop_options, timeout), "SECONDS",
+     "The same as --timeout", .flags = OPTION_MINUS_ONE | OPTION_HIDDEN},
+    {NULL},
+};
+
+const struct verb verb_restart = {
+    .name = "restart",
+    .group = GROUP_CONTAINERS,
+    .alias = "container_restart",
+    .arguments = "CONTAINER [CONTAINER...]",
+    .summary = "Stop containers and start them again",
+    .description = "Stops each container as stop does, if it runs, and starts it detached with "
+                   "what it was created with.",
+    .examples = "caisson restart web\n"
+                "caisson restart -t 30 web database",
+    .options = restart_table,
+    .options_size = sizeof(struct stop_options),
+    .least = 1,
+    .most = -1,
+    .completes = "container",
+};
+
+const struct verb verb_pause = {
+    .name = "pause",
+    .group = GROUP_CONTAINERS,
+    .alias = "container_pause",
+    .arguments = "CONTAINER [CONTAINER...]",
+    .summary = "Freeze all processes of containers",
+    .description = "Freezes the container's control group: its processes keep their memory and "
+                   "descriptors and get no processor time until unpause. Nothing inside notices.",
+    .examples = "caisson pause web",
+    .least = 1,
+    .most = -1,
+    .completes = "running",
+};
+
+const struct verb verb_unpause = {
+    .name = "unpause",
+    .group = GROUP_CONTAINERS,
+    .alias = "container_unpause",
+    .arguments = "CONTAINER [CONTAINER...]",
+    .summary = "Let paused containers go on",
+    .examples = "caisson unpause web",
+    .least = 1,
+    .most = -1,
+    .completes = "running",
+};
+
+const struct verb verb_rename = {
+    .name = "rename",
+    .group = GROUP_CONTAINERS,
+    .alias = "container_rename",
+    .arguments = "CONTAINER NEW-NAME",
+    .summary = "Give a container another name",
+    .examples = "caisson rename web web-old",
+    .least = 2,
+    .most = 2,
+    .completes = "container",
+};
+
+#define AT(field) offsetof(struct request, field)
+/* clang-format off: a line each, as in tables_run.c */
+static const struct option update_table[] = {
+    {"memory", 'm', OPTION_SIZE, AT(memory), "BYTES", "Memory (-1: no limit)",
+     .flags = OPTION_MINUS_ONE},
+    {"memory-swap", 0, OPTION_SIZE, AT(memory_swap), "BYTES",
+     "Memory and swap together (-1: no limit)", .flags = OPTION_MINUS_ONE},
+    {"memory-reservation", 0, OPTION_SIZE, AT(memory_reservation), "BYTES",
+     "What it keeps when memory is short"},
+    {"cpus", 0, OPTION_STRING, AT(cpus), "N", "Processors it may use, such as 1.5"},
+    {"cpu-shares", 'c', OPTION_COUNT, AT(cpu_shares), "N", "Weight against other containers"},
+    {"cpu-quota", 0, OPTION_COUNT, AT(cpu_quota), "MICROSECONDS", "Time in each period",
+     .flags = OPTION_MINUS_ONE},
+    {"cpu-period", 0, OPTION_COUNT, AT(cpu_period), "MICROSECONDS", "Length of a period"},
+    {"cpuset-cpus", 0, OPTION_STRING, AT(cpuset_cpus), "LIST", "Processors it may run on: 0-2,4"},
+    {"cpuset-mems", 0, OPTION_STRING, AT(cpuset_mems), "LIST", "Memory nodes it may use"},
+    {"pids-limit", 0, OPTION_COUNT, AT(pids), "N", "Processes and threads (-1: no limit)",
+     .flags = OPTION_MINUS_ONE},
+    {"blkio-weight", 0, OPTION_COUNT, AT(blkio_weight), "N",
+     "Weight of block input and output (10 to 1000)"},
+    {"restart", 0, OPTION_STRING, AT(restart), "POLICY",
+     "no, always, unless-stopped or on-failure[:TIMES]"},
+    {"cpu-rt-period", 0, OPTION_STRING, AT(format), "MICROSECONDS",
+     "control groups v2 have no real-time limits", .flags = OPTION_UNSUPPORTED},
+    {"cpu-rt-runtime", 0, OPTION_STRING, AT(format), "MICROSECONDS",
+     "control groups v2 have no real-time limits", .flags = OPTION_UNSUPPORTED},
+    {"kernel-memory", 0, OPTION_STRING, AT(format), "BYTES",
+     "kernel memory counts as memory: give --memory", .flags = OPTION_UNSUPPORTED},
+    {NULL},
+};
+/* clang-format on */
+
+const struct verb verb_update = {
+    .name = "update",
+    .group = GROUP_CONTAINERS,
+    .alias = "container_update",
+    .arguments = "CONTAINER [CONTAINER...]",
+    .summary = "Change limits and restart policy of containers",
+    .description = "Changes what is given and leaves the rest. In force at once where a container "
+                   "runs; when the kernel refuses (less memory than is in use, say) nothing is "
+                   "changed.",
+    .examples = "caisson update --memory 1g --cpus 2 web\n"
+                "caisson update --restart unless-stopped web database",
+    .options = update_table,
+    .options_size = sizeof(struct request),
+    .least = 1,
+    .most = -1,
+    .completes = "container",
+};
+
+static const struct option container_prune_table[] = {
+    {"filter", 0, OPTION_LIST, offsetof(struct container_prune_options, filters), "KEY=VALUE",
+     "Remove only what matches: label=, label!=, until="},
+    {"force", 'f', OPTION_BOOL, offsetof(struct container_prune_options, force), NULL,
+     "Do not ask first"},
+    {NULL},
+};
+
+const struct verb verb_container_prune = {
+    .name = "container prune",
+    .group = GROUP_CONTAINERS,
+    .arguments = "",
+    .summary = "Remove all containers that do not run",
+    .description = "Removes containers that were created or have ended, with their root file "
+                   "systems, logs and anonymous volumes, and what killed commands left behind.",
+    .examples = "caisson container prune\n"
+                "# Without a question, what was created more than a day ago\n"
+                "caisson container prune -f --filter until=24h",
+    .options = container_prune_table,
+    .options_size = sizeof(struct container_prune_options),
+};
+
+const struct verb verb_system_restore = {
+    .name = "system restore",
+    .group = GROUP_SYSTEM,
+    .arguments = "",
+    .summary = "Start what its restart policy wants to be running",
+    .description =
+        "For after a boot (caisson-restore.service calls it), and after a monitor was killed: "
+        "starts containers with --restart always, those with unless-stopped that nobody stopped, "
+        "and those with on-failure whose end nobody saw. A container that still runs but has lost "
+        "its monitor is stopped first. Prints the names of those it started.",
+    .examples = "caisson system restore",
+};

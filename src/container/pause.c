@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* pause and unpause: the whole control group is frozen, nothing inside can notice or refuse. */
+#include "base/text.h"
+#include "container/disk.h"
+
+static int freeze(struct container *c, bool frozen, struct error *err)
+{
+    autocgroup group = CGROUP_EMPTY;
+    if (!c->status.cgroup || streq(c->status.cgroup, "none"))
+        return error_set(err, -ENOTSUP,
+                         "container %s has no control group (see caisson inspect %s), so it cannot "
+                         "be paused",
+                         c->plan.name, c->plan.name);
+    int rc = cgroup_open(c->status.cgroup, &group, err);
+    if (rc == 0)
+        rc = frozen ? cgroup_freeze(&group, err) : cgroup_thaw(&group, err);
+    if (rc < 0)
+        return rc;
+    /* On v1 the freezer may have become one more hierarchy. */
+    autobuf record = {0};
+    cgroup_record(&group, &record);
+    if (streq(buf_text(&record), c->status.cgroup))
+        return 0;
+    free(c->status.cgroup);
+    c->status.cgroup = buf_take(&record);
+    return container_save_status(c, err);
+}
+
+int container_pause(struct container *c, bool frozen, struct error *err)
+{
+    int rc = container_lock(c, err);
+    if (rc < 0)
+        return rc;
+    if (c->now != CONTAINER_RUNNING && c->now != CONTAINER_PAUSED)
+        rc = error_set(err, -ESRCH, "container %s is not running", c->plan.name);
+    else if (frozen == (c->now == CONTAINER_PAUSED))
+        rc = error_set(err, -EALREADY, "container %s is %s", c->plan.name,
+                       frozen ? "paused already" : "not paused");
+    else
+        rc = freeze(c, frozen, err);
+    if (rc == 0)
+        c->now = frozen ? CONTAINER_PAUSED : CONTAINER_RUNNING;
+    container_unlock(c);
+    return rc;
+}
