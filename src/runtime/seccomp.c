@@ -114,6 +114,7 @@ bool seccomp_program_valid(const struct sock_filter *code, size_t count)
         case BPF_JMP | BPF_JEQ | BPF_K:
         case BPF_JMP | BPF_JGE | BPF_K:
         case BPF_JMP | BPF_JGT | BPF_K:
+        case BPF_JMP | BPF_JSET | BPF_K:
             if (in->jt >= rest || in->jf >= rest)
                 return false;
             break;

@@ -102,6 +102,12 @@ static uint32_t low_offset(unsigned argument)
     return (uint32_t)offsetof(struct seccomp_data, args) + 8 * argument; /* little endian */
 }
 
+/* Whether (word & mask) == value is "none of these bits": one instruction that leaves the word. */
+static bool tests_bits(uint32_t mask, uint32_t value)
+{
+    return value == 0 && mask != UINT32_MAX;
+}
+
 /* Half of a masked comparison: (word & mask) == value. */
 static uint32_t put_masked(struct writer *w, uint32_t offset, uint32_t mask, uint32_t value,
                            uint32_t yes, uint32_t no)
@@ -112,6 +118,8 @@ static uint32_t put_masked(struct writer *w, uint32_t offset, uint32_t mask, uin
         return yes;
     if (yes == no)
         return yes;
+    if (tests_bits(mask, value))
+        return put_load(w, offset, put_jump(w, BPF_JSET, mask, no, yes));
     uint32_t position = put_jump(w, BPF_JEQ, value, yes, no);
     if (mask != UINT32_MAX)
         position = put(w, BPF_ALU | BPF_AND | BPF_K, 0, 0, mask);
@@ -269,7 +277,7 @@ static bool same_condition(const struct seccomp_condition *a, const struct secco
 static uint32_t without_load(struct writer *w, const struct seccomp_condition *c, uint32_t no)
 {
     uint32_t mask = (uint32_t)c->value;
-    uint32_t length = mask == UINT32_MAX ? 1 : 2;
+    uint32_t length = mask == UINT32_MAX || tests_bits(mask, (uint32_t)c->value_two) ? 1 : 2;
     if (c->op != SECCOMP_OP_MASKED_EQ || c->value >> 32 != 0 || c->value_two >> 32 != 0 ||
         mask == 0 || (c->value_two & ~c->value) != 0 || no + 1 != w->used || w->used <= length)
         return no;

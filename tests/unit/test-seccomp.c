@@ -48,6 +48,9 @@ static uint32_t interpret(const struct seccomp_program *p, const struct seccomp_
         case BPF_JMP | BPF_JGT | BPF_K:
             pc += a > in->k ? in->jt : in->jf;
             break;
+        case BPF_JMP | BPF_JSET | BPF_K:
+            pc += (a & in->k) != 0 ? in->jt : in->jf;
+            break;
         case BPF_RET | BPF_K:
             return in->k;
         default:
@@ -222,10 +225,11 @@ static uint64_t below(uint64_t limit)
 static uint64_t random_value(void)
 {
     static const uint64_t interesting[] = {
-        0,           1,          2,         8,          10,         16,
-        17,          38,         40,        0x5412,     0x541c,     0x5423,
-        0x10000000,  0x7e020000, 131072,    0xffffffff, 0xfffffffe, 0x100000000,
-        0x100000001, 0x80000000, INT64_MAX, 262,        0170000,    0020000};
+        0,       1,          2,          8,           10,          16,         17,
+        38,      40,         0x5412,     0x541c,      0x5423,      0x10000000, 0x7e020000,
+        131072,  0xffffffff, 0xfffffffe, 0x100000000, 0x100000001, 0x80000000, INT64_MAX,
+        262,     0170000,    0020000,    04000,       02000,       06755,      0104644,
+        0100644, 0x40,       0x410000,   0x400040};
     uint64_t value = interesting[below(sizeof interesting / sizeof interesting[0])];
     switch (below(8)) {
     case 0:
@@ -239,6 +243,15 @@ static uint64_t random_value(void)
     default:
         return value;
     }
+}
+
+static uint32_t number_of(const char *name)
+{
+    int index = seccomp_call_find(name);
+    assert_true(index >= 0);
+    int number = seccomp_call_number((unsigned)index, SECCOMP_NATIVE);
+    assert_true(number >= 0);
+    return (uint32_t)number;
 }
 
 /* --- comparing --- */
@@ -411,6 +424,32 @@ static void a_condition_that_never_holds_changes_nothing(void **unused)
     check_document(document, &target, 400);
 }
 
+/* Three masks over one argument, the middle one asking for no bits: what the first leaves of the
+ * word is not enough for the third. */
+static void a_test_for_no_bits_leaves_the_word_to_what_follows(void **unused)
+{
+    (void)unused;
+    static const char text[] =
+        "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"syscalls\":["
+        "{\"names\":[\"read\"],\"action\":\"SCMP_ACT_ALLOW\",\"args\":["
+        "{\"index\":0,\"op\":\"SCMP_CMP_MASKED_EQ\",\"value\":61440,\"valueTwo\":32768}]},"
+        "{\"names\":[\"read\"],\"action\":\"SCMP_ACT_ALLOW\",\"args\":["
+        "{\"index\":0,\"op\":\"SCMP_CMP_MASKED_EQ\",\"value\":12288,\"valueTwo\":0}]},"
+        "{\"names\":[\"read\"],\"action\":\"SCMP_ACT_ALLOW\",\"args\":["
+        "{\"index\":0,\"op\":\"SCMP_CMP_MASKED_EQ\",\"value\":4095,\"valueTwo\":1}]}]}";
+    struct seccomp_program program;
+    struct error err = {0};
+    assert_int_equal(seccomp_from_json(text, sizeof text - 1, "test", 0, &program, &err), 0);
+    for (uint32_t word = 0; word < 65536; word++) {
+        const struct seccomp_data data = {
+            .nr = (int)number_of("read"), .arch = audit[SECCOMP_NATIVE], .args = {word}};
+        bool allowed = (word & 61440) == 32768 || (word & 12288) == 0 || (word & 4095) == 1;
+        assert_int_equal(interpret(&program, &data),
+                         allowed ? SECCOMP_RET_ALLOW : SECCOMP_RET_ERRNO | EPERM);
+    }
+    seccomp_program_free(&program);
+}
+
 /* Every call has conditions of its own: jumps over more than 255 instructions. */
 static void jumps_that_are_too_long_for_bpf_are_bridged(void **unused)
 {
@@ -463,13 +502,19 @@ static uint32_t run_builtin(enum seccomp_builtin which, uint64_t caps, uint32_t 
     return action;
 }
 
-static uint32_t number_of(const char *name)
+/* With three arguments after the first. */
+static uint32_t run_builtin4(enum seccomp_builtin which, uint64_t caps, const char *name,
+                             const uint64_t args[4])
 {
-    int index = seccomp_call_find(name);
-    assert_true(index >= 0);
-    int number = seccomp_call_number((unsigned)index, SECCOMP_NATIVE);
-    assert_true(number >= 0);
-    return (uint32_t)number;
+    struct seccomp_program program;
+    struct error err = {0};
+    assert_int_equal(seccomp_builtin(which, caps, &program, &err), 0);
+    const struct seccomp_data data = {.nr = (int)number_of(name),
+                                      .arch = audit[SECCOMP_NATIVE],
+                                      .args = {args[0], args[1], args[2], args[3]}};
+    uint32_t action = interpret(&program, &data);
+    seccomp_program_free(&program);
+    return action;
 }
 
 static uint32_t native(enum seccomp_builtin which, const char *name, uint64_t first,
@@ -521,6 +566,73 @@ static void bits_that_the_kernel_drops_do_not_hide_an_argument(void **unused)
             assert_int_equal(native(which, "socket", bits * high | 40, 1), denied);
         }
         assert_int_equal(native(which, "socket", 2, 1), SECCOMP_RET_ALLOW);
+    }
+}
+
+#define NO_MODE 4 /* no argument is a mode */
+
+/* Every call that gives a file its mode, and where that stands. */
+static const struct {
+    const char *name;
+    unsigned mode, flags; /* positions */
+    uint64_t creating;    /* bits of the flags with which the mode counts */
+} mode_calls[] = {
+    {"chmod", 1, NO_MODE, 0},
+    {"fchmod", 1, NO_MODE, 0},
+    {"fchmodat", 2, NO_MODE, 0},
+    {"fchmodat2", 2, NO_MODE, 0},
+    {"creat", 1, NO_MODE, 0},
+    {"mknod", 1, NO_MODE, 0},
+    {"mknodat", 2, NO_MODE, 0},
+    {"open", 2, 1, O_CREAT},
+    {"open", 2, 1, 0x400000},
+    {"openat", 3, 2, O_CREAT | O_WRONLY},
+    {"openat", 3, 2, 0x400000},
+    {"openat", 3, 2, O_TMPFILE | O_RDWR},
+    {"openat", 3, 2, UINT64_C(1) << 32 | O_CREAT},
+};
+
+static void no_mode_has_a_set_id_bit_without_the_capability_for_it(void **unused)
+{
+    (void)unused;
+    static const uint64_t bad[] = {04755, 02755, 06000, 0104755, 0102644, 0x1000000000800, 0x10400};
+    const uint64_t fsetid = UINT64_C(1) << 4;
+    for (size_t i = 0; i < sizeof mode_calls / sizeof mode_calls[0]; i++) {
+        if (seccomp_call_number((unsigned)seccomp_call_find(mode_calls[i].name), SECCOMP_NATIVE) <
+            0)
+            continue; /* aarch64 has only those with a directory */
+        for (unsigned which = 0; which < 2; which++) {
+            const enum seccomp_builtin list = (enum seccomp_builtin)which;
+            uint64_t args[5] = {0};
+            args[mode_calls[i].flags] = mode_calls[i].creating;
+            for (size_t j = 0; j < sizeof bad / sizeof bad[0]; j++) {
+                args[mode_calls[i].mode] = bad[j];
+                assert_int_equal(run_builtin4(list, CAPS_NONE, mode_calls[i].name, args),
+                                 SECCOMP_RET_ERRNO | EPERM);
+                assert_int_equal(run_builtin4(list, ~fsetid, mode_calls[i].name, args),
+                                 SECCOMP_RET_ERRNO | EPERM);
+                assert_int_equal(run_builtin4(list, fsetid, mode_calls[i].name, args),
+                                 SECCOMP_RET_ALLOW);
+            }
+            args[mode_calls[i].mode] = 0101777; /* regular file, sticky */
+            assert_int_equal(run_builtin4(list, CAPS_NONE, mode_calls[i].name, args),
+                             SECCOMP_RET_ALLOW);
+        }
+    }
+}
+
+/* What lies in the register of an argument that is not there. */
+static void the_mode_counts_only_when_a_file_is_made(void **unused)
+{
+    (void)unused;
+    for (unsigned which = 0; which < 2; which++) {
+        const enum seccomp_builtin list = (enum seccomp_builtin)which;
+        const uint64_t args[4] = {0, 0, O_RDWR | O_TRUNC | O_DIRECTORY | O_CLOEXEC, UINT64_MAX};
+        assert_int_equal(run_builtin4(list, CAPS_NONE, "openat", args), SECCOMP_RET_ALLOW);
+        const uint64_t zero[4] = {0};
+        assert_int_equal(run_builtin4(list, CAPS_NONE, "openat2", zero),
+                         SECCOMP_RET_ERRNO | ENOSYS);
+        assert_int_equal(run_builtin4(list, UINT64_C(1) << 4, "openat2", zero), SECCOMP_RET_ALLOW);
     }
 }
 
@@ -622,11 +734,14 @@ int main(void)
         cmocka_unit_test(the_programs_built_in_are_those_of_the_lists),
         cmocka_unit_test(random_profiles_do_what_their_rules_say),
         cmocka_unit_test(a_condition_that_never_holds_changes_nothing),
+        cmocka_unit_test(a_test_for_no_bits_leaves_the_word_to_what_follows),
         cmocka_unit_test(jumps_that_are_too_long_for_bpf_are_bridged),
         cmocka_unit_test(a_program_over_the_kernels_limit_is_refused),
         cmocka_unit_test(calls_of_a_foreign_architecture_kill),
         cmocka_unit_test(calls_newer_than_the_list_are_not_implemented),
         cmocka_unit_test(bits_that_the_kernel_drops_do_not_hide_an_argument),
+        cmocka_unit_test(no_mode_has_a_set_id_bit_without_the_capability_for_it),
+        cmocka_unit_test(the_mode_counts_only_when_a_file_is_made),
         cmocka_unit_test(restricted_opens_calls_with_their_capability),
         cmocka_unit_test(every_call_of_linux_stands_in_the_restricted_list),
         cmocka_unit_test(damaged_programs_are_not_valid),
