@@ -102,6 +102,13 @@ status_of() {
     rc=0
     caisson exec -w /proc/self/fd/7 "$name" pwd 7</ || rc=$?
     [ "$rc" -ge 125 ]
+    # The same without no_new_privs, where the filter comes first and takes openat2(2) away.
+    caisson run -d --name "$name-nnp" --security-opt no-new-privileges=false busybox sleep 30 >/dev/null
+    [ "$(caisson exec "$name-nnp" pwd)" = / ]
+    rc=0
+    caisson exec -w /proc/self/fd/7 "$name-nnp" pwd 7</ || rc=$?
+    caisson rm -f "$name-nnp" >/dev/null
+    [ "$rc" -ge 125 ]
     # 3 is the shell's own, on the directory that it lists.
     list=$(caisson exec "$name" sh -c 'echo /proc/$$/fd/*' 7</ 9</etc/passwd)
     caisson rm -f "$name" >/dev/null
