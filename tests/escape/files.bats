@@ -9,14 +9,16 @@ teardown_file() { common_teardown_file; }
 
 @test "MS-02 /proc or /sys of the image is a symlink: the mount stays inside, or is refused" {
     for name in proc sys; do
-        rm -rf "${BATS_TEST_TMPDIR:?}/tree"
-        tree
-        rmdir "$TREE/$name"
-        ln -s "$WAY_OUT/dir" "$TREE/$name"
-        imported "ms02-$name"
-        rc=0
-        caisson run --rm "ms02-$name" true || rc=$?
-        [ "$rc" = 125 ]
+        for way in "$WAY_OUT" "$CANARY"; do
+            rm -rf "${BATS_TEST_TMPDIR:?}/tree"
+            tree
+            rmdir "$TREE/$name"
+            ln -s "$way/dir" "$TREE/$name"
+            imported "ms02-$name"
+            rc=0
+            caisson run --rm "ms02-$name" true || rc=$?
+            [ "$rc" = 125 ]
+        done
     done
 }
 
@@ -53,14 +55,16 @@ teardown_file() { common_teardown_file; }
 
 @test "MS-08 a mountpoint's parent is a symlink out: nothing is made outside" {
     tree
-    ln -s "$WAY_OUT" "$TREE/a"
-    imported ms08
     mkdir "$BATS_TEST_TMPDIR/source"
-    for option in "--tmpfs=/a/b" "--volume=$BATS_TEST_TMPDIR/source:/a/b" \
-        "--volume=$CANARY/file:/a/c" "--tmpfs=/a/dir/deep/er"; do
-        for writable in "" --read-only=false; do
-            # shellcheck disable=SC2086 # none or one word
-            caisson run --rm $writable "$option" ms08 true || [ $? = 125 ]
+    for way in "$WAY_OUT" "$CANARY"; do
+        ln -sfn "$way" "$TREE/a"
+        imported ms08
+        for option in "--tmpfs=/a/b" "--volume=$BATS_TEST_TMPDIR/source:/a/b" \
+            "--volume=$CANARY/file:/a/c" "--tmpfs=/a/dir/deep/er"; do
+            for writable in "" --read-only=false; do
+                # shellcheck disable=SC2086 # none or one word
+                caisson run --rm $writable "$option" ms08 true || [ $? = 125 ]
+            done
         done
     done
     [ ! -e "$CANARY/b" ] && [ ! -e "$CANARY/c" ]
@@ -86,23 +90,25 @@ teardown_file() { common_teardown_file; }
 
 @test "MS-20 the image's /etc is a symlink out: generated files stay inside" {
     tree
-    rm -r "$TREE/etc"
-    ln -s "$WAY_OUT/dir" "$TREE/etc"
-    imported ms20
-    for writable in "" --read-only=false; do
-        # shellcheck disable=SC2086 # none or one word
-        caisson run --rm $writable ms20 true || [ $? = 125 ]
-    done
-    # Each file by itself a link out.
-    rm "$TREE/etc"
-    mkdir "$TREE/etc"
-    for name in passwd group hosts resolv.conf hostname mtab; do
-        ln -s "$WAY_OUT/file" "$TREE/etc/$name"
-    done
-    imported ms20-files
-    for writable in "" --read-only=false; do
-        # shellcheck disable=SC2086
-        caisson run --rm $writable ms20-files true || [ $? = 125 ]
+    for way in "$WAY_OUT" "$CANARY"; do
+        rm -r "$TREE/etc"
+        ln -s "$way/dir" "$TREE/etc"
+        imported ms20
+        for writable in "" --read-only=false; do
+            # shellcheck disable=SC2086 # none or one word
+            caisson run --rm $writable ms20 true || [ $? = 125 ]
+        done
+        # Each file by itself a link out, to one that is there and to one that could be made.
+        rm "$TREE/etc"
+        mkdir "$TREE/etc"
+        for name in passwd group hosts resolv.conf hostname mtab; do
+            ln -s "$way/$([ "$name" = hosts ] && echo new || echo file)" "$TREE/etc/$name"
+        done
+        imported ms20-files
+        for writable in "" --read-only=false; do
+            # shellcheck disable=SC2086
+            caisson run --rm $writable ms20-files true || [ $? = 125 ]
+        done
     done
 }
 
@@ -117,11 +123,13 @@ teardown_file() { common_teardown_file; }
 
 @test "MS-21 WORKDIR through a symlink out: nothing is made or given away outside" {
     tree
-    ln -s "$WAY_OUT" "$TREE/a"
-    imported ms21 --change 'WORKDIR /a/b' --change 'USER 1000'
-    for words in "" "--read-only=false" "-w /a/dir/new" "-w /a/dir --read-only=false"; do
-        # shellcheck disable=SC2086 # words
-        caisson run --rm $words ms21 pwd || [ $? -ge 125 ]
+    for way in "$WAY_OUT" "$CANARY"; do
+        ln -sfn "$way" "$TREE/a"
+        imported ms21 --change 'WORKDIR /a/b' --change 'USER 1000'
+        for words in "" "--read-only=false" "-w /a/dir/new" "-w /a/dir --read-only=false"; do
+            # shellcheck disable=SC2086 # words
+            caisson run --rm $words ms21 pwd || [ $? -ge 125 ]
+        done
     done
     [ ! -e "$CANARY/b" ]
 }
