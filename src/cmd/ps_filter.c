@@ -4,7 +4,9 @@
 #include "base/cleanup.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "cmd/verb.h"
 #include "oci/reference.h"
+#include "store/store.h"
 
 void show_image(const struct container_summary *summary, struct buf *out)
 {
@@ -37,9 +39,9 @@ static int add_state(struct ps_filter *filter, const char *value, struct error *
             return 0;
         }
     }
-    return error_set(err, -EINVAL,
-                     "--filter status=%.40s: it is created, running, paused, exited or dead",
-                     value);
+    return error_set(
+        err, -EINVAL,
+        "--filter status=%.40s: it is created, running, paused, restarting, exited or dead", value);
 }
 
 static int add_exited(struct ps_filter *filter, const char *value, struct error *err)
@@ -52,6 +54,22 @@ static int add_exited(struct ps_filter *filter, const char *value, struct error 
     return 0;
 }
 
+/* Whatever has the same image, by whichever name it was run: so by id, where there is such an image
+ * still. */
+static int add_ancestor(struct ps_filter *filter, const char *value, struct error *err)
+{
+    struct store store = {.root_fd = -1, .lock_fd = -1};
+    char id[DIGEST_MAX];
+    autofree char *name = NULL;
+    int rc = store_open(global_options.root, &store, err);
+    if (rc < 0)
+        return rc;
+    rc = store_find(&store, value, id, &name, NULL);
+    strv_add(&filter->ancestors, rc == 0 ? id : value);
+    store_close(&store);
+    return 0;
+}
+
 static int add_word(struct containers *all, struct ps_filter *filter, const char *key,
                     const char *value, struct error *err)
 {
@@ -61,7 +79,7 @@ static int add_word(struct containers *all, struct ps_filter *filter, const char
     } lists[] = {{"name", &filter->names},
                  {"id", &filter->ids},
                  {"label", &filter->labels},
-                 {"ancestor", &filter->ancestors},
+                 {"network", &filter->networks},
                  {"level", &filter->levels}};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
         if (streq(key, lists[i].key)) {
@@ -71,6 +89,8 @@ static int add_word(struct containers *all, struct ps_filter *filter, const char
     }
     if (streq(key, "status"))
         return add_state(filter, value, err);
+    if (streq(key, "ancestor"))
+        return add_ancestor(filter, value, err);
     if (streq(key, "exited"))
         return add_exited(filter, value, err);
     if (streq(key, "before"))
@@ -79,7 +99,7 @@ static int add_word(struct containers *all, struct ps_filter *filter, const char
         return created_of_container(all, value, &filter->since, err);
     return error_set(err, -EINVAL,
                      "--filter %.40s: the keys are ancestor, before, exited, id, label, level, "
-                     "name, since and status",
+                     "name, network, since and status",
                      key);
 }
 
@@ -113,6 +133,7 @@ void ps_filter_free(struct ps_filter *filter)
     strv_free(&filter->ids);
     strv_free(&filter->labels);
     strv_free(&filter->ancestors);
+    strv_free(&filter->networks);
     strv_free(&filter->levels);
 }
 
@@ -156,20 +177,18 @@ static bool has_label(const struct strv *labels, const char *wanted)
 /* By name, with or without tag, or by id. */
 static bool image_matches(const struct container_summary *summary, const char *wanted)
 {
-    autoreference ref = {0};
-    autobuf full = {0}, shown = {0};
+    autoreference ref = {0}, own = {0};
+    autobuf full = {0}, of_container = {0};
     const char *id = digest_valid(summary->image_id) ? digest_hex(summary->image_id) : "";
     if (starts_with(wanted, "sha256:"))
         return starts_with(summary->image_id, wanted);
     if (strlen(wanted) >= 4 && starts_with(id, wanted))
         return true;
-    show_image(summary, &shown);
-    if (streq(buf_text(&shown), wanted))
-        return true;
-    if (reference_parse(wanted, &ref, NULL) < 0)
+    if (reference_parse(wanted, &ref, NULL) < 0 || reference_parse(summary->image, &own, NULL) < 0)
         return false;
     reference_full(&ref, &full);
-    return streq(buf_text(&full), summary->image);
+    reference_full(&own, &of_container);
+    return streq(buf_text(&full), buf_text(&of_container));
 }
 
 static bool any_name(const struct ps_filter *filter, const struct glance *glance)
@@ -210,6 +229,14 @@ static bool any_level(const struct ps_filter *filter, const struct glance *glanc
     return filter->levels.len == 0;
 }
 
+static bool any_network(const struct ps_filter *filter, const struct glance *glance)
+{
+    for (size_t i = 0; i < filter->networks.len; i++)
+        if (glance->summary.network && streq(glance->summary.network, filter->networks.items[i]))
+            return true;
+    return filter->networks.len == 0;
+}
+
 static bool any_exit(const struct ps_filter *filter, const struct glance *glance)
 {
     for (size_t i = 0; i < filter->exited_count; i++)
@@ -229,5 +256,5 @@ bool ps_filter_matches(const struct ps_filter *filter, const struct glance *glan
         if (!has_label(&glance->summary.labels, filter->labels.items[i]))
             return false;
     return any_name(filter, glance) && any_id(filter, glance) && any_image(filter, glance) &&
-           any_level(filter, glance) && any_exit(filter, glance);
+           any_network(filter, glance) && any_level(filter, glance) && any_exit(filter, glance);
 }

@@ -8,7 +8,8 @@ static const struct option ps_table[] = {
     {"all", 'a', OPTION_BOOL, offsetof(struct ps_options, all), NULL,
      "Show also those that do not run"},
     {"filter", 'f', OPTION_LIST, offsetof(struct ps_options, filters), "KEY=VALUE",
-     "Show only those with this name, id, status, label, ancestor, exited, level, before or since"},
+     "Show only those with this name, id, status, label, ancestor, exited, level, "
+     "network, before or since"},
     {"format", 0, OPTION_STRING, offsetof(struct ps_options, format), "FORMAT", LIST_FORMAT_HELP},
     {"last", 'n', OPTION_COUNT, offsetof(struct ps_options, last), "N",
      "Show the last N created, running or not", .flags = OPTION_MINUS_ONE},
