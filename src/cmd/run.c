@@ -135,6 +135,7 @@ int command_run(const struct invocation *call, void *options, struct error *err)
     autocontainer c = CONTAINER_EMPTY;
     plan_init(&plan);
     take_words(call, r);
+    r->by_run = true;
     r->foreground = !r->detach && !r->dry_run;
     int rc = check_terminal(r, err);
     if (rc == 0)

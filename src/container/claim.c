@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who owns a container's directory and who owns a name: locks and symlinks. */
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -9,6 +10,9 @@
 #include "base/text.h"
 #include "container/disk.h"
 #include "container/names.h"
+#include "runtime/ids.h"
+
+#define CGROUP_PARENT_MAX 2048
 
 bool id_valid(const char *id)
 {
@@ -56,11 +60,41 @@ bool disk_alive(const struct containers *all, const char *id)
     return lock >= 0 && disk_has_config(all, id);
 }
 
+void disk_sweep_group(const struct containers *all, const char *id, const char *parent)
+{
+    autocgroup group = CGROUP_EMPTY;
+    if (cgroup_find(parent, id, &group, NULL) == 0) {
+        (void)cgroup_kill(&group, NULL);
+        (void)cgroup_remove(&group, NULL);
+    }
+    ids_forget(all->state_top, id);
+}
+
+/* All names of a container of which nothing says what it was called. */
+static void forget_names(int names, const char *id)
+{
+    int fd = openat(names, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    autodir stream = fd < 0 ? NULL : fdopendir(fd);
+    if (!stream && fd >= 0)
+        close(fd);
+    const struct dirent *entry;
+    char owner[CONTAINER_ID_MAX];
+    while (stream && (entry = readdir(stream)))
+        if (name_owner(names, entry->d_name, owner) && streq(owner, id))
+            (void)unlinkat(names, entry->d_name, 0);
+}
+
 void disk_sweep(const struct containers *all, const char *id)
 {
     autofd lock = disk_lock(all, id, true, LOCK_EX | LOCK_NB, NULL);
     if (lock < 0 || disk_has_config(all, id))
         return;
+    char parent[CGROUP_PARENT_MAX];
+    ssize_t n = readlinkat(lock, PARENT_NAME, parent, sizeof parent - 1);
+    parent[n > 0 ? n : 0] = '\0';
+    disk_sweep_group(all, id, n > 0 ? parent : NULL);
+    forget_names(all->state_names, id);
+    forget_names(all->root_names, id);
     (void)disk_remove(all, id, NULL, true, NULL);
 }
 
@@ -99,7 +133,7 @@ static int taken(const char *name, const char *owner, struct error *err)
 }
 
 /* 0 when it became ours, -EEXIST. */
-static int claim_in(const struct containers *all, int names, const char *name, const char *id,
+static int claim_in(struct containers *all, int names, const char *name, const char *id,
                     struct error *err)
 {
     for (;;) {
@@ -108,13 +142,13 @@ static int claim_in(const struct containers *all, int names, const char *name, c
             return 0;
         if (errno != EEXIST)
             return error_errno(err, "cannot give the container its name %s", name);
-        if (name_owner(names, name, owner) && disk_alive(all, owner))
+        if (name_owner(names, name, owner) && disk_alive(all, owner) && !disk_tidy(all, owner))
             return taken(name, owner, err);
         drop_dead(names, name, owner);
     }
 }
 
-int name_claim(const struct containers *all, const char *name, const char *id, bool in_root,
+int name_claim(struct containers *all, const char *name, const char *id, bool in_root,
                struct error *err)
 {
     char owner[CONTAINER_ID_MAX];

@@ -148,6 +148,9 @@ int container_claim(struct containers *all, struct plan *plan, struct container 
         format_rfc3339(clock_wall(), plan->created);
     }
     rc = make_directories_of(&c, c.id, err);
+    if (rc == 0 && plan->cgroup_parent &&
+        symlinkat(plan->cgroup_parent, c.state, PARENT_NAME) < 0 && errno != EEXIST)
+        rc = error_errno(err, "cannot note the parent of container %.12s", c.id);
     if (rc == 0)
         rc = choose_name(&c, plan, err);
     if (rc < 0) {

@@ -19,6 +19,7 @@
 #define LAST_NAME "last"
 #define WAITERS_NAME "waiters"
 #define VOLUMES_NAME "volumes"
+#define PARENT_NAME "cgroup-parent" /* a symlink, in the state directory; only with one */
 
 #define CONFIG_MAX (8u << 20)
 #define STATUS_MAX (16u << 10)
@@ -33,14 +34,19 @@ int disk_lock(const struct containers *all, const char *id, bool make, int kind,
 bool disk_has_config(const struct containers *all, const char *id);
 /* Whether it is there, or is being made or removed. */
 bool disk_alive(const struct containers *all, const char *id);
+/* Kills and removes what a killed command may have left running for a container of which no status
+ * is kept: its control group, its claim of ids. `parent` as --cgroup-parent, NULL. */
+void disk_sweep_group(const struct containers *all, const char *id, const char *parent);
 /* Removes what a killed command left of a container without config.json. */
 void disk_sweep(const struct containers *all, const char *id);
+/* Clears up after a container with --rm that nobody waits for any more; true: it is gone now. */
+bool disk_tidy(struct containers *all, const char *id);
 /* Removes everything of the container; the caller holds its lock. `name` may be NULL. */
 int disk_remove(const struct containers *all, const char *id, const char *name, bool in_root,
                 struct error *err);
 
 /* Claims `name`, also below root when `in_root`. -EEXIST with whose it is. */
-int name_claim(const struct containers *all, const char *name, const char *id, bool in_root,
+int name_claim(struct containers *all, const char *name, const char *id, bool in_root,
                struct error *err);
 /* Gives it up where it is ours. */
 void name_release(const struct containers *all, const char *name, const char *id, bool in_root);

@@ -142,6 +142,16 @@ static int not_found(struct containers *all, const char *word, struct error *err
                      near ? "?" : "");
 }
 
+/* Looked at again under its lock: it may just have been born. */
+static int remove_unborn(struct container *c, struct error *err)
+{
+    int rc = container_lock(c, err);
+    if (rc == 0 && c->now == CONTAINER_CREATED)
+        rc = container_remove(c, true, err);
+    container_unlock(c);
+    return rc;
+}
+
 /* Opens it, tidying up what nobody else will. -ENOENT also when that removed it. */
 static int open_tidy(struct containers *all, const char *id, struct container *out,
                      struct error *err)
@@ -152,15 +162,17 @@ static int open_tidy(struct containers *all, const char *id, struct container *o
         disk_sweep(all, id);
     if (rc < 0)
         return rc;
-    /* After a boot there is no status, and a container with --rm has nothing more to wait for. */
+    /* After a boot there is no status, and a container with --rm has nothing more to wait for. One
+     * that `run` made and did not start was never started because that was killed. */
     bool lost = c.now == CONTAINER_DEAD && c.plan.remove;
+    bool unborn = c.now == CONTAINER_CREATED && c.plan.remove && c.plan.by_run;
     bool over = c.now == CONTAINER_EXITED || c.now == CONTAINER_DEAD;
-    if (over && !c.ending && (c.status.pid > 0 || lost)) {
+    if (unborn || (over && !c.ending && (c.status.pid > 0 || lost))) {
         autofd lock = disk_lock(all, id, true, LOCK_EX | LOCK_NB, NULL);
         if (lock >= 0) {
             close(take_fd(&lock));
             struct error ignored = {0};
-            (void)container_ended(&c, -1, &ignored);
+            (void)(unborn ? remove_unborn(&c, &ignored) : container_ended(&c, -1, &ignored));
             container_close(&c);
             rc = container_open(all, id, &c, err);
             if (rc < 0)
@@ -218,4 +230,10 @@ int container_find(struct containers *all, const char *word, struct container *o
         return rc;
     rc = open_tidy(all, id, out, err);
     return rc == -ENOENT ? not_found(all, word, err) : rc;
+}
+
+bool disk_tidy(struct containers *all, const char *id)
+{
+    autocontainer c = CONTAINER_EMPTY;
+    return open_tidy(all, id, &c, NULL) == -ENOENT;
 }

@@ -27,6 +27,7 @@ static int what_it_is(struct planning *p, struct error *err)
     strv_copy(&plan->layers, &p->image->config.diff_ids);
     plan->remove = r->remove;
     plan->detached = r->detach;
+    plan->by_run = r->by_run;
     if (r->restart)
         plan->restart = xstrdup(r->restart);
     if (r->name)

@@ -199,6 +199,8 @@ static int remove_locked(struct container *c, bool volumes, struct error *err)
         if (rc < 0)
             return rc;
         ids_release(c->all->state_top, c->id, c->status.id_base);
+    } else if (!c->unwritten) { /* a start that was killed recorded nothing */
+        disk_sweep_group(c->all, c->id, c->plan.cgroup_parent);
     }
     if (!volumes)
         rc = keep_volumes(c, err);
@@ -236,5 +238,6 @@ int container_discard(struct containers *all, const char *id, struct error *err)
         (void)end_group(&c, &ignored);
         ids_release(all->state_top, id, c.status.id_base);
     }
+    disk_sweep_group(all, id, NULL);
     return disk_remove(all, id, NULL, true, err);
 }

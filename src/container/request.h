@@ -23,6 +23,7 @@ struct request {
     int64_t stop_timeout;
     const char *restart, *pull, *platform;
     bool quiet, dry_run;
+    bool by_run;
     bool foreground;    /* run without -d, and not only a plan */
     const char *format; /* of --dry-run */
 

@@ -27,9 +27,9 @@ int restart_parse(const char *text, struct restart_policy *out, struct error *er
 
 const char *restart_name(enum restart_kind kind);
 
-/* A person wants it to end: noted before it is told, so that nobody starts it again; a wait for that
- * is ended. Takes the lock: whoever is just starting it finishes first, and `c` is loaded anew.
- * Nothing is done for containers without a policy. */
+/* A person wants it to end: noted before it is told, so that nobody starts it again; a wait for
+ * that is ended. Takes the lock: whoever is just starting it finishes first, and `c` is loaded
+ * anew. Nothing is done for containers without a policy. */
 int restart_forbid(struct container *c, struct error *err);
 bool restart_forbidden(const struct container *c);
 int restart_allow(const struct container *c); /* it is being started; 0 or -errno */

@@ -15,6 +15,7 @@
 #include "base/io.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "container/disk.h"
 #include "container/hints.h"
 #include "container/monitor.h"
 #include "container/opened.h"
@@ -335,6 +336,8 @@ int container_start(struct container *c, struct store *store, const struct start
     }
     if (c->now == CONTAINER_RESTARTING && c->status.monitor != getpid())
         restart_cancel(c);
+    if (!c->unwritten) /* a start that was killed recorded nothing */
+        disk_sweep_group(c->all, c->id, c->plan.cgroup_parent);
     rc = container_starting(c, options->again, err);
     if (rc < 0) {
         container_unlock(c);

@@ -238,7 +238,8 @@ int container_glance(struct containers *all, const char *id, struct glance *out,
     int rc = open_without_plan(&c, err);
     if (rc < 0 && rc != -ENOENT)
         return rc;
-    bool over = c.now == CONTAINER_DEAD || (c.now == CONTAINER_EXITED && c.status.pid > 0);
+    bool over = c.now == CONTAINER_DEAD || c.now == CONTAINER_CREATED ||
+                (c.now == CONTAINER_EXITED && c.status.pid > 0);
     if (rc == -ENOENT || (over && !c.ending) || summary_read(c.home, &glance.summary) < 0) {
         container_close(&c);
         rc = container_find(all, id, &c, err);

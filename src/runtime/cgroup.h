@@ -150,6 +150,9 @@ int cgroup_check_parent(const char *parent, struct error *err);
 void cgroup_record(const struct cgroup *group, struct buf *out);
 /* Finds the group again. -ENOENT: it is gone. The limits in force are not known afterwards. */
 int cgroup_open(const char *record, struct cgroup *out, struct error *err);
+/* The same without a record: the group of `id` below `parent` (NULL: the default). For clearing up
+ * after somebody who was killed before anything was recorded. -ENOENT: there is none. */
+int cgroup_find(const char *parent, const char *id, struct cgroup *out, struct error *err);
 void cgroup_close(struct cgroup *group);
 
 /* For clone3(CLONE_INTO_CGROUP), or -1. */

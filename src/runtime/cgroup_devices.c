@@ -166,7 +166,7 @@ void cgroup_device_group(const struct device_rule *rules, size_t count, char nam
         buf_fmt(&text, "%s %s\n", rules[i].allow ? "allow" : "deny", line);
     }
     sha256_hex(text.data, text.len, hex);
-    snprintf(name, 32, "devices-%.16s", hex);
+    snprintf(name, 32, CGROUP_DEVICE_GROUP_PREFIX "%.16s", hex);
 }
 
 /* --- v1: the list --- */

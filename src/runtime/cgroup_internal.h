@@ -84,6 +84,7 @@ struct bpf_insn *cgroup_device_program(const struct device_rule *rules, size_t c
 int cgroup_attach_devices(int dir, const struct device_rule *rules, size_t count);
 int cgroup_write_devices_v1(int dir, int write_flags, const struct device_rule *rules,
                             size_t count);
+#define CGROUP_DEVICE_GROUP_PREFIX "devices-"
 /* The name of the group that containers with these rules share as parent. */
 void cgroup_device_group(const struct device_rule *rules, size_t count, char name[32]);
 /* Whichever the layout has; fills in in_force and why. `shared`: the parent is such a group, and

@@ -113,6 +113,16 @@ void ids_release(int state_dirfd, const char *container, uint32_t base)
         unlinkat(state_dirfd, name, 0);
 }
 
+#define FORGET_TRIES                                                                               \
+    64 /* claims begin near the hash of the id; a farther one is taken over later */
+
+void ids_forget(int state_dirfd, const char *container)
+{
+    uint32_t start = first_slot(container);
+    for (uint32_t i = 0; i < FORGET_TRIES; i++)
+        ids_release(state_dirfd, container, IDS_FIRST + (start + i) % IDS_SLOTS * PLAN_ID_COUNT);
+}
+
 static int write_maps(pid_t pid, const char *uids, const char *gids, struct error *err)
 {
     char path[32];

@@ -26,6 +26,9 @@ int ids_claim(int state_dirfd, const char *container, bool (*alive)(void *, cons
 /* Gives it back; a claim of another container is left alone. */
 void ids_release(int state_dirfd, const char *container, uint32_t base);
 
+/* The same for who does not know which one it was. */
+void ids_forget(int state_dirfd, const char *container);
+
 /* Maps 0…65535 of a fresh user namespace (whose first process is `pid`) to base… */
 int ids_map_process(pid_t pid, uint32_t base, struct error *err);
 /* The user namespace of a process, as a descriptor. */

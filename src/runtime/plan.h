@@ -141,6 +141,7 @@ struct plan {
 
     /* life */
     bool remove; /* --rm */
+    bool by_run; /* made by `run`, which starts it at once, and not by `create` */
     bool detached;
     char *restart;    /* NULL or a policy */
     char *log_driver; /* "json-file" or "none" */
