@@ -142,8 +142,11 @@ static int claim_in(struct containers *all, int names, const char *name, const c
             return 0;
         if (errno != EEXIST)
             return error_errno(err, "cannot give the container its name %s", name);
-        if (name_owner(names, name, owner) && disk_alive(all, owner) && !disk_tidy(all, owner))
-            return taken(name, owner, err);
+        if (name_owner(names, name, owner) && disk_alive(all, owner)) {
+            disk_tidy(all, owner);
+            if (disk_alive(all, owner))
+                return taken(name, owner, err);
+        }
         drop_dead(names, name, owner);
     }
 }
