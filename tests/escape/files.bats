@@ -22,6 +22,8 @@ teardown_file() { common_teardown_file; }
     done
 }
 
+# Seen to fail: with the list of forbidden targets emptied and the look at the file system of the
+# mount point taken out, the bind over /proc ran.
 @test "MS-02 nothing is mounted over /proc or /sys, or into them" {
     mkdir "$BATS_TEST_TMPDIR/fake"
     for target in /proc /proc/self/attr /proc/sys /proc/tty/.. /sys /sys/kernel; do
@@ -32,6 +34,8 @@ teardown_file() { common_teardown_file; }
     caisson run --rm -v "$BATS_TEST_TMPDIR/fake:/tmp/fake" busybox true
 }
 
+# Seen to fail: without RESOLVE_IN_ROOT (and absolute paths made relative), /x was made on the
+# host and a tmpfs mounted on it.
 @test "MS-03 a volume's directory is exchanged for a symlink while others mount below it" {
     mkdir -p "$BATS_TEST_TMPDIR/vol/d/x"
     ln -s / "$BATS_TEST_TMPDIR/vol/link"
@@ -53,6 +57,8 @@ teardown_file() { common_teardown_file; }
     [ ! -e /x ]
 }
 
+# Seen to fail: without RESOLVE_IN_ROOT, by the absolute link: b, c and dir/deep/er were made in
+# the canary and mounted over.
 @test "MS-08 a mountpoint's parent is a symlink out: nothing is made outside" {
     tree
     mkdir "$BATS_TEST_TMPDIR/source"
@@ -88,6 +94,8 @@ teardown_file() { common_teardown_file; }
     [ "$(cat /proc/sys/kernel/core_pattern)" = "$before" ]
 }
 
+# Seen to fail: without RESOLVE_IN_ROOT, by the absolute links: five files were made in the canary
+# and its file was given away and written to.
 @test "MS-20 the image's /etc is a symlink out: generated files stay inside" {
     tree
     for way in "$WAY_OUT" "$CANARY"; do
@@ -112,6 +120,7 @@ teardown_file() { common_teardown_file; }
     done
 }
 
+# Seen to fail: without the check of host names the one with a second line was taken.
 @test "MS-20 no line can be injected into generated files" {
     refuses "" caisson run --rm -h $'x\n6.6.6.6 evil' busybox true
     refuses "" caisson run --rm -u $'1\nevil::0:0:::' busybox true

@@ -21,6 +21,8 @@ import_with() {
     tar -C "$1" --sparse --owner=0 --group=0 --numeric-owner -c . | caisson import "${@:3}" - "$2" >/dev/null
 }
 
+# Seen to fail: with names looked up before digits are, 007 was root; with a lenient number parser
+# and no check of the form, 0x0 was taken.
 @test "MS-13 what is not exactly an id or a name of the image is refused, and digits are never a name" {
     mkdir -p "$BATS_TEST_TMPDIR/tree/etc"
     echo '007:x:0:0::/:/bin/sh' >"$BATS_TEST_TMPDIR/tree/etc/passwd"
@@ -35,6 +37,8 @@ import_with() {
     [ "$(caisson run --rm -u 007 ms13 /bin/id -u)" = 7 ]
 }
 
+# Seen to fail: without the bound on its size the group file was read until the time was over;
+# without the look at its kind the open of the FIFO never came back.
 @test "MS-15 a group file of a gigabyte or a FIFO in its place is an error at once" {
     mkdir -p "$BATS_TEST_TMPDIR/big/etc" "$BATS_TEST_TMPDIR/fifo/etc" "$BATS_TEST_TMPDIR/link/etc"
     truncate -s 1G "$BATS_TEST_TMPDIR/big/etc/group"
@@ -53,6 +57,7 @@ import_with() {
     [ "$rc" != 124 ]
 }
 
+# Seen to fail: with the labels of the image taken for annotations.
 @test "MS-17 labels of an image never become configuration" {
     caisson run --rm --dry-run --format json busybox true >"$BATS_TEST_TMPDIR/plain"
     mkdir -p "$BATS_TEST_TMPDIR/tree"
@@ -81,14 +86,15 @@ P
     fails 125 "not the container's own" caisson run --rm --network host --sysctl net.ipv4.ip_forward=1 busybox true
 }
 
+# Seen to fail: without the check, ../x and a/../../b were made beside the hierarchies, and the run
+# failed only afterwards; the words that it fails with now are those of the check.
 @test "MS-19 a control group's parent cannot lead out of the tree" {
     for parent in .. ../x a/../../b a/./b 'a//b' /; do
-        rc=0
-        caisson run --rm --cgroup-parent "$parent" busybox true 2>/dev/null || rc=$?
-        [ "$rc" = 125 ] || { echo "accepted: $parent"; return 1; }
+        fails 125 "--cgroup-parent" caisson run --rm --cgroup-parent "$parent" busybox true
     done
 }
 
+# Seen to fail: with the filter off, as its end does: then not all three are refused.
 @test "MS-25 AF_ALG and AF_VSOCK are closed, also through the i386 entry" {
     mkdir "$BATS_TEST_TMPDIR/payload"
     cp "$CAISSON_BUILD/tests/attack" "$BATS_TEST_TMPDIR/payload/"
@@ -103,6 +109,7 @@ P
     [[ $output == *SUCCEEDED* || $output == *unavailable* ]]
 }
 
+# Seen to fail: with both directories made with mode 0755.
 @test "MS-27 another user of the machine cannot look into the store or the state" {
     skip_without setpriv
     caisson run -d --name seen busybox sleep 60 >/dev/null
@@ -116,6 +123,7 @@ P
     caisson rm -f seen >/dev/null
 }
 
+# Seen to fail: without the check of names, run tried for ever to claim the first, "..".
 @test "MS-28 names that would be paths, options or lines are refused" {
     long=$(printf 'a%.0s' {1..300})
     for name in .. . a/b -x '' "$long" $'a\nb' 'a b' /a; do
