@@ -75,12 +75,12 @@ P
     caisson run --rm ms17 >/dev/null
 }
 
+# Seen to fail: without the check, net.ipv4.ip_forward was tried in the network of the host, and
+# only the kernel refused; the words that runs fail with now are those of the check.
 @test "MS-18 only sysctls of the container's own namespaces, spelled as such" {
     for sysctl in kernel.core_pattern=x 'kernel.core_pattern=|/x' kernel.hostname=x vm.swappiness=1 \
         net/../kernel/core_pattern=x 'net.ipv4.ip_forward' net..x=1 $'net.ipv4.ip_forward=1\nx' 'net.ipv4.ip_forward+=1' /net=1; do
-        rc=0
-        caisson run --rm --sysctl "$sysctl" busybox true 2>/dev/null || rc=$?
-        [ "$rc" = 125 ] || { echo "accepted: $sysctl"; return 1; }
+        fails 125 "--sysctl" caisson run --rm --sysctl "$sysctl" busybox true
     done
     [ "$(caisson run --rm --sysctl net.ipv4.ip_forward=1 busybox cat /proc/sys/net/ipv4/ip_forward)" = 1 ]
     fails 125 "not the container's own" caisson run --rm --network host --sysctl net.ipv4.ip_forward=1 busybox true

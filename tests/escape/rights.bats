@@ -16,37 +16,29 @@ status_of() {
     awk -v name="$1:" '$1 == name {print $2}'
 }
 
-@test "MS-01 the payload cannot reopen the engine's executable for writing" {
+# Seen to fail: with the host's users, without the sealed copy and with the process dumpable, it
+# opened the program of the engine by every process that entered. One of the three protections is
+# enough.
+@test "MS-01 the payload cannot open the engine's executable for writing" {
     before=$(program_sums)
     name=ms01-$$
-    caisson run -d --rm --name "$name" --level baseline --security-opt seccomp=unconfined \
+    # Detached: a run in the foreground would keep its file busy, and so safe, all the time.
+    caisson run -d --name "$name" --level baseline --security-opt seccomp=unconfined \
         --security-opt landlock=off -v "$(escape_helper overwrite):/overwrite:ro" \
-        busybox /overwrite 4 >/dev/null
+        --read-only busybox /overwrite 4 >/dev/null
     # Processes of the engine appear inside as long as there is somebody to enter.
     entered=0
     while caisson exec "$name" true 2>/dev/null; do
         entered=$((entered + 1))
+        sleep 0.1 # in which nobody executes the file, so that it is not busy
     done
+    caisson wait "$name" >/dev/null
+    caisson logs "$name" | tee "$BATS_TEST_TMPDIR/out"
+    caisson rm "$name" >/dev/null
     echo "entered $entered times"
     [ "$entered" -gt 5 ]
+    grep -q '^tried [1-9][0-9]* opened 0$' "$BATS_TEST_TMPDIR/out"
     [ "$(program_sums)" = "$before" ]
-}
-
-@test "MS-01 from inside nothing of the engine's opens for writing, in run and exec" {
-    name=ms01b-$$
-    out=$BATS_TEST_TMPDIR/out
-    caisson run --name "$name" --level baseline --security-opt seccomp=unconfined \
-        --security-opt landlock=off -v "$(escape_helper overwrite):/overwrite:ro" \
-        --read-only busybox /overwrite 3 >"$out" &
-    runner=$!
-    waits 5 caisson exec "$name" true
-    for _ in $(seq 20); do
-        caisson exec "$name" true 2>/dev/null || break
-    done
-    wait "$runner" || true
-    cat "$out"
-    caisson rm "$name" >/dev/null
-    grep -q '^tried [1-9][0-9]* opened 0$' "$out"
 }
 
 # Seen to fail: without Landlock, below which the program of the engine does not lie,
@@ -86,6 +78,8 @@ status_of() {
     done
 }
 
+# Seen to fail: without RESOLVE_NO_MAGICLINKS and the look at getcwd(2), exec entered what
+# descriptor 7 led to; without close_range(2), the list had 4, 5, 7 and 9 as well.
 @test "MS-07 descriptors that we were started with lead nowhere" {
     for dir in /proc/self/fd/7 /proc/self/fd/20 /proc/1/fd/7 /proc/self/fd; do
         rc=0
@@ -150,6 +144,8 @@ status_of() {
     caisson rm -f "$name" >/dev/null
 }
 
+# Seen to fail: with the process dumpable: it was seized, many times, while it was still the
+# engine.
 @test "MS-24 nobody inside attaches to the engine's set-up stage" {
     name=ms24-$$
     out=$BATS_TEST_TMPDIR/out

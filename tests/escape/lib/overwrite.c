@@ -5,6 +5,7 @@
  * how many it looked at; writes nothing.
  */
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,10 +24,14 @@ static void try_one(const char *pid)
     tries++;
     ssize_t n = readlink(path, target, sizeof target - 1);
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    for (int i = 0; i < 20; i++) { /* until it is no longer busy */
+    for (int i = 0; i < 300; i++) { /* until it is no longer busy */
         int writable = open(path, O_WRONLY | O_CLOEXEC);
-        if (writable < 0)
+        if (writable < 0 && errno != ETXTBSY)
+            break;
+        if (writable < 0) {
+            usleep(1000);
             continue;
+        }
         opened++;
         printf("OPENED %.*s of %s\n", n > 0 ? (int)n : 1, n > 0 ? target : "?", pid);
         close(writable);
