@@ -7,6 +7,7 @@ load lib/hostile
 setup_file() { hostile_setup_file; }
 teardown_file() { common_teardown_file; }
 
+# Not yet seen to fail: it passes with RESOLVE_IN_ROOT and the refusal of symlinks taken out too.
 @test "MS-02 /proc or /sys of the image is a symlink: the mount stays inside, or is refused" {
     for name in proc sys; do
         for way in "$WAY_OUT" "$CANARY"; do
@@ -76,6 +77,8 @@ teardown_file() { common_teardown_file; }
     [ ! -e "$CANARY/b" ] && [ ! -e "$CANARY/c" ]
 }
 
+# Not yet seen to fail: it passes with null looked up by path and its number unchecked, since /dev
+# is ours by then.
 @test "MS-09 the image's /dev/null leads to core_pattern: every mask is the device 1:3" {
     tree
     ln -s /proc/sys/kernel/core_pattern "$TREE/dev/null"
@@ -130,6 +133,7 @@ teardown_file() { common_teardown_file; }
     [[ $lines != *evil* ]]
 }
 
+# Not yet seen to fail: it passes without RESOLVE_IN_ROOT too.
 @test "MS-21 WORKDIR through a symlink out: nothing is made or given away outside" {
     tree
     for way in "$WAY_OUT" "$CANARY"; do

@@ -77,6 +77,8 @@ P
 
 # Seen to fail: without the check, net.ipv4.ip_forward was tried in the network of the host, and
 # only the kernel refused; the words that runs fail with now are those of the check.
+# Seen to fail: without the check, net.ipv4.ip_forward was tried in the network of the host, and
+# only the kernel refused; the words that runs fail with now are those of the check.
 @test "MS-18 only sysctls of the container's own namespaces, spelled as such" {
     for sysctl in kernel.core_pattern=x 'kernel.core_pattern=|/x' kernel.hostname=x vm.swappiness=1 \
         net/../kernel/core_pattern=x 'net.ipv4.ip_forward' net..x=1 $'net.ipv4.ip_forward=1\nx' 'net.ipv4.ip_forward+=1' /net=1; do
@@ -123,7 +125,7 @@ P
     caisson rm -f seen >/dev/null
 }
 
-# Seen to fail: without the check of names, run tried for ever to claim the first, "..".
+# Seen to fail: without the check of names it had not ended after 100 seconds.
 @test "MS-28 names that would be paths, options or lines are refused" {
     long=$(printf 'a%.0s' {1..300})
     for name in .. . a/b -x '' "$long" $'a\nb' 'a b' /a; do

@@ -237,6 +237,7 @@ PYTHON
     [ "$monitors" -ge 1 ]
 }
 
+# Not yet seen to fail: it passes with reserve_standard_fds() taken out too.
 @test "MS-34 started without standard streams, descriptors do not get confused" {
     for way in '<&-' '>&-' '2>&-' '<&- >&-' '<&- >&- 2>&-'; do
         rm -f "$BATS_TEST_TMPDIR/out"
