@@ -93,7 +93,8 @@ static void overlay(struct host_ability *ability)
     ability->name = "overlay";
     ability->available = read_kernel_file("/proc/filesystems", 65536, &text, NULL) == 0 &&
                          strstr(buf_text(&text), "\toverlay\n");
-    SAY(ability, "%s", ability->available ? "yes" : "the module is not loaded: modprobe overlay");
+    SAY(ability, "%s",
+        ability->available ? "the kernel has it" : "the module is not loaded: modprobe overlay");
 }
 
 size_t host_abilities(int store, struct host_ability out[HOST_ABILITIES_MAX])

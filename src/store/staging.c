@@ -119,9 +119,10 @@ int staging_publish(struct staging *staging, const char *entry, const char *dire
 int staging_withdraw(struct staging *staging, const char *directory, const char *file,
                      struct error *err)
 {
-    char path[STORE_PATH_MAX], grave[STORE_PATH_MAX];
+    char path[STORE_PATH_MAX], grave[32];
     layout_path(path, directory, file);
-    snprintf(grave, sizeof grave, "gone-%s", file);
+    /* Numbered: the same name may come from several directories. */
+    snprintf(grave, sizeof grave, "gone-%u", staging->graves++);
     if (renameat(staging->store->root_fd, path, staging->fd, grave) == 0 || errno == ENOENT)
         return 0;
     return error_errno(err, "cannot remove %s/%s", staging->store->root, path);

@@ -14,6 +14,7 @@ struct staging {
     struct store *store; /* NULL: not open */
     int fd;              /* the directory, flock'ed */
     char name[32];       /* in tmp/ */
+    unsigned graves;     /* how many were withdrawn into it */
 };
 
 /* Clears what dead writers left, then makes a directory. */

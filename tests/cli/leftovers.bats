@@ -112,6 +112,18 @@ state_of() { caisson inspect -f '{{.State.Status}}' "$1"; }
     waits 10 nothing_left
 }
 
+@test "rmi of an image that ran takes what its runs needed along" {
+    root=$CAISSON_ROOT
+    export CAISSON_ROOT=$BATS_TEST_TMPDIR/own
+    caisson bootstrap busybox -t mine >/dev/null
+    caisson run --rm mine true
+    [ -n "$(ls "$CAISSON_ROOT/skeletons")" ]
+    run -0 caisson rmi mine
+    [[ $output != *cannot* ]]
+    [ -z "$(ls "$CAISSON_ROOT/skeletons" "$CAISSON_ROOT/tmp" "$CAISSON_ROOT/layers" | grep -v :)" ]
+    CAISSON_ROOT=$root
+}
+
 # killed_at TENTHS-OF-MS COMMAND...: as far as it came in that time.
 killed_at() {
     python3 - "$@" <<'PYTHON'
