@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "container/health.h"
 #include "container/log_write.h"
 #include "container/restart.h"
 
@@ -55,6 +56,8 @@ static void write_state(struct json_out *w, const struct container *c)
     bool over =
         c->now == CONTAINER_EXITED || c->now == CONTAINER_DEAD || c->now == CONTAINER_RESTARTING;
     json_begin(w, "State", '{');
+    if (health_wanted(&c->plan))
+        health_write(c, w);
     json_str(w, "Status", container_state_name(c->now));
     json_bool(w, "Running", running);
     json_bool(w, "Paused", c->now == CONTAINER_PAUSED);

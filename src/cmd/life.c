@@ -9,6 +9,7 @@
 #include "cmd/container_words.h"
 #include "cmd/front.h"
 #include "cmd/print.h"
+#include "container/health.h"
 #include "container/restart.h"
 #include "container/update.h"
 
@@ -210,4 +211,23 @@ int command_system_restore(const struct invocation *call, void *options, struct 
         }
     }
     return rc < 0 ? rc : status;
+}
+
+/* --- health --- */
+
+static int check_one(struct containers *all, const char *id, void *closure, struct error *err)
+{
+    autocontainer c = CONTAINER_EMPTY;
+    int rc = container_open(all, id, &c, err);
+    if (rc == 0)
+        rc = front_seal_for(&c.plan, err);
+    return rc < 0 ? rc : health_check(&c, closure, err);
+}
+
+int command_health(const struct invocation *call, void *options, struct error *err)
+{
+    bool healthy = false;
+    (void)options;
+    int status = for_each_word(call, check_one, &healthy, err);
+    return status ? status : healthy ? 0 : 1;
 }

@@ -65,7 +65,11 @@ static void show_status(const struct glance *glance, nanoseconds now, struct buf
     case CONTAINER_PAUSED:
         buf_str(out, "Up ");
         format_human_duration(out, now - glance->started);
-        buf_str(out, glance->now == CONTAINER_PAUSED ? " (Paused)" : "");
+        if (glance->now == CONTAINER_PAUSED)
+            buf_str(out, " (Paused)");
+        else if (*glance->health)
+            buf_fmt(out, " (%s%s)", streq(glance->health, "starting") ? "health: " : "",
+                    glance->health);
         return;
     case CONTAINER_EXITED:
         buf_fmt(out, "Exited (%d) ", glance->exit.code);

@@ -279,6 +279,14 @@ const struct verb verb_info = {
     .options_size = sizeof(struct info_options),
 };
 
+const struct verb verb_health = {
+    .name = "__health",
+    .arguments = "ID",
+    .summary = "Check a container's health once: for the monitor",
+    .least = 1,
+    .most = 1,
+};
+
 const struct verb verb_ended = {
     .name = "__ended",
     .arguments = "ID",

@@ -8,6 +8,7 @@
 #define SECURITY "Security"
 #define STORAGE "Storage"
 #define NETWORK "Network"
+#define HEALTH "Health"
 #define LATER OPTION_UNSUPPORTED
 
 static const char *const levels[] = {"restricted", "baseline", "privileged", NULL};
@@ -85,7 +86,13 @@ static const char *const levels[] = {"restricted", "baseline", "privileged", NUL
     {"runtime", 0, OPTION_STRING, AT(name), "NAME", "caisson is its own runtime", .flags = LATER}, \
     {"gpus", 0, OPTION_STRING, AT(name), "GPUS", "name the device with --device", .flags = LATER}, \
     {"use-api-socket", 0, OPTION_BOOL, AT(quiet), NULL, "it would hand the engine to the container", .flags = LATER}, \
-    {"health-cmd", 0, OPTION_STRING, AT(name), "COMMAND", "health checks do not exist yet", .flags = LATER}
+    {"health-cmd", 0, OPTION_STRING, AT(health_cmd), "COMMAND", "Find out with this whether it is well", .group = HEALTH}, \
+    {"health-interval", 0, OPTION_STRING, AT(health_interval), "TIME", "Time between two checks (30s)", .group = HEALTH}, \
+    {"health-timeout", 0, OPTION_STRING, AT(health_timeout), "TIME", "How long one may take (30s)", .group = HEALTH}, \
+    {"health-retries", 0, OPTION_COUNT, AT(health_retries), "N", "How many have to fail in a row (3)", .group = HEALTH}, \
+    {"health-start-period", 0, OPTION_STRING, AT(health_start_period), "TIME", "How long failures do not count (0s)", .group = HEALTH}, \
+    {"health-start-interval", 0, OPTION_STRING, AT(health_start_interval), "TIME", "Time between two checks meanwhile (5s)", .group = HEALTH}, \
+    {"no-healthcheck", 0, OPTION_BOOL, AT(no_health), NULL, "Leave out the image's check", .group = HEALTH}
 
 static const struct option run_options_table[] = {
     {"detach", 'd', OPTION_BOOL, AT(detach), NULL, "Run in the background and print the id"},

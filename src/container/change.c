@@ -7,6 +7,7 @@
 
 #include "base/io.h"
 #include "container/disk.h"
+#include "container/health.h"
 #include "container/restart.h"
 #include "container/summary.h"
 
@@ -80,6 +81,8 @@ int container_starting(struct container *c, bool again, struct error *err)
         last.quick_ends = restart_quick_ends(c) + 1;
     }
     int rc = exit_record_remove(c->state);
+    if (rc == 0 && unlinkat(c->state, HEALTH_NAME, 0) < 0 && errno != ENOENT)
+        rc = -errno;
     if (rc == 0 && !c->in_state)
         rc = restart_allow(c);
     if (rc < 0)

@@ -43,6 +43,9 @@ static const struct option options[] = {
     {"--log-dir", FD(log_dir)},
     {"--max-size", NUMBER, .low = 0, .high = INT64_MAX, FIELD(max_size)},
     {"--max-file", NUMBER, .low = 1, .high = LOG_FILES_MAX, FIELD(max_file)},
+    {"--health", NUMBER, .low = 0, .high = INT64_MAX, FIELD(health_interval)},
+    {"--starting", NUMBER, .low = 0, .high = INT64_MAX, FIELD(health_start_interval)},
+    {"--start", NUMBER, .low = 0, .high = INT64_MAX, FIELD(health_start_period)},
     {"--after", FD(after)},
     {"--ready", FD(ready)},
 };

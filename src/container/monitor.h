@@ -19,14 +19,17 @@
 /* Descriptors are above 2, or -1 where that is allowed. */
 struct monitor_spec {
     const char *id;
-    pid_t pid;         /* the container's first process, our child */
-    int dir;           /* the container's state directory */
-    int out, err;      /* read ends of its stdout and stderr, or -1 */
-    int terminal;      /* master of its terminal, or -1 */
-    int in;            /* write end of its stdin, only kept open, or -1 */
-    bool log;          /* json-file; else the output is read and dropped */
-    int log_dir;       /* where container.log is; -1 without log */
-    int64_t max_size;  /* bytes of one log file, 0: no limit */
+    pid_t pid;        /* the container's first process, our child */
+    int dir;          /* the container's state directory */
+    int out, err;     /* read ends of its stdout and stderr, or -1 */
+    int terminal;     /* master of its terminal, or -1 */
+    int in;           /* write end of its stdin, only kept open, or -1 */
+    bool log;         /* json-file; else the output is read and dropped */
+    int log_dir;      /* where container.log is; -1 without log */
+    int64_t max_size; /* bytes of one log file, 0: no limit */
+    /* Health checks: nanoseconds between them, the same while it starts, and how long that is. */
+    int64_t health_interval; /* 0: none; `after` is what checks, as `caisson __health ID` */
+    int64_t health_start_interval, health_start_period;
     unsigned max_file; /* number of log files, at least 1 */
     int after;         /* the program to execute at the end, or -1 */
     int ready; /* gets one byte, 'r', once the container is watched, then is closed; or -1 */

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "container/device_policy.h"
+#include "container/health.h"
 #include "container/restart.h"
 
 static int what_it_is(struct planning *p, struct error *err)
@@ -82,6 +83,8 @@ int plan_make(const struct request *request, const struct image *image,
         rc = device_policy(&plan, &request->device_rules, p.level == LEVEL_PRIVILEGED, err);
     if (rc == 0)
         rc = plan_limits(&p, err);
+    if (rc == 0)
+        rc = plan_health(&p, err);
     if (rc == 0)
         rc = plan_mounts(&p, err);
     strv_free(&p.mask);

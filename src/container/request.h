@@ -22,6 +22,10 @@ struct request {
     const char *stop_signal, *umask;
     int64_t stop_timeout;
     const char *restart, *pull, *platform;
+    const char *health_cmd, *health_interval, *health_timeout, *health_start_period,
+        *health_start_interval;
+    int64_t health_retries;
+    bool no_health;
     bool quiet, dry_run;
     bool by_run;
     bool foreground;    /* run without -d, and not only a plan */

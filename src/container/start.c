@@ -16,6 +16,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "container/disk.h"
+#include "container/health.h"
 #include "container/hints.h"
 #include "container/monitor.h"
 #include "container/opened.h"
@@ -249,6 +250,14 @@ static int become_monitor(struct container *c, struct streams *s, const struct l
         .after = front,
         .ready = ready,
     };
+    if (health_wanted(&c->plan)) {
+        spec.health_interval = c->plan.health.interval;
+        spec.health_start_interval = c->plan.health.start_interval;
+        spec.health_start_period = c->plan.health.start_period;
+        int rc = health_begin(c, err);
+        if (rc < 0)
+            return rc;
+    }
     if (log && spec.log_dir < 0)
         return error_set(err, spec.log_dir, "cannot open the log of container %s: %s", c->plan.name,
                          error_describe(spec.log_dir));

@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "container/disk.h"
+#include "container/health.h"
 #include "runtime/caps.h"
 
 #define SUMMARY_NAME "summary"
@@ -223,6 +224,8 @@ static void take_glance(struct container *c, struct glance *out)
     out->exit = c->exit;
     out->started = c->status.started;
     out->oom_killed = c->status.oom_killed;
+    if (c->now == CONTAINER_RUNNING || c->now == CONTAINER_PAUSED)
+        health_status(c->state, out->health);
     out->pid = c->status.pid;
     out->cgroup = take_ptr(c->status.cgroup);
 }

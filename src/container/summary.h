@@ -27,8 +27,9 @@ struct glance {
     enum container_state now;
     struct exit_record exit;
     bool oom_killed;
-    pid_t pid;    /* 0 while it does not run */
-    char *cgroup; /* record; NULL */
+    char health[16]; /* "healthy" …; "" without a check */
+    pid_t pid;       /* 0 while it does not run */
+    char *cgroup;    /* record; NULL */
 };
 
 /* -ENOENT: there is none (any more), -EBADMSG: damaged. Cleans up as container_find() does. */

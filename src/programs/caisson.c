@@ -21,6 +21,7 @@ static const struct verb_binding bindings[] = {
     {&verb_top, command_top},
     {&verb_info, command_info},
     {&verb_ended, command_ended},
+    {&verb_health, command_health},
     {&verb_restart, command_restart},
     {&verb_pause, command_pause},
     {&verb_unpause, command_unpause},

@@ -19,6 +19,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <linux/sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -49,6 +50,7 @@ enum source {
     ERR,
     TERMINAL,
     PROCESS,
+    HEALTH, /* the check that runs */
     SOURCES,
 };
 
@@ -62,8 +64,11 @@ static struct {
     bool ended;
     int status;
     nanoseconds finished;
-    nanoseconds deadline; /* monotonic; once ended */
-    char oom_score[8];    /* what it was, to be put back */
+    nanoseconds deadline;           /* monotonic; once ended */
+    pid_t check;                    /* 0: none runs */
+    nanoseconds started, check_due; /* monotonic */
+    bool was_well;
+    char oom_score[8]; /* what it was, to be put back */
     ssize_t oom_score_length;
 } monitor;
 
@@ -154,7 +159,7 @@ static int watch(enum source source, int fd)
     struct epoll_event event = {.events = EPOLLIN, .data.u32 = source};
     if (source == TERMINAL)
         event.events |= EPOLLET; /* see read_terminal() */
-    if (source != PROCESS) {
+    if (source != PROCESS && source != HEALTH) {
         int flags = fcntl(fd, F_GETFL);
         if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
             return -errno;
@@ -236,6 +241,69 @@ static void reap(void)
     close(take_fd(&monitor.fds[PROCESS]));
 }
 
+/* --- health checks ---------------------------------------------------------------------------- */
+
+static _Noreturn void become_check(void)
+{
+    const char *argv[] = {"caisson", "__health", monitor.spec.id, NULL};
+    if (monitor.oom_score_length > 0)
+        write_oom_score(monitor.oom_score, (size_t)monitor.oom_score_length);
+    set_signals(SIG_DFL);
+    syscall(SYS_execveat, monitor.spec.after, "", argv, environ, AT_EMPTY_PATH);
+    syscall(SYS_exit_group, EXIT_USAGE);
+    for (;;)
+        ;
+}
+
+static void plan_check(void)
+{
+    nanoseconds now = clock_monotonic();
+    bool starting = !monitor.was_well && now - monitor.started < monitor.spec.health_start_period;
+    nanoseconds pause =
+        starting ? monitor.spec.health_start_interval : monitor.spec.health_interval;
+    monitor.check_due = pause < INT64_MAX - now ? now + pause : INT64_MAX;
+}
+
+static void start_check(void)
+{
+    int pidfd = -1;
+    long pid = syscall(SYS_clone, (long)(CLONE_PIDFD | SIGCHLD), 0L, &pidfd, 0L, 0L);
+    if (pid == 0)
+        become_check();
+    if (pid < 0 || watch(HEALTH, pidfd) < 0) {
+        plan_check(); /* another time */
+        return;
+    }
+    monitor.check = (pid_t)pid;
+}
+
+static void end_check(void)
+{
+    int status;
+    if (waitpid(monitor.check, &status, WNOHANG) == 0)
+        return;
+    monitor.was_well |= WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    monitor.check = 0;
+    close(take_fd(&monitor.fds[HEALTH]));
+    plan_check();
+}
+
+static bool checks(void)
+{
+    return monitor.spec.health_interval > 0 && monitor.spec.after >= 0 && !monitor.ended;
+}
+
+/* Milliseconds until the next one, -1 when none is to come. */
+static int check_timeout(void)
+{
+    if (!checks() || monitor.check > 0)
+        return -1;
+    nanoseconds left = monitor.check_due - clock_monotonic();
+    if (left <= 0)
+        return 0;
+    return left / 1000000 < INT32_MAX ? (int)(left / 1000000) + 1 : INT32_MAX;
+}
+
 static void tell_dropped(void)
 {
     (void)log_dropped_write(monitor.spec.dir, output_log.dropped, output_log.dropped_errno);
@@ -246,8 +314,12 @@ static int next_timeout(void)
 {
     if (monitor.unread)
         return 0;
-    if (!monitor.ended)
-        return monitor.used ? QUIET_MS : -1;
+    if (!monitor.ended) {
+        int check = check_timeout();
+        if (monitor.used)
+            return check >= 0 && check < QUIET_MS ? check : QUIET_MS;
+        return check;
+    }
     nanoseconds left = monitor.deadline - clock_monotonic();
     return left <= 0 ? 0 : (int)(left / 1000000) + 1;
 }
@@ -266,6 +338,8 @@ static void handle(enum source source)
         return;
     if (source == PROCESS)
         reap();
+    else if (source == HEALTH)
+        end_check();
     else if (source == TERMINAL)
         read_terminal();
     else
@@ -283,6 +357,8 @@ static void end_held(enum source source)
 
 static void run(void)
 {
+    monitor.started = clock_monotonic();
+    plan_check();
     while (!done()) {
         struct epoll_event events[SOURCES];
         int count = epoll_wait(monitor.epoll, events, SOURCES, next_timeout());
@@ -290,6 +366,8 @@ static void run(void)
             handle(events[i].data.u32);
         if (monitor.unread)
             handle(TERMINAL);
+        if (check_timeout() == 0)
+            start_check();
         log_writer_flush(&output_log);
         if (output_log.dropped > 0 && !monitor.told)
             tell_dropped();

@@ -74,7 +74,7 @@ void plan_free(struct plan *plan)
     struct strv *lists[] = {
         &plan->args,   &plan->env,         &plan->sysctls,
         &plan->layers, &plan->masked,      &plan->read_only_paths,
-        &plan->labels, &plan->annotations,
+        &plan->labels, &plan->annotations, &plan->health.test,
     };
     for (size_t i = 0; i < sizeof strings / sizeof *strings; i++)
         free(strings[i]);

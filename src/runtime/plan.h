@@ -84,6 +84,12 @@ struct posture {
     size_t count;
 };
 
+/* How it is found out whether what runs is well; times in nanoseconds. */
+struct plan_health {
+    struct strv test; /* "CMD", …, or "CMD-SHELL" and one line; empty: no check */
+    int64_t interval, timeout, start_period, start_interval, retries;
+};
+
 struct plan {
     char *id, *name, *hostname, *domainname;
     char *image_name, *image_id, *image_manifest;
@@ -143,7 +149,8 @@ struct plan {
     bool remove; /* --rm */
     bool by_run; /* made by `run`, which starts it at once, and not by `create` */
     bool detached;
-    char *restart;    /* NULL or a policy */
+    char *restart; /* NULL or a policy */
+    struct plan_health health;
     char *log_driver; /* "json-file" or "none" */
     int64_t log_max_size, log_max_file;
     struct strv labels, annotations;

@@ -162,6 +162,16 @@ static const struct field log_fields[] = {
     {NULL},
 };
 
+static const struct field health_fields[] = {
+    {"test", FIELD_LIST, AT(health.test)},
+    {"interval", FIELD_I64, AT(health.interval), .max = INT64_MAX},
+    {"timeout", FIELD_I64, AT(health.timeout), .max = INT64_MAX},
+    {"start_period", FIELD_I64, AT(health.start_period), .max = INT64_MAX},
+    {"start_interval", FIELD_I64, AT(health.start_interval), .max = INT64_MAX},
+    {"retries", FIELD_I64, AT(health.retries), .max = INT64_MAX},
+    {NULL},
+};
+
 const struct field protection_fields[] = {
     {"name", FIELD_TEXT, true, offsetof(struct protection, name)},
     {"asked", FIELD_TEXT, .at = offsetof(struct protection, asked)},
@@ -202,6 +212,7 @@ static const struct field caisson_fields[] = {
     {"by_run", FIELD_BOOL, AT(by_run)},
     {"detached", FIELD_BOOL, AT(detached)},
     {"restart", FIELD_TEXT, AT(restart)},
+    {"health", OBJECT(health_fields)},
     {"log", OBJECT(log_fields)},
     {"labels", FIELD_MAP, AT(labels)},
     {"cid_file", FIELD_TEXT, AT(cid_file)},
