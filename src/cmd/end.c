@@ -139,6 +139,9 @@ int command_wait(const struct invocation *call, void *options, struct error *err
 
 static int force_end(struct container *c, struct error *err)
 {
+    int rc = restart_forbid(c, err); /* first: it may be between two runs */
+    if (rc < 0)
+        return rc;
     if (c->now != CONTAINER_RUNNING && c->now != CONTAINER_PAUSED && c->now != CONTAINER_RESTARTING)
         return 0;
     return container_stop(c, SIGKILL, -1, err);
