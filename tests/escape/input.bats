@@ -77,8 +77,6 @@ P
 
 # Seen to fail: without the check, net.ipv4.ip_forward was tried in the network of the host, and
 # only the kernel refused; the words that runs fail with now are those of the check.
-# Seen to fail: without the check, net.ipv4.ip_forward was tried in the network of the host, and
-# only the kernel refused; the words that runs fail with now are those of the check.
 @test "MS-18 only sysctls of the container's own namespaces, spelled as such" {
     for sysctl in kernel.core_pattern=x 'kernel.core_pattern=|/x' kernel.hostname=x vm.swappiness=1 \
         net/../kernel/core_pattern=x 'net.ipv4.ip_forward' net..x=1 $'net.ipv4.ip_forward=1\nx' 'net.ipv4.ip_forward+=1' /net=1; do
