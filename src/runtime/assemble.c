@@ -95,7 +95,33 @@ static bool is_or_below(const char *path, const char *top)
     return strncmp(path, top, length) == 0 && (path[length] == '/' || path[length] == '\0');
 }
 
-/* Where a mount goes, made when it is missing. 1: it lies in /dev. */
+/* 0: not known. */
+static uint64_t mount_id(int fd)
+{
+    struct statx st;
+    if (statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &st) < 0 || !(st.stx_mask & STATX_MNT_ID))
+        return 0;
+    return st.stx_mnt_id;
+}
+
+static void remember_own(struct assembly *a, int fd)
+{
+    uint64_t id = mount_id(fd);
+    if (id != 0 && a->own_count < ASSEMBLY_MOUNTS_MAX)
+        a->own[a->own_count++] = id;
+}
+
+/* Below a bind with others on it the mount is not one that we know: then it is the child's too. */
+static bool is_own(const struct assembly *a, int fd)
+{
+    uint64_t id = mount_id(fd);
+    for (size_t i = 0; i < a->own_count; i++)
+        if (a->own[i] == id)
+            return true;
+    return false;
+}
+
+/* Where a mount goes, made when it is missing. 1: it is the child's to mount. */
 static int open_target(const struct assembly *a, const char *path, bool directory, int *out,
                        struct error *err)
 {
@@ -124,8 +150,10 @@ static int open_target(const struct assembly *a, const char *path, bool director
         return error_errno(err, "cannot look at the mount point %s", path);
     if (at.st_ino == root.st_ino && at.st_dev == root.st_dev)
         return error_set(err, -EPERM, "mount point %s leads to the root of the container", path);
+    if (!a->by_child && (is_or_below(where, "/dev") || !is_own(a, fd)))
+        return 1;
     *out = take_fd(&fd);
-    return is_or_below(where, "/dev");
+    return 0;
 }
 
 /* --- what the user asked for -------------------------------------------------------------------
@@ -156,6 +184,8 @@ static int mount_asked(struct assembly *a, const struct plan_mount *m, struct er
     }
     rc = assemble_attach(source, target, m->target, err);
     if (rc == 0) {
+        if (!a->by_child)
+            remember_own(a, source);
         a->state.asked++;
         a->state.binds += m->kind != PLAN_TMPFS;
     }
@@ -200,6 +230,8 @@ static int attach_dev(struct assembly *a, struct error *err)
     autofd target = assemble_directory(a->root, "dev", err);
     if (target < 0)
         return target;
+    if (!a->by_child && !is_own(a, target))
+        return error_set(err, -EPERM, "/dev of the image leads out of it");
     int rc = sys_move_mount(a->dev, target);
     if (rc == -EINVAL && !a->by_child)
         return 1; /* Linux before 6.15 */
@@ -211,6 +243,8 @@ static int attach_dev(struct assembly *a, struct error *err)
 
 int assemble(struct assembly *a, struct error *err)
 {
+    if (!a->by_child)
+        remember_own(a, a->root);
     int rc = a->state.dev ? 0 : attach_dev(a, err);
     while (rc == 0 && a->state.asked < a->plan->mount_count)
         rc = mount_asked(a, &a->plan->mounts[a->state.asked], err);

@@ -10,7 +10,9 @@
  *
  * Guards against paths that the image, a volume or somebody who writes to one controls: targets are
  * opened in-root and mounted to by descriptor; none may lie on procfs or sysfs, or at their places
- * before they are there, whatever the path looked like.
+ * before they are there, whatever the path looked like. The parent lives among the host's mounts,
+ * so a second thing holds there, whatever happened to the first: it mounts only onto mounts that it
+ * made itself, which it knows by their ids.
  */
 #ifndef CAISSON_RUNTIME_ASSEMBLE_H
 #define CAISSON_RUNTIME_ASSEMBLE_H
@@ -31,6 +33,8 @@ struct assembly_state {
     bool finished;
 };
 
+#define ASSEMBLY_MOUNTS_MAX 260
+
 struct assembly {
     const struct plan *plan;
     int root, dev, files; /* borrowed mounts */
@@ -38,6 +42,8 @@ struct assembly {
     uint32_t id_base;     /* where a tmpfs counts its uid= from; 0 in the child's namespace */
     bool by_child;        /* the root, /proc and /sys are attached */
     struct assembly_state state;
+    uint64_t own[ASSEMBLY_MOUNTS_MAX]; /* ids of the mounts that it may mount onto */
+    size_t own_count;
 };
 
 /* Goes on to the end, or to where the child has to. An error leaves it unusable. */
