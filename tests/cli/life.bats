@@ -192,7 +192,8 @@ limit_of() { # limit_of CONTAINER V1-CONTROLLER V1-FILE V2-FILE
     caisson stop web
     is web exited
     caisson start web
-    waits 20 restarted web 4
+    waits 20 restarted web 5
+    waits 20 is web restarting
     run -1 caisson rm web
     caisson rm -f web
     [ -z "$(caisson ps -aq)" ]
