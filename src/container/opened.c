@@ -166,7 +166,6 @@ static int open_network(struct container *c, struct opened *o, struct error *err
 
 int opened_open(struct container *c, struct store *store, struct opened *out, struct error *err)
 {
-    out->scratch = xasprintf("%s/containers/%s/scratch", c->all->state, c->id);
     const struct protection *users = posture_find(&c->plan.posture, "user-namespace");
     out->users_asked = users && users->flag && streq(users->flag, "--userns auto");
     out->store = store;
@@ -188,7 +187,6 @@ void opened_close(struct opened *opened)
         if (opened->layers[i] >= 0)
             close(opened->layers[i]);
     free(opened->layers);
-    free(opened->scratch);
     skeleton_close(&opened->skeleton);
     if (opened->upper >= 0)
         close(opened->upper);

@@ -15,7 +15,6 @@ struct opened {
     size_t layer_count;
     struct skeleton skeleton;
     int upper, volumes; /* directories, or -1 */
-    char *scratch;
     int join_net;
     bool has_seccomp;
     struct seccomp_program seccomp;

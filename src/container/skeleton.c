@@ -105,21 +105,15 @@ static int fill(struct store *store, const struct image *image, int home, struct
     size_t count = 0;
     int layers[OCI_LAYERS_MAX];
     if (mkdirat(home, "fs", 0755) < 0 || mkdirat(home, "work", 0700) < 0 ||
-        mkdirat(home, "empty", 0755) < 0 || mkdirat(home, "scratch", 0700) < 0)
+        mkdirat(home, "empty", 0755) < 0)
         return error_errno(err, "cannot create the skeleton of image %s", image->id);
     int rc = skeleton_layers(store, &image->config.diff_ids, layers, &count, err);
     autofd root = -1;
     if (rc == 0 && count == 0) {
         root = open_directory_at(home, "fs", err);
     } else if (rc == 0) {
-        char scratch[64];
-        snprintf(scratch, sizeof scratch, "/proc/self/fd/%d/scratch", home);
-        struct rootfs_source source = {.layers = layers,
-                                       .count = count,
-                                       .upper = home,
-                                       .userns = -1,
-                                       .scratch = scratch,
-                                       .no_devices = 1};
+        struct rootfs_source source = {
+            .layers = layers, .count = count, .upper = home, .userns = -1, .no_devices = 1};
         root = rootfs_mount(&source, err);
     }
     for (size_t i = 0; i < count; i++)
@@ -155,7 +149,6 @@ static int make(struct store *store, const struct image *image, const char *name
     umask(mask);
     if (rc == 0) {
         (void)remove_tree_at(home, "work", NULL);
-        (void)remove_tree_at(home, "scratch", NULL);
         if (renameat(store->root_fd, place, store->root_fd, name) < 0 && errno != EEXIST &&
             errno != ENOTEMPTY)
             rc = error_errno(err, "cannot keep the skeleton of image %s", image->id);

@@ -121,7 +121,6 @@ static int clone_volume(struct making *m, const struct plan_mount *mount, struct
         .spent = &m->result.spent,
         .id_base = l->id_base,
         .userns = m->userns,
-        .scratch = l->scratch,
     };
     autofd root = rootfs_mount(&source, err);
     if (root < 0)
@@ -141,7 +140,7 @@ static int clone_volume(struct making *m, const struct plan_mount *mount, struct
     if (l->plan->uid != 0 && fstat(dir, &st) == 0 && st.st_uid == root_id &&
         chown(self, root_id + l->plan->uid, root_id + l->plan->gid) < 0)
         return error_errno(err, "cannot give the volume at %s to its user", mount->target);
-    return rootfs_clone_mount(dir, -1, bind_attributes(mount), 0, 0, err);
+    return rootfs_clone_part(root, dir, bind_attributes(mount), err);
 }
 
 static int prepare_one(struct making *m, const struct plan_mount *mount, struct error *err)
@@ -183,7 +182,6 @@ static int prepare_mounts(struct making *m, struct error *err)
         .upper = l->upper,
         .id_base = l->id_base,
         .userns = m->userns,
-        .scratch = l->scratch,
         /* Without a user namespace, CAP_MKNOD and --device may have made them. */
         .no_devices = m->userns >= 0,
         .volatile_upper = l->plan->remove,

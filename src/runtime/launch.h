@@ -32,7 +32,6 @@ struct launch {
     size_t layer_count;
     int upper;           /* directory with `fs` and `work`, or -1 */
     int volumes;         /* directory below which PLAN_VOLUME sources lie; -1 */
-    const char *scratch; /* see struct rootfs_source */
     uint32_t id_base;    /* 0 without a user namespace */
     struct launch_join join;
     const struct seccomp_program *seccomp; /* NULL: none */

@@ -331,8 +331,9 @@ void child_mount_everything(struct child *c)
         if (c->plan->terminal)
             make_terminal(c);
     }
+    /* Spent after this, and before Linux 6.15 only what is attached can be copied. */
+    (void)sys_move_mount(c->fds[CHILD_FILES], parking);
     finish_assembly(c);
-    (void)sys_move_mount(c->fds[CHILD_FILES], parking); /* spent as well */
     fence_paths(c);
     make_working_directory(c);
     seal_root(c);

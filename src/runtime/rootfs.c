@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/memory.h"
+#include "runtime/attached.h"
 #include "runtime/syscalls.h"
 
 int rootfs_clone_mount(int fd, int userns, unsigned long set, unsigned long clear, int recursive,
@@ -60,40 +61,19 @@ static void stack_close(struct stack *stack)
     spent_close(&now);
 }
 
-/* Gives every detached mount a place, in a mount namespace that only this process has. */
-static int attach(const struct stack *stack, const char *scratch, struct error *err)
+static int add_by_path(int fs, const char *key, int fd)
 {
-    if (unshare(CLONE_NEWNS) < 0)
-        return error_errno(err, "cannot make a mount namespace");
-    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-        return error_errno(err, "cannot make mounts private");
-    if (mkdir(scratch, 0700) < 0 && errno != EEXIST)
-        return error_errno(err, "cannot create %s", scratch);
-    if (mount("caisson", scratch, "tmpfs", MS_NOSUID | MS_NODEV, "size=64k,mode=0700") < 0)
-        return error_errno(err, "cannot mount a work place at %s", scratch);
-    for (size_t i = 0; i <= stack->layers; i++) {
-        int what = i < stack->layers ? stack->mounts[i] : stack->home;
-        if (what < 0)
-            continue;
-        autofree char *path = xasprintf("%s/%zu", scratch, i);
-        if (mkdir(path, 0700) < 0)
-            return error_errno(err, "cannot create %s", path);
-        autofd target = open(path, O_PATH | O_CLOEXEC);
-        int rc = target < 0 ? -errno : sys_move_mount(what, target);
-        if (rc < 0)
-            return error_set(err, rc, "cannot attach a layer: %s", error_describe(rc));
-    }
-    return 0;
-}
-
-static int add_directory(int fs, const char *key, int fd)
-{
-    int rc = sys_fsconfig_fd(fs, key, fd);
-    if (rc != -EINVAL)
-        return rc;
     char path[40];
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     return sys_fsconfig_string(fs, key, path);
+}
+
+/* By descriptor since Linux 6.13. -EOPNOTSUPP is said by kernels before 6.5, where overlayfs had
+ * not learnt this way of mounting yet. */
+static int add_directory(int fs, const char *key, int fd)
+{
+    int rc = sys_fsconfig_fd(fs, key, fd);
+    return rc == -EINVAL || rc == -EOPNOTSUPP ? add_by_path(fs, key, fd) : rc;
 }
 
 /* Kernels before 6.8 know only the one string of all lower directories, top first. */
@@ -108,7 +88,12 @@ static int add_lower_string(int fs, const struct stack *stack, size_t layers)
 static int add_lowers(int fs, const struct stack *stack, size_t layers)
 {
     for (size_t i = layers; i-- > 0;) {
-        int rc = add_directory(fs, "lowerdir+", stack->mounts[i]);
+        int rc = sys_fsconfig_fd(fs, "lowerdir+", stack->mounts[i]);
+        /* Before 6.5 every word is taken, and looked at only when all have been said. */
+        if (rc == -EOPNOTSUPP)
+            return add_lower_string(fs, stack, layers);
+        if (rc == -EINVAL)
+            rc = add_by_path(fs, "lowerdir+", stack->mounts[i]);
         if (rc == -EINVAL && i == layers - 1)
             return add_lower_string(fs, stack, layers);
         if (rc < 0)
@@ -170,6 +155,48 @@ static int overlay(const struct rootfs_source *source, const struct stack *stack
     return fd;
 }
 
+struct part {
+    int mount, dir;
+    unsigned long set;
+};
+
+static int clone_placed(void *argument, struct error *err)
+{
+    const struct part *part = argument;
+    int rc = attached_place(&part->mount, 1, err);
+    return rc < 0 ? rc : rootfs_clone_mount(part->dir, -1, part->set, 0, 0, err);
+}
+
+int rootfs_clone_part(int mount, int dir, unsigned long set, struct error *err)
+{
+    int fd = rootfs_clone_mount(dir, -1, set, 0, 0, err);
+    if (fd != -EINVAL)
+        return fd;
+    struct part part = {mount, dir, set};
+    return attached_run(clone_placed, &part, err);
+}
+
+struct placing {
+    const struct rootfs_source *source;
+    const struct stack *stack;
+};
+
+/* In a process of its own (runtime/attached.h). The writable layer's two directories were opened
+ * through its mount, and are on it wherever it lies. */
+static int overlay_placed(void *argument, struct error *err)
+{
+    const struct placing *placing = argument;
+    const struct stack *stack = placing->stack;
+    int rc = attached_place(stack->mounts, stack->layers, err);
+    if (rc == 0)
+        rc = attached_place(&stack->home, 1, err);
+    if (rc < 0)
+        return rc;
+    int fd = overlay(placing->source, stack);
+    return fd < 0 ? error_set(err, fd, "cannot stack the image's layers: %s", error_describe(fd))
+                  : fd;
+}
+
 int rootfs_mount(const struct rootfs_source *source, struct error *err)
 {
     struct stack stack
@@ -197,9 +224,8 @@ int rootfs_mount(const struct rootfs_source *source, struct error *err)
     }
     int fd = overlay(source, &stack);
     if (fd == -EINVAL || fd == -EXDEV || fd == -ENOENT) {
-        if (attach(&stack, source->scratch, err) < 0)
-            return err->code;
-        fd = overlay(source, &stack);
+        struct placing placing = {source, &stack};
+        return attached_run(overlay_placed, &placing, err);
     }
     if (fd < 0)
         return error_set(err, fd, "cannot stack the image's layers: %s", error_describe(fd));

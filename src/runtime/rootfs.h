@@ -31,8 +31,6 @@ struct rootfs_source {
     int upper;           /* a directory that holds `fs` and `work`, the writable layer; -1: none */
     unsigned id_base;    /* what 0 is mapped to in `userns` */
     int userns;          /* ids are mapped as in this user namespace; -1: not at all */
-    const char *scratch; /* a directory that may be made, for kernels before 6.15, which stack an
-                            overlay only over mounts that are attached */
     int read_only;       /* the merged root cannot be written although there is an upper */
     int no_devices;      /* device nodes that an image brought cannot be opened */
     struct spent *spent; /* where copies of mounts go that are not needed any more; NULL: closed */
@@ -49,5 +47,8 @@ int rootfs_act_as(unsigned id);
 /* A detached copy of what `fd` is open on: private, with ids mapped as in `userns` (-1: not). */
 int rootfs_clone_mount(int fd, int userns, unsigned long set, unsigned long clear, int recursive,
                        struct error *err);
+
+/* The same of the directory `dir` of the detached mount `mount`, which may be used up by this. */
+int rootfs_clone_part(int mount, int dir, unsigned long set, struct error *err);
 
 #endif
