@@ -18,6 +18,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -62,12 +63,13 @@ def run_units(build, tally):
 
 
 def run_bats(path, environment):
+    began = time.monotonic()
     done = subprocess.run(["bats", "--tap", path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           text=True, errors="replace", env=environment, check=False)
-    return path, done.returncode, done.stdout
+    return path, done.returncode, done.stdout, time.monotonic() - began
 
 
-def read_tap(path, status, text, tally):
+def read_tap(path, status, text, seconds, tally):
     planned, seen, failed = 0, 0, False
     for line in text.splitlines():
         plan = re.match(r"1\.\.(\d+)$", line)
@@ -88,7 +90,7 @@ def read_tap(path, status, text, tally):
         tally.failed += max(planned - seen, 1)
         failed = True
     name = os.path.relpath(path, TOP)
-    print(f"{'FAIL' if failed else 'ok  '} {name}", flush=True)
+    print(f"{'FAIL' if failed else 'ok  '} {name} ({seconds:.0f} s)", flush=True)
     if failed:
         print(text, flush=True)
 

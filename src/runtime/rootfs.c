@@ -2,7 +2,9 @@
 #include "runtime/rootfs.h"
 
 #include <linux/capability.h>
+#include <stdio.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 
 #include "base/buf.h"
 #include "base/cleanup.h"
@@ -197,6 +199,16 @@ static int overlay_placed(void *argument, struct error *err)
                   : fd;
 }
 
+/* Whether it is worth the try, which on older kernels is a line in the kernel's log each time. Only
+ * that: a kernel of another number that does not know it either says so. */
+static bool stacks_detached(void)
+{
+    struct utsname host;
+    unsigned major, minor;
+    return uname(&host) < 0 || sscanf(host.release, "%u.%u", &major, &minor) != 2 || major > 6 ||
+           (major == 6 && minor >= 15);
+}
+
 int rootfs_mount(const struct rootfs_source *source, struct error *err)
 {
     struct stack stack
@@ -222,7 +234,7 @@ int rootfs_mount(const struct rootfs_source *source, struct error *err)
             stack.mounts[stack.count++] = fd;
         }
     }
-    int fd = overlay(source, &stack);
+    int fd = stacks_detached() ? overlay(source, &stack) : -EINVAL;
     if (fd == -EINVAL || fd == -EXDEV || fd == -ENOENT) {
         struct placing placing = {source, &stack};
         return attached_run(overlay_placed, &placing, err);

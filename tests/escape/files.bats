@@ -43,7 +43,7 @@ teardown_file() { common_teardown_file; }
     ln -s / "$BATS_TEST_TMPDIR/vol/link"
     before=$(cat /proc/self/mountinfo)
     [ ! -e /x ]
-    "$(escape_helper swap)" "$BATS_TEST_TMPDIR/vol/d" "$BATS_TEST_TMPDIR/vol/link" 60 &
+    "$(escape_helper swap)" "$BATS_TEST_TMPDIR/vol/d" "$BATS_TEST_TMPDIR/vol/link" 600 &
     swapper=$!
     inside=0
     for _ in $(seq 200); do
