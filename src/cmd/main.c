@@ -165,7 +165,13 @@ static int run_verb(const struct verb *verb, char **words, char **argv,
                     const struct verb_binding *bindings)
 {
     struct error err = {0};
-    if (!verb->stateless && settle_directories(&err) < 0) {
+    int rc = 0;
+    if (verb->root && geteuid() != 0)
+        rc = error_set(&err, -EPERM, "only root can do this so far; try: sudo caisson %s",
+                       verb->name);
+    else if (!verb->stateless)
+        rc = settle_directories(&err);
+    if (rc < 0) {
         /* Help needs no directories; whoever asks for it shall get it. */
         for (char **word = words; *word && !streq(*word, "--"); word++)
             if (streq(*word, "--help"))

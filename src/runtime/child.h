@@ -12,8 +12,9 @@ enum child_fd {
     CHILD_FIXED,
 };
 #define CHILD_FDS_MAX 240
-#define CHILD_HELD_MAX (CHILD_FDS_MAX - CGROUP_SLOTS - 1) /* beside control groups and a ruleset   \
-                                                           */
+#define CHILD_HELD_MAX                                                                             \
+    (CHILD_FDS_MAX - CGROUP_SLOTS - 1) /* beside control groups and a ruleset                      \
+                                        */
 
 /* From the parent, as soon as ids are mapped, with /dev: the child makes its own file systems. */
 struct child_start {

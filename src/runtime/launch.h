@@ -30,9 +30,9 @@ struct launch {
     const struct plan *plan;
     const int *layers; /* directory descriptors, lowest first, the skeleton last */
     size_t layer_count;
-    int upper;           /* directory with `fs` and `work`, or -1 */
-    int volumes;         /* directory below which PLAN_VOLUME sources lie; -1 */
-    uint32_t id_base;    /* 0 without a user namespace */
+    int upper;        /* directory with `fs` and `work`, or -1 */
+    int volumes;      /* directory below which PLAN_VOLUME sources lie; -1 */
+    uint32_t id_base; /* 0 without a user namespace */
     struct launch_join join;
     const struct seccomp_program *seccomp; /* NULL: none */
     const struct landlock_plan *landlock;  /* NULL: none */

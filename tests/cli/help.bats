@@ -131,3 +131,17 @@ verbs() {
     chmod +x "$BATS_TEST_TMPDIR/path/caisson-image"
     PATH="$BATS_TEST_TMPDIR/path:$PATH" fails 1 "caisson-image is neither in $dir" "$dir/caisson" images
 }
+
+@test "what only root can do so far says so to others, and still shows its help" {
+    [ "$(id -u)" = 0 ] || skip "needs root, to become somebody else"
+    skip_without setpriv
+    program=$(command -v caisson)
+    for words in "run --rm busybox true" "create busybox" "exec web true" "start web" "bootstrap busybox" "load"; do
+        # shellcheck disable=SC2086 # words
+        run setpriv --reuid 65534 --regid 65534 --clear-groups "$program" $words
+        [ "$status" != 0 ]
+        [[ $output == *"only root can do this so far; try: sudo caisson ${words%% *}"* ]] || { echo "$output"; return 1; }
+    done
+    run setpriv --reuid 65534 --regid 65534 --clear-groups "$program" run --help
+    [[ $status = 0 && $output == "Usage: caisson run"* ]]
+}
