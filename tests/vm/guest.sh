@@ -24,8 +24,9 @@ mount_all() {
     mount -t tmpfs -o nosuid,nodev tmpfs /dev/shm
     mount -t securityfs securityfs /sys/kernel/security
     mount -t cgroup2 -o nsdelegate,memory_recursiveprot cgroup2 /sys/fs/cgroup
-    local controller
-    for controller in $(cat /sys/fs/cgroup/cgroup.controllers); do
+    local controllers controller
+    read -ra controllers </sys/fs/cgroup/cgroup.controllers
+    for controller in "${controllers[@]}"; do
         echo "+$controller" >/sys/fs/cgroup/cgroup.subtree_control
     done
     mount --make-rshared /

@@ -1,4 +1,5 @@
 #!/busybox sh
+# shellcheck shell=dash
 # SPDX-License-Identifier: Apache-2.0
 # The guest's first program: from the initramfs to the root file system on the first disk, with the
 # archive on the second disk unpacked over it.
