@@ -187,12 +187,11 @@ limit_of() { # limit_of CONTAINER V1-CONTROLLER V1-FILE V2-FILE
 @test "what waits to be started again can be stopped, started and removed at once" {
     caisson run -d --name web --restart always busybox false
     waits 20 restarted web 5 # from here on it waits for seconds
-    waits 20 is web restarting
-    [[ $(caisson ps --format '{{.Status}}') == "Restarting (1)"* ]]
+    waits 20 sh -c 'caisson ps --format "{{.Status}}" | grep -q "^Restarting (1)"'
     caisson stop web
     is web exited
     caisson start web
-    waits 20 restarted web 5
+    waits 20 restarted web 6
     waits 20 is web restarting
     run -1 caisson rm web
     caisson rm -f web
