@@ -86,7 +86,7 @@ struct verb {
     const char *program;          /* worker that carries it out ("caisson-image"), NULL: this one */
     const char *completes; /* what arguments are: "image", "container", "running", "file" or NULL */
     int failure;           /* exit status of usage errors and of negative returns; 0 stands for 1 */
-    bool root; /* only root can do it so far */
+    bool root;             /* only root can do it so far */
     bool stateless;        /* touches neither --root nor --state (which may then be unknown) */
 };
 
