@@ -143,7 +143,7 @@ static void write_security(struct json_out *w, const struct plan *plan)
     strv_fmt(&options, "landlock=%s", plan->landlock ? "on" : "off");
     if (plan->label.kind != LABEL_NONE)
         strv_fmt(&options, "%s=%s", plan->label.kind == LABEL_APPARMOR ? "apparmor" : "label",
-                 plan->label.value);
+                 label_name(&plan->label));
     json_strs(w, "SecurityOpt", &options);
     json_bool(w, "Privileged", streq(plan->posture.level, "privileged"));
     json_bool(w, "ReadonlyRootfs", plan->root_read_only);
@@ -352,6 +352,8 @@ void inspect_write(struct json_out *w, const struct container *c, const uint64_t
     text_or_empty(w, "ImageManifest", plan->image_manifest);
     json_str(w, "Name", name);
     json_str(w, "Driver", "overlay");
+    text_or_empty(w, "AppArmorProfile",
+                  plan->label.kind == LABEL_APPARMOR ? label_name(&plan->label) : "");
     if (written)
         json_u64(w, "SizeRw", *written);
     write_place(w, c);

@@ -305,24 +305,62 @@ static int system_paths(struct planning *p, struct error *err)
     return 0;
 }
 
+/* Where the host has AppArmor: our own profile, if its administrator loaded that (we never load
+ * one: this is policy of the host's). */
+static int apparmor_profile(struct planning *p, struct error *err)
+{
+    static const char flag[] = "--security-opt apparmor=unconfined";
+    bool level_on = p->level != LEVEL_PRIVILEGED;
+    const char *asked = p->apparmor;
+    bool off = asked ? streq(asked, "unconfined") : !level_on;
+    if (asked && !off) {
+        int rc = label_prepare(LABEL_APPARMOR, asked, &p->plan->label, err);
+        if (rc == 0)
+            put(p, "apparmor", asked, flag, level_on && !streq(asked, LABEL_APPARMOR_DEFAULT));
+        return rc;
+    }
+    struct protection *item = put(p, "apparmor", off ? "unconfined" : LABEL_APPARMOR_DEFAULT, flag,
+                                  off && level_on && label_host_has_apparmor());
+    if (off)
+        return 0;
+    if (!label_host_has_apparmor()) {
+        why(item, "off", "AppArmor is not enabled on this host");
+        return 0;
+    }
+    if (p->plan->granted & (UINT64_C(1) << CAP_SYS_ADMIN)) {
+        why(item, "off",
+            "the container was given CAP_SYS_ADMIN and the profile would forbid it to mount");
+        return 0;
+    }
+    int loaded = label_apparmor_loaded(LABEL_APPARMOR_DEFAULT);
+    if (loaded == 0)
+        return label_prepare(LABEL_APPARMOR, LABEL_APPARMOR_DEFAULT, &p->plan->label, err);
+    why(item, "off",
+        loaded == -ENOENT ? "the profile is not loaded: apparmor_parser -r "
+                            "/etc/apparmor.d/" LABEL_APPARMOR_DEFAULT
+                          : "/sys/kernel/security cannot be asked for the profile");
+    return 0;
+}
+
 static int security_label(struct planning *p, struct error *err)
 {
-    const char *asked = p->apparmor;
-    if (asked && streq(asked, "unconfined"))
-        return 0;
-    if (asked)
-        return label_prepare(LABEL_APPARMOR, asked, &p->plan->label, err);
     for (size_t i = 0; i < p->label_options.len; i++) {
         const char *option = p->label_options.items[i];
         if (streq(option, "disable"))
-            return 0;
-        if (starts_with(option, "context:"))
-            return label_prepare(LABEL_SELINUX, option + strlen("context:"), &p->plan->label, err);
-        return error_set(err, -EINVAL,
-                         "--security-opt label=%s: give disable, or context:USER:ROLE:TYPE:LEVEL",
-                         option);
+            break;
+        if (!starts_with(option, "context:"))
+            return error_set(
+                err, -EINVAL,
+                "--security-opt label=%s: give disable, or context:USER:ROLE:TYPE:LEVEL", option);
+        if (p->apparmor && !streq(p->apparmor, "unconfined"))
+            return error_set(err, -EINVAL,
+                             "--security-opt label= contradicts apparmor=%s: a process has one "
+                             "label",
+                             p->apparmor);
+        put(p, "label", option + strlen("context:"), "--security-opt label=disable", false);
+        return label_prepare(LABEL_SELINUX, option + strlen("context:"), &p->plan->label, err);
     }
-    return 0;
+    return apparmor_profile(p, err);
 }
 
 static int network(struct planning *p, struct error *err)

@@ -209,7 +209,11 @@ _Noreturn void child_enter(struct child *c, const struct enter *e)
     umask((mode_t)(e->plan->umask >= 0 ? e->plan->umask : 022));
     process_reset_signals();
     if (e->label >= 0 && (rc = label_set(e->label, &e->plan->label)) < 0)
-        child_fail(c, rc, "cannot set the security label");
+        child_fail(c, rc,
+                   rc == -ENOENT ? "the container's AppArmor profile %s is not loaded: load "
+                                   "it with apparmor_parser -r; cannot confine"
+                                 : "cannot set the security label %s",
+                   label_name(&e->plan->label));
     if (close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
         child_fail(c, -errno, "cannot mark descriptors to be closed");
     split_off_init(c, e);

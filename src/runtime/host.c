@@ -67,7 +67,12 @@ static void labels(struct host_ability *apparmor, struct host_ability *selinux)
 {
     apparmor->name = "apparmor";
     apparmor->available = label_host_has_apparmor();
-    SAY(apparmor, "%s", apparmor->available ? "on" : "not on this host");
+    int profile = apparmor->available ? label_apparmor_loaded(LABEL_APPARMOR_DEFAULT) : -ENOSYS;
+    SAY(apparmor, "%s",
+        profile == 0          ? "on, with the profile " LABEL_APPARMOR_DEFAULT
+        : profile == -ENOENT  ? "on, but the profile " LABEL_APPARMOR_DEFAULT " is not loaded"
+        : apparmor->available ? "on"
+                              : "not on this host");
     selinux->name = "selinux";
     selinux->available = label_host_has_selinux();
     SAY(selinux, "%s", selinux->available ? "on" : "not on this host");

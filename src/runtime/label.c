@@ -7,10 +7,11 @@
 
 #include "base/io.h"
 #include "base/memory.h"
+#include "base/text.h"
 
 #define LABEL_MAX 4000 /* below the page that the kernel takes */
 #define SELINUX_FS "/sys/fs/selinux"
-#define APPARMOR_PROFILES "/sys/kernel/security/apparmor/profiles"
+#define APPARMOR_QUERY "/sys/kernel/security/apparmor/.access"
 
 bool label_host_has_apparmor(void)
 {
@@ -25,21 +26,19 @@ bool label_host_has_selinux(void)
     return statfs(SELINUX_FS, &fs) == 0 && fs.f_type == SELINUX_MAGIC;
 }
 
-/* Whether the kernel's list of loaded profiles ("NAME (MODE)" a line) has this one. A list that can
- * not be read says nothing: then the kernel answers when the program is executed. */
-static bool profile_is_missing(const char *profile)
+/* The list of loaded profiles is for administrators only; what a profile allows (here: to look at
+ * "/", whatever the answer) anyone may ask, and that a profile is not there is then the answer. */
+int label_apparmor_loaded(const char *profile)
 {
-    autobuf text = {0};
-    if (read_kernel_file(APPARMOR_PROFILES, 16 * 1024 * 1024, &text, NULL) < 0)
-        return false;
-    size_t length = strlen(profile);
-    for (const char *line = buf_text(&text); *line;) {
-        if (strncmp(line, profile, length) == 0 && strncmp(line + length, " (", 2) == 0)
-            return false;
-        line += strcspn(line, "\n");
-        line += *line == '\n';
-    }
-    return true;
+    static const char kind[] = "label", what[] = "\2/"; /* class 2: files */
+    autobuf query = {0};
+    autofd fd = open(APPARMOR_QUERY, O_RDWR | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    buf_add(&query, kind, sizeof kind);
+    buf_add(&query, profile, strlen(profile) + 1);
+    buf_add(&query, what, strlen(what));
+    return write(fd, query.data, query.len) < 0 ? -errno : 0;
 }
 
 static int check_text(const char *text, struct error *err)
@@ -64,7 +63,8 @@ static int check_host(enum label_kind kind, const char *text, struct error *err)
                          "AppArmor profile %s was asked for, but AppArmor is not enabled on this "
                          "host",
                          text);
-    if (kind == LABEL_APPARMOR && strcmp(text, "unconfined") != 0 && profile_is_missing(text))
+    if (kind == LABEL_APPARMOR && strcmp(text, "unconfined") != 0 &&
+        label_apparmor_loaded(text) == -ENOENT)
         return error_set(err, -ENOENT,
                          "AppArmor profile %s is not loaded: load it with apparmor_parser, or "
                          "leave the option out",
@@ -81,7 +81,8 @@ int label_prepare(enum label_kind kind, const char *text, struct label *out, str
             rc = check_host(kind, text, err);
         if (rc < 0)
             return rc;
-        label.value = kind == LABEL_APPARMOR ? xasprintf("exec %s", text) : xstrdup(text);
+        label.value =
+            kind == LABEL_APPARMOR ? xasprintf(LABEL_APPARMOR_EXEC "%s", text) : xstrdup(text);
         label.length = strlen(label.value);
     }
     *out = label;
@@ -116,6 +117,14 @@ int label_set(int fd, const struct label *label)
     if (n < 0)
         return -errno;
     return (size_t)n == label->length ? 0 : -EIO;
+}
+
+const char *label_name(const struct label *label)
+{
+    if (label->kind == LABEL_NONE || !label->value)
+        return NULL;
+    bool prefixed = label->kind == LABEL_APPARMOR && starts_with(label->value, LABEL_APPARMOR_EXEC);
+    return prefixed ? label->value + strlen(LABEL_APPARMOR_EXEC) : label->value;
 }
 
 void label_free(struct label *label)

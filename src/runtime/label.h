@@ -14,6 +14,9 @@
 
 #include "base/error.h"
 
+#define LABEL_APPARMOR_DEFAULT "caisson-default" /* data/apparmor; the administrator loads it */
+#define LABEL_APPARMOR_EXEC "exec " /* as the kernel takes a profile: this and its name */
+
 enum label_kind {
     LABEL_NONE,
     LABEL_APPARMOR, /* the name of a loaded profile */
@@ -29,6 +32,9 @@ struct label {
 bool label_host_has_apparmor(void);
 bool label_host_has_selinux(void);
 
+/* Whether the kernel has this profile: 0, -ENOENT, or what keeps us from knowing. */
+int label_apparmor_loaded(const char *profile);
+
 /* Made in the parent. -ENOTSUP with a sentence when the host has not what was asked for; -EINVAL
  * for a text that can not be a label. */
 int label_prepare(enum label_kind kind, const char *text, struct label *out, struct error *err);
@@ -38,6 +44,9 @@ int label_prepare(enum label_kind kind, const char *text, struct label *out, str
  * label_set() by the same thread right before execve. Async-signal-safe. */
 int label_open(int proc_dirfd, enum label_kind kind);
 int label_set(int fd, const struct label *label);
+
+/* The profile or label as people know it; NULL when there is none. */
+const char *label_name(const struct label *label);
 
 void label_free(struct label *label);
 

@@ -114,6 +114,5 @@ extern const struct mount_option plan_mount_options[];
 #define PLAN_VERSION 1
 #define PLAN_ROOT_PATH "rootfs"
 #define PLAN_JOIN_PREFIX "container:"
-#define PLAN_APPARMOR_EXEC "exec " /* a label as the kernel takes it: this and the profile */
 
 #endif

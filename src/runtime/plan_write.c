@@ -199,11 +199,8 @@ void part_rlimits_write(const void *from, const char *key, struct json_out *w)
 void part_apparmor_write(const void *from, const char *key, struct json_out *w)
 {
     const struct plan *plan = from;
-    if (plan->label.kind != LABEL_APPARMOR || !plan->label.value)
-        return;
-    const char *text = plan->label.value;
-    json_str(w, key,
-             starts_with(text, PLAN_APPARMOR_EXEC) ? text + strlen(PLAN_APPARMOR_EXEC) : text);
+    if (plan->label.kind == LABEL_APPARMOR && label_name(&plan->label))
+        json_str(w, key, label_name(&plan->label));
 }
 
 void part_selinux_write(const void *from, const char *key, struct json_out *w)
