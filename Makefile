@@ -3,6 +3,7 @@
 #
 #   make build   programs in build/, build/caisson usable in place
 #   make test    build, then all tests; TESTS="tests/cli/help.bats" for some of them
+#   make vm-test the tests of what depends on the kernel, under the distribution's own, in qemu
 #   make demo    a real image, hardened, attacked from inside
 #   make bench   the numbers, beside every other engine found on this machine
 #   make install [PREFIX=/usr/local] [DESTDIR=]
@@ -16,13 +17,14 @@ IMAGES ?=
 DEPS ?= yes
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 MESON_FLAGS ?=
+VM_FLAGS ?=
 
 export CAISSON_BUILD := $(abspath $(BUILD))
 ifneq ($(IMAGES),)
 export CAISSON_TEST_IMAGES := $(abspath $(IMAGES))
 endif
 
-.PHONY: build test demo bench install format fuzz clean deps deps-build deps-test deps-demo deps-ci
+.PHONY: build test vm-test demo bench install format fuzz clean deps deps-build deps-test deps-vm deps-demo deps-ci
 
 build: deps-build $(BUILD)/build.ninja
 	ninja -C $(BUILD) -j $(JOBS)
@@ -32,6 +34,9 @@ $(BUILD)/build.ninja:
 
 test: deps-test build
 	python3 tests/run.py --build $(BUILD) $(TESTS)
+
+vm-test: deps-vm build
+	tests/vm/run --build $(BUILD) $(VM_FLAGS) $(TESTS)
 
 demo: deps-demo build
 	tools/demo.sh $(BUILD)
@@ -54,7 +59,7 @@ clean:
 
 deps: deps-build deps-test deps-demo
 
-deps-build deps-test deps-demo deps-ci: deps-%:
+deps-build deps-test deps-vm deps-demo deps-ci: deps-%:
 ifeq ($(DEPS),yes)
 	@tools/deps.sh $*
 endif

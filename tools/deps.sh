@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Installs what a target of the Makefile lacks, from the distribution's packages (Debian, Ubuntu).
-# usage: tools/deps.sh build|test|demo|ci...
+# usage: tools/deps.sh build|test|demo|vm|ci...
 # Says nothing and takes milliseconds when everything is there.
 set -euo pipefail
 
@@ -38,6 +38,14 @@ mmdebstrap          makes a Debian image from signed packages
 busybox-static      the smallest image
 LIST
         ;;
+    vm) cat <<'LIST'
+qemu-system-x86     boots the distribution's kernel
+mmdebstrap          makes the guest's root file system
+e2fsprogs           … and its disk
+busybox-static      its first program
+zstd                unpacks its modules
+LIST
+        ;;
     ci) cat <<'LIST'
 clang               the second compiler, and the fuzzer
 libclang-rt-dev|libclang-rt-14-dev|libclang-common-14-dev  sanitizers of clang
@@ -47,7 +55,7 @@ git                 which files there are
 LIST
         ;;
     *)
-        echo "tools/deps.sh: no such set: $1 (build, test, demo, ci)" >&2
+        echo "tools/deps.sh: no such set: $1 (build, test, demo, vm, ci)" >&2
         exit 2
         ;;
     esac

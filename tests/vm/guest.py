@@ -4,6 +4,7 @@
 Everything is kept, named by what it was made from, so that a second run makes nothing: the root by
 its list of packages and the kernel's package, the initramfs by the kernel's package and its script.
 """
+import contextlib
 import glob
 import hashlib
 import lzma
@@ -97,6 +98,26 @@ def libraries(build):
     return sorted(packages)
 
 
+@contextlib.contextmanager
+def apt_of(kernel_suite, cache):
+    """apt's configuration for another suite than the machine's: lists and sources of its own."""
+    place = os.path.join(cache, f"apt-{kernel_suite}")
+    os.makedirs(os.path.join(place, "lists", "partial"), exist_ok=True)
+    sources = os.path.join(place, "sources.list")
+    with open(sources, "w", encoding="utf-8") as file:
+        file.write(f"deb http://deb.debian.org/debian {kernel_suite} main\n")
+    config = os.path.join(place, "apt.conf")
+    with open(config, "w", encoding="utf-8") as file:
+        file.write(f'Dir::Etc::SourceList "{sources}";\nDir::Etc::SourceParts "/dev/null";\n'
+                   f'Dir::State::Lists "{place}/lists";\nDir::Cache "{place}";\n')
+    os.environ["APT_CONFIG"] = config
+    try:
+        output("apt-get", "update", "-qq")
+        yield
+    finally:
+        del os.environ["APT_CONFIG"]
+
+
 # --- making ---------------------------------------------------------------------------------------
 
 def kept(path, make):
@@ -175,9 +196,10 @@ def make_root(new, packages_tar, kernel, cache):
         output("mke2fs", "-q", "-F", "-t", "ext4", "-O", "^has_journal", "-d", tree, new, ROOT_SIZE)
 
 
-def make(cache, build, wanted):
-    package = kernel_package(wanted)
-    kernel = fetch_kernel(package, cache)
+def make(cache, build, wanted, kernel_suite):
+    with apt_of(kernel_suite, cache) if kernel_suite else contextlib.nullcontext():
+        package = kernel_package(wanted)
+        kernel = fetch_kernel(package, cache)
     with open(os.path.join(HERE, "initramfs.sh"), encoding="utf-8") as file:
         script = file.read()
     if not os.path.exists("/bin/busybox"):
