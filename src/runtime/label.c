@@ -82,7 +82,7 @@ int label_prepare(enum label_kind kind, const char *text, struct label *out, str
         if (rc < 0)
             return rc;
         label.value =
-            kind == LABEL_APPARMOR ? xasprintf(LABEL_APPARMOR_EXEC "%s", text) : xstrdup(text);
+            kind == LABEL_APPARMOR ? xasprintf(LABEL_APPARMOR_PREFIX "%s", text) : xstrdup(text);
         label.length = strlen(label.value);
     }
     *out = label;
@@ -93,9 +93,11 @@ int label_open(int proc_dirfd, enum label_kind kind)
 {
     int fd = -1;
     if (kind == LABEL_APPARMOR) /* since Linux 5.1: not shared with other modules */
-        fd = openat(proc_dirfd, "thread-self/attr/apparmor/exec", O_WRONLY | O_CLOEXEC);
+        fd = openat(proc_dirfd, "thread-self/attr/apparmor/current", O_WRONLY | O_CLOEXEC);
     if (fd < 0)
-        fd = openat(proc_dirfd, "thread-self/attr/exec", O_WRONLY | O_CLOEXEC);
+        fd = openat(proc_dirfd,
+                    kind == LABEL_APPARMOR ? "thread-self/attr/current" : "thread-self/attr/exec",
+                    O_WRONLY | O_CLOEXEC);
     if (fd < 0)
         return -errno;
     struct statfs fs;
@@ -123,8 +125,9 @@ const char *label_name(const struct label *label)
 {
     if (label->kind == LABEL_NONE || !label->value)
         return NULL;
-    bool prefixed = label->kind == LABEL_APPARMOR && starts_with(label->value, LABEL_APPARMOR_EXEC);
-    return prefixed ? label->value + strlen(LABEL_APPARMOR_EXEC) : label->value;
+    bool prefixed =
+        label->kind == LABEL_APPARMOR && starts_with(label->value, LABEL_APPARMOR_PREFIX);
+    return prefixed ? label->value + strlen(LABEL_APPARMOR_PREFIX) : label->value;
 }
 
 void label_free(struct label *label)

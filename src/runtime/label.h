@@ -2,6 +2,11 @@
 /*
  * AppArmor profiles and SELinux labels for the program that the container executes.
  *
+ * An AppArmor profile is taken on right before execve, not by it: a program that changes its
+ * profile by being executed loses the death signal that ends a container with its foreground
+ * command (for SELinux there is no other way). The profile must so let the container's command be
+ * executed.
+ *
  * The kernel takes them through a file of /proc that belongs to the calling thread. The attack on
  * this (CVE-2019-16884 and its kin) puts an ordinary file in its place, so that the write succeeds
  * and confines nobody: the file is opened below a descriptor of ours and has to lie on procfs.
@@ -15,7 +20,7 @@
 #include "base/error.h"
 
 #define LABEL_APPARMOR_DEFAULT "caisson-default" /* data/apparmor; the administrator loads it */
-#define LABEL_APPARMOR_EXEC "exec " /* as the kernel takes a profile: this and its name */
+#define LABEL_APPARMOR_PREFIX "changeprofile "   /* as the kernel takes it: this and the name */
 
 enum label_kind {
     LABEL_NONE,

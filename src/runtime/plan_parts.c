@@ -121,7 +121,7 @@ static int read_label(const json_t *value, struct plan *plan, enum label_kind ki
 
 int part_apparmor_read(const json_t *value, void *into, const char *key, struct error *err)
 {
-    return read_label(value, into, LABEL_APPARMOR, LABEL_APPARMOR_EXEC, key, err);
+    return read_label(value, into, LABEL_APPARMOR, LABEL_APPARMOR_PREFIX, key, err);
 }
 
 int part_selinux_read(const json_t *value, void *into, const char *key, struct error *err)

@@ -69,7 +69,9 @@ posture() { caisson run --dry-run "$@" busybox true | grep '^  apparmor '; }
     [ "$(cat "/proc/$(caisson inspect -f '{{.State.Pid}}' other)/attr/current")" = "caisson-test-other (enforce)" ]
     [ "$(caisson inspect -f '{{.AppArmorProfile}}' other)" = caisson-test-other ]
     [[ $(caisson inspect -f '{{json .HostConfig.SecurityOpt}}' other) == *'"apparmor=caisson-test-other"'* ]]
+    # The profile lets nobody signal the container; it is ended all the same.
     caisson rm -f other
+    [ -z "$(caisson ps -aqf name=other)" ]
 }
 
 @test "a profile that is not loaded is refused by name" {
@@ -98,6 +100,18 @@ posture() { caisson run --dry-run "$@" busybox true | grep '^  apparmor '; }
     run caisson run --rm -u root $open busybox sh -c 'cat /proc/sys/kernel/core_pattern >/dev/null && echo "|/x" >/proc/sys/kernel/core_pattern'
     [ "$status" != 0 ]
     [[ $(cat /proc/sys/kernel/core_pattern) != "|/x" ]]
+}
+
+@test "under the profile a container still dies with its foreground command" {
+    loaded
+    caisson run --rm --name orphan busybox sleep 1000 &
+    front=$!
+    waits 30 caisson exec orphan true
+    pid=$(caisson inspect --format '{{.State.Pid}}' orphan)
+    [ "$(cat "/proc/$pid/attr/current")" = "caisson-default (enforce)" ]
+    kill -9 $front
+    waits 30 sh -c "! kill -0 $pid"
+    caisson rm -f orphan >/dev/null 2>&1 || true
 }
 
 @test "the host signals containers under the profile: stop ends one at once" {

@@ -477,6 +477,7 @@ static void a_label_file_that_is_not_on_procfs_is_refused(void **unused)
     assert_int_equal(make_directories(attr, 0700, &err), 0);
     autofd dir = open(attr, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     assert_int_equal(write_file_at(dir, "exec", "", 0, 0600, VOLATILE, &err), 0);
+    assert_int_equal(write_file_at(dir, "current", "", 0, 0600, VOLATILE, &err), 0);
     autofd fake = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     assert_int_equal(label_open(fake, LABEL_SELINUX), -EXDEV);
     assert_int_equal(label_open(fake, LABEL_APPARMOR), -EXDEV);

@@ -61,7 +61,8 @@ static void full_process(struct plan *plan)
     plan->seccomp = PLAN_SECCOMP_FILE;
     plan->seccomp_file = xstrdup("/etc/profile.json");
     plan->landlock = false;
-    plan->label = (struct label){.kind = LABEL_APPARMOR, .value = xstrdup("exec caisson-default")};
+    plan->label = (struct label){.kind = LABEL_APPARMOR,
+                                 .value = xstrdup(LABEL_APPARMOR_PREFIX "caisson-default")};
     plan->label.length = strlen(plan->label.value);
     plan->rlimits = xcalloc(2, sizeof *plan->rlimits);
     plan->rlimits[0] = (struct rlimit_spec){RLIMIT_NOFILE, 1024, 4096};
@@ -297,8 +298,8 @@ static void every_member_survives(void **state)
     assert_int_equal(back.umask, 027);
     assert_int_equal(back.oom_score_adj, -500);
     assert_int_equal(back.label.kind, LABEL_APPARMOR);
-    assert_string_equal(back.label.value, "exec caisson-default");
-    assert_int_equal(back.label.length, strlen("exec caisson-default"));
+    assert_string_equal(back.label.value, LABEL_APPARMOR_PREFIX "caisson-default");
+    assert_int_equal(back.label.length, strlen(LABEL_APPARMOR_PREFIX "caisson-default"));
     assert_memory_equal(back.rlimits, plan.rlimits, 2 * sizeof *plan.rlimits);
     assert_int_equal(back.namespaces, plan.namespaces);
     assert_int_equal(back.network, PLAN_NET_CONTAINER);
