@@ -3,11 +3,14 @@
 # AppArmor: the profile in force is the one that the posture names. Needs a kernel with AppArmor on.
 load ../lib/common
 
+usable() {
+    [ "$(id -u)" = 0 ] && [ "$(cat /sys/module/apparmor/parameters/enabled 2>/dev/null)" = Y ] &&
+        command -v apparmor_parser >/dev/null
+}
+
 setup_file() {
     common_setup_file
-    skip_unless_root
-    [ "$(cat /sys/module/apparmor/parameters/enabled 2>/dev/null)" = Y ] || skip "needs AppArmor"
-    skip_without apparmor_parser
+    usable || return 0
     image
     export PROFILE=$BATS_TEST_DIRNAME/../../data/apparmor/caisson-default
     export OTHER=$BATS_FILE_TMPDIR/other
@@ -20,8 +23,12 @@ END
     apparmor_parser -r -K "$OTHER"
 }
 
+setup() {
+    usable || skip "needs root, and AppArmor on"
+}
+
 teardown_file() {
-    [ ! -e "$OTHER" ] || apparmor_parser -R "$OTHER"
+    [ ! -e "${OTHER:-}" ] || apparmor_parser -R "$OTHER"
     common_teardown_file
 }
 
