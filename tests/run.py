@@ -90,14 +90,14 @@ def run_units(build, tally):
             tally.skip(f"unit test {name}: the machine lacks something")
 
 
-def run_bats(path, environment):
+def run_bats(path, environment, before):
     began = time.monotonic()
-    done = subprocess.run(["bats", "--tap", path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    done = subprocess.run([*before, "bats", "--tap", path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           text=True, errors="replace", env=environment, check=False)
     return path, done.returncode, done.stdout, time.monotonic() - began
 
 
-def read_tap(path, status, text, seconds, tally):
+def read_tap(path, status, text, seconds, tally, who):
     planned, seen, failed = 0, 0, False
     for line in text.splitlines():
         plan = re.match(r"1\.\.(\d+)$", line)
@@ -118,7 +118,7 @@ def read_tap(path, status, text, seconds, tally):
         tally.failed += max(planned - seen, 1)
         failed = True
     name = os.path.relpath(path, TOP)
-    print(f"{'FAIL' if failed else 'ok  '} {name} ({seconds:.0f} s)", flush=True)
+    print(f"{'FAIL' if failed else 'ok  '} {name}{who} ({seconds:.0f} s)", flush=True)
     if failed:
         print(text, flush=True)
 
@@ -142,18 +142,74 @@ def leftovers(directory):
     return found
 
 
-def run_all_bats(files, build, tally):
-    print("== command-line tests", flush=True)
-    random.shuffle(files)
+class OrdinaryUser:
+    """Somebody made for the tests, with subordinate ids; programs and tests where they can read
+    them. As a context: the user is gone at its end."""
+
+    def __init__(self, directory, build):
+        self.directory, self.build = directory, build
+        self.name = f"caisson-test-{os.getpid()}"
+
+    def __enter__(self):
+        subprocess.run(["useradd", "--no-create-home", "--home-dir", f"{self.directory}/home",
+                        "--shell", "/bin/sh", self.name], check=True)
+        tree = f"{self.directory}/tree"
+        for name in ("tests", "data"):
+            shutil.copytree(f"{TOP}/{name}", f"{tree}/{name}", symlinks=True)
+        shutil.copytree(self.build, f"{tree}/build", symlinks=True, ignore=shutil.ignore_patterns(
+            "*.p", "*.a", "meson-*", "*.ninja*", ".ninja*", "vm", "compile_commands.json"))
+        for name, mode in (("home", 0o755), ("run", 0o700)):
+            os.mkdir(f"{self.directory}/{name}")
+            os.chmod(f"{self.directory}/{name}", mode)
+        subprocess.run(["chown", "-R", f"{self.name}:", self.directory], check=True)
+        return self
+
+    def __exit__(self, *_):
+        subprocess.run(["userdel", self.name], stderr=subprocess.DEVNULL, check=False)
+
+    def before(self):
+        return ["setpriv", "--reuid", self.name, "--regid", self.name, "--init-groups",
+                "--inh-caps=-all", "--"]
+
+    def environment(self):
+        return {"HOME": f"{self.directory}/home", "USER": self.name, "LOGNAME": self.name,
+                "XDG_RUNTIME_DIR": f"{self.directory}/run",
+                "CAISSON_BUILD": f"{self.directory}/tree/build"}
+
+
+def run_as_ordinary_user(files, build, tally):
+    """The same tests again; what only root can do says so and is skipped."""
+    if os.geteuid() != 0:
+        return
+    lacking = [name for name in ("useradd", "userdel", "newuidmap", "setpriv")
+               if not shutil.which(name)]
+    if lacking:
+        tally.skip(f"tests as an ordinary user need {', '.join(lacking)}")
+        return
     directory = tempfile.mkdtemp(prefix="caisson-test.", dir="/var/tmp")
+    os.chmod(directory, 0o755)
+    try:
+        with OrdinaryUser(directory, build) as user:
+            there = [f"{directory}/tree/{os.path.relpath(path, TOP)}" for path in files]
+            run_all_bats(there, build, tally, user)
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def run_all_bats(files, build, tally, user=None):
+    print(f"== command-line tests{', as an ordinary user' if user else ''}", flush=True)
+    random.shuffle(files)
+    directory = user.directory if user else tempfile.mkdtemp(prefix="caisson-test.", dir="/var/tmp")
     environment = dict(os.environ, CAISSON_BUILD=build, CAISSON_TEST_DIR=directory,
                        TMPDIR=directory, LC_ALL="C.UTF-8")
     for name in ("CAISSON_ROOT", "CAISSON_STATE"):
         environment.pop(name, None)
+    environment.update(user.environment() if user else {})
+    before, who = (user.before(), " as a user") if user else ([], "")
     try:
         with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
-            for outcome in pool.map(lambda path: run_bats(path, environment), files):
-                read_tap(*outcome, tally)
+            for outcome in pool.map(lambda path: run_bats(path, environment, before), files):
+                read_tap(*outcome, tally, who)
         for what in leftovers(directory):
             print(f"FAIL left behind: {what}")
             tally.failed += 1
@@ -167,6 +223,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", default="build", help="the build directory")
     parser.add_argument("--unit", action="store_true", help="only the unit tests")
+    parser.add_argument("--as", choices=["root", "user", "both"], default="both", dest="who",
+                        help="who runs the command-line tests, when root starts this")
     parser.add_argument("files", nargs="*", help="only these bats files")
     words = parser.parse_args()
     build = os.path.abspath(words.build)
@@ -175,8 +233,11 @@ def main():
         run_units(build, tally)
     files = words.files or sorted(glob.glob(f"{TOP}/tests/cli/*.bats") +
                                   glob.glob(f"{TOP}/tests/escape/*.bats"))
-    if not words.unit and files:
-        run_all_bats([os.path.abspath(path) for path in files], build, tally)
+    files = [os.path.abspath(path) for path in files]
+    if not words.unit and files and (words.who != "user" or os.geteuid() != 0):
+        run_all_bats(list(files), build, tally)
+    if not words.unit and files and words.who != "root":
+        run_as_ordinary_user(list(files), build, tally)
     for reason, times in sorted(tally.reasons.items()):
         print(f"skipped {times}: {reason}")
     print(f"{tally.passed} passed, {tally.failed} failed, {tally.skipped} skipped")

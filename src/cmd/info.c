@@ -14,6 +14,7 @@
 #include "cmd/version.h"
 #include "container/summary.h"
 #include "runtime/host.h"
+#include "runtime/ids.h"
 #include "store/store.h"
 
 struct info {
@@ -116,7 +117,7 @@ static void write_json(const struct info *info, struct json_out *w)
     json_u64(w, "MemTotal", info->memory);
     json_str(w, "Root", global_options.root);
     json_str(w, "State", global_options.state);
-    json_bool(w, "Rootless", geteuid() != 0);
+    json_bool(w, "Rootless", ids_limited());
     json_u64(w, "Containers", info->containers);
     json_u64(w, "ContainersRunning", info->states[CONTAINER_RUNNING]);
     json_u64(w, "ContainersPaused", info->states[CONTAINER_PAUSED]);

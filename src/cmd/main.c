@@ -161,21 +161,27 @@ static int call_handler(const struct verb *verb, verb_handler *handler, char **w
     return rc;
 }
 
+static bool asks_for_help(char **words)
+{
+    for (; *words && !streq(*words, "--"); words++)
+        if (streq(*words, "--help"))
+            return true;
+    return false;
+}
+
 static int run_verb(const struct verb *verb, char **words, char **argv,
-                    const struct verb_binding *bindings)
+                    const struct verb_binding *bindings, verb_enter *enter)
 {
     struct error err = {0};
     int rc = 0;
-    if (verb->root && geteuid() != 0)
-        rc = error_set(&err, -EPERM, "only root can do this so far; try: sudo caisson %s",
-                       verb->name);
-    else if (!verb->stateless)
+    if (!verb->stateless)
         rc = settle_directories(&err);
+    if (rc == 0 && !verb->stateless && geteuid() != 0 && enter && !asks_for_help(words))
+        rc = enter(global_options.state, &err);
     if (rc < 0) {
         /* Help needs no directories; whoever asks for it shall get it. */
-        for (char **word = words; *word && !streq(*word, "--"); word++)
-            if (streq(*word, "--help"))
-                return show_help(verb, NULL);
+        if (asks_for_help(words))
+            return show_help(verb, NULL);
         return fail(verb, &err);
     }
     for (; bindings->verb; bindings++)
@@ -230,7 +236,7 @@ static int parse_globals(char **words, char ***rest, bool *help, bool *version, 
     return 0;
 }
 
-int verb_main(int argc, char **argv, const struct verb_binding *bindings)
+int verb_main(int argc, char **argv, const struct verb_binding *bindings, verb_enter *enter)
 {
     struct error err = {0};
     if (reserve_standard_fds(&err) < 0)
@@ -256,7 +262,7 @@ int verb_main(int argc, char **argv, const struct verb_binding *bindings)
     size_t used;
     const struct verb *verb = find_verb(all_verbs, words, &used);
     if (verb)
-        return run_verb(verb, words + used, original, bindings);
+        return run_verb(verb, words + used, original, bindings, enter);
     if (is_verb_group(all_verbs, words[0]) &&
         (!words[1] || streq(words[1], "--help") || streq(words[1], "-h")))
         return show_help(NULL, words[0]);

@@ -113,7 +113,6 @@ static const struct option start_table[] = {
 };
 
 const struct verb verb_start = {
-    .root = true,
     .name = "start",
     .group = GROUP_CONTAINERS,
     .arguments = "CONTAINER [CONTAINER...]",

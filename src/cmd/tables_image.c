@@ -34,7 +34,6 @@ static const struct option import_table[] = {
 };
 
 const struct verb verb_import = {
-    .root = true,
     .name = "import",
     .group = GROUP_IMAGES,
     .alias = "image_import",
@@ -70,7 +69,6 @@ static const struct option load_table[] = {
 };
 
 const struct verb verb_load = {
-    .root = true,
     .name = "load",
     .group = GROUP_IMAGES,
     .alias = "image_load",
@@ -283,7 +281,6 @@ static const struct option bootstrap_table[] = {
 };
 
 const struct verb verb_bootstrap = {
-    .root = true,
     .name = "bootstrap",
     .group = GROUP_IMAGES,
     .arguments = "debian[:SUITE]|busybox",

@@ -15,7 +15,6 @@ static const struct option restart_table[] = {
 };
 
 const struct verb verb_restart = {
-    .root = true,
     .name = "restart",
     .group = GROUP_CONTAINERS,
     .alias = "container_restart",

@@ -110,7 +110,6 @@ static const struct option create_options_table[] = {
 /* clang-format on */
 
 const struct verb verb_run = {
-    .root = true,
     .name = "run",
     .alias = "container_run",
     .group = GROUP_CONTAINERS,
@@ -143,7 +142,6 @@ const struct verb verb_run = {
 };
 
 const struct verb verb_create = {
-    .root = true,
     .name = "create",
     .alias = "container_create",
     .group = GROUP_CONTAINERS,
@@ -178,7 +176,6 @@ static const struct option exec_options_table[] = {
 /* clang-format on */
 
 const struct verb verb_exec = {
-    .root = true,
     .name = "exec",
     .alias = "container_exec",
     .group = GROUP_CONTAINERS,

@@ -86,7 +86,6 @@ struct verb {
     const char *program;          /* worker that carries it out ("caisson-image"), NULL: this one */
     const char *completes; /* what arguments are: "image", "container", "running", "file" or NULL */
     int failure;           /* exit status of usage errors and of negative returns; 0 stands for 1 */
-    bool root;             /* only root can do it so far */
     bool stateless;        /* touches neither --root nor --state (which may then be unknown) */
 };
 
@@ -123,8 +122,12 @@ extern const struct verb *const all_verbs[];
 #include "cmd/verbs.list"
 #undef VERB
 
+/* Makes an ordinary user's program root of what is theirs (container/ordinary.h). */
+typedef int verb_enter(const char *state, struct error *err);
+
 /* The whole of a program's main(): words → verb → options → handler, or the worker that has it.
- * `bindings` ends with a NULL verb. Returns the exit status. */
-int verb_main(int argc, char **argv, const struct verb_binding *bindings);
+ * `bindings` ends with a NULL verb. `enter` is called before a verb that needs directories when the
+ * user is not root; NULL: somebody did already. Returns the exit status. */
+int verb_main(int argc, char **argv, const struct verb_binding *bindings, verb_enter *enter);
 
 #endif

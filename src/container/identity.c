@@ -120,6 +120,7 @@ int plan_user(struct planning *p, struct error *err)
             break;
         }
         autofree char *shown = xasprintf("%u, in the place of root", user.uid);
+        plan->stand_in = true;
         item = posture_add(&plan->posture, "user", shown, "--user root");
     } else {
         autofree char *shown = xasprintf("%s (%u:%u)", text, user.uid, user.gid);

@@ -20,6 +20,7 @@
 #include "container/hints.h"
 #include "container/monitor.h"
 #include "container/opened.h"
+#include "container/ordinary.h"
 #include "container/relay.h"
 #include "container/restart.h"
 #include "container/streams.h"
@@ -260,6 +261,7 @@ static int become_monitor(struct container *c, struct streams *s, const struct l
     if (log && spec.log_dir < 0)
         return error_set(err, spec.log_dir, "cannot open the log of container %s: %s", c->plan.name,
                          error_describe(spec.log_dir));
+    ordinary_hold(c->all->state);
     int rc = monitor_execute(program, &spec);
     return error_set(err, rc, "cannot execute caisson-monitor: %s", error_describe(rc));
 }

@@ -3,6 +3,7 @@
 #include "cmd/container_words.h"
 #include "cmd/front.h"
 #include "cmd/version.h"
+#include "container/ordinary.h"
 
 /* clang-format off: a line each */
 static const struct verb_binding bindings[] = {
@@ -36,5 +37,5 @@ static const struct verb_binding bindings[] = {
 
 int main(int argc, char **argv)
 {
-    return verb_main(argc, argv, bindings);
+    return verb_main(argc, argv, bindings, ordinary_enter);
 }

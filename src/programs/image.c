@@ -18,5 +18,5 @@ static const struct verb_binding bindings[] = {
 
 int main(int argc, char **argv)
 {
-    return verb_main(argc, argv, bindings);
+    return verb_main(argc, argv, bindings, NULL);
 }

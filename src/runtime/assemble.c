@@ -35,22 +35,23 @@ int assemble_attach(int mount, int target, const char *path, struct error *err)
 }
 
 /* Ids are given as the container sees them. */
-static int configure_one(int fs, const char *key, const char *value, uint32_t id_base)
+static int configure_one(int fs, const char *key, const char *value, const struct ids *ids)
 {
     char number[16];
     uint64_t id;
     if (!value)
         return sys_fsconfig_flag(fs, key);
-    if (id_base && (streq(key, "uid") || streq(key, "gid"))) {
+    if (ids && (streq(key, "uid") || streq(key, "gid"))) {
         if (parse_u64(value, UINT16_MAX, &id) < 0)
             return -EINVAL;
-        snprintf(number, sizeof number, "%u", id_base + (uint32_t)id);
+        uint32_t stand_in = key[0] == 'u' ? ids->stand_in_uid : ids->stand_in_gid;
+        snprintf(number, sizeof number, "%u", ids_outside(ids, stand_in, (uint32_t)id));
         value = number;
     }
     return sys_fsconfig_string(fs, key, value);
 }
 
-static int configure(int fs, const char *data, uint32_t id_base)
+static int configure(int fs, const char *data, const struct ids *ids)
 {
     char text[512];
     if (!data)
@@ -65,7 +66,7 @@ static int configure(int fs, const char *data, uint32_t id_base)
         char *value = strchr(part, '=');
         if (value)
             *value++ = '\0';
-        int rc = configure_one(fs, part, value, id_base);
+        int rc = configure_one(fs, part, value, ids);
         if (rc < 0)
             return rc;
         part = next;
@@ -73,11 +74,11 @@ static int configure(int fs, const char *data, uint32_t id_base)
     return 0;
 }
 
-int assemble_fs(const char *type, const char *data, unsigned attributes, uint32_t id_base,
+int assemble_fs(const char *type, const char *data, unsigned attributes, const struct ids *ids,
                 struct error *err)
 {
     autofd fs = sys_fsopen(type);
-    int rc = fs < 0 ? fs : configure(fs, data, id_base);
+    int rc = fs < 0 ? fs : configure(fs, data, ids);
     if (rc == 0)
         rc = sys_fsmount(fs, attributes);
     if (rc < 0)
@@ -178,7 +179,7 @@ static int mount_asked(struct assembly *a, const struct plan_mount *m, struct er
         return rc;
     autofd fresh = -1;
     if (source < 0) {
-        source = fresh = assemble_fs("tmpfs", m->data, attributes_of(m), a->id_base, err);
+        source = fresh = assemble_fs("tmpfs", m->data, attributes_of(m), a->ids, err);
         if (fresh < 0)
             return fresh;
     }

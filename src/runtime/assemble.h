@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "runtime/ids.h"
 #include "runtime/plan.h"
 
 /* How far it is; goes from parent to child as it is. */
@@ -37,10 +38,10 @@ struct assembly_state {
 
 struct assembly {
     const struct plan *plan;
-    int root, dev, files; /* borrowed mounts */
-    const int *binds;     /* one for each mount of the plan that is no tmpfs, in order */
-    uint32_t id_base;     /* where a tmpfs counts its uid= from; 0 in the child's namespace */
-    bool by_child;        /* the root, /proc and /sys are attached */
+    int root, dev, files;  /* borrowed mounts */
+    const int *binds;      /* one for each mount of the plan that is no tmpfs, in order */
+    const struct ids *ids; /* what uid= of a tmpfs is here; NULL in the child's namespace */
+    bool by_child;         /* the root, /proc and /sys are attached */
     struct assembly_state state;
     uint64_t own[ASSEMBLY_MOUNTS_MAX]; /* ids of the mounts that it may mount onto */
     size_t own_count;
@@ -52,7 +53,7 @@ int assemble(struct assembly *a, struct error *err);
 /* A directory of the new root that must be one: no symlink on the way. Made when it is missing. */
 int assemble_directory(int root, const char *path, struct error *err);
 /* A super block with "key=value,flag" and a detached mount of it. */
-int assemble_fs(const char *type, const char *data, unsigned attributes, uint32_t id_base,
+int assemble_fs(const char *type, const char *data, unsigned attributes, const struct ids *ids,
                 struct error *err);
 int assemble_attach(int mount, int target, const char *path, struct error *err);
 

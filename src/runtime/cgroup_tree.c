@@ -20,6 +20,7 @@
 #include "base/strv.h"
 #include "base/text.h"
 #include "runtime/cgroup_internal.h"
+#include "runtime/ids.h"
 
 #define OPEN_DIRECTORY (O_PATH | O_DIRECTORY | O_CLOEXEC)
 
@@ -168,7 +169,7 @@ int cgroup_tree_open(const char *mount, struct cgroup_tree *out, struct error *e
         if (tree.layout == CGROUP_NONE)
             nothing_usable(&tree, "no control groups are mounted at " CGROUP_MOUNT);
     }
-    if (tree.layout != CGROUP_NONE && geteuid() != 0)
+    if (tree.layout != CGROUP_NONE && ids_limited())
         find_delegation(&tree);
     *out = tree;
     return 0;

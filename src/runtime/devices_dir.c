@@ -7,14 +7,16 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "path/inroot.h"
+#include "runtime/ids.h"
 #include "runtime/syscalls.h"
 
 /* Device numbers of Linux's own assignment (admin-guide/devices.rst). */
 static const struct {
-    const char *name;
+    const char *name, *path;
     unsigned major, minor;
-} nodes[] = {{"null", 1, 3},   {"zero", 1, 5},    {"full", 1, 7},
-             {"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0}};
+} nodes[] = {{"null", "/dev/null", 1, 3},       {"zero", "/dev/zero", 1, 5},
+             {"full", "/dev/full", 1, 7},       {"random", "/dev/random", 1, 8},
+             {"urandom", "/dev/urandom", 1, 9}, {"tty", "/dev/tty", 5, 0}};
 
 static const struct {
     const char *name, *target;
@@ -25,6 +27,37 @@ static const struct {
              {"ptmx", "pts/ptmx"}};
 
 static const char *const directories[] = {"pts", "shm", "mqueue"};
+
+/* Nodes are for the host's root to make; a file is what the host's own node is mounted on. */
+static int make_place(int at, const char *name, struct error *err)
+{
+    if (mknodat(at, name, S_IFREG, 0) < 0)
+        return error_errno(err, "cannot make a place for device /dev/%s", name);
+    return 0;
+}
+
+static int make_node(int dev, size_t i, struct error *err)
+{
+    if (ids_limited())
+        return make_place(dev, nodes[i].name, err);
+    dev_t number = makedev(nodes[i].major, nodes[i].minor);
+    if (mknodat(dev, nodes[i].name, S_IFCHR | 0666, number) < 0)
+        return error_errno(err, "cannot make device /dev/%s", nodes[i].name);
+    return 0;
+}
+
+bool devices_bound(const struct plan *plan, size_t i, struct bound_device *out)
+{
+    size_t standard = sizeof nodes / sizeof *nodes;
+    if (!ids_limited() || i >= standard + plan->device_count)
+        return false;
+    *out = i < standard ? (struct bound_device){.path = nodes[i].path,
+                                                .host = nodes[i].path,
+                                                .number = makedev(nodes[i].major, nodes[i].minor)}
+                        : (struct bound_device){.path = plan->devices[i - standard].path,
+                                                .host = plan->devices[i - standard].host};
+    return true;
+}
 
 static int add_host_device(int dev, const struct plan_device *device, struct error *err)
 {
@@ -47,6 +80,8 @@ static int add_host_device(int dev, const struct plan_device *device, struct err
     }
     int at = slash ? parent : dev;
     name = slash ? slash + 1 : name;
+    if (ids_limited())
+        return make_place(at, name, err);
     if (mknodat(at, name, st.st_mode, st.st_rdev) < 0)
         return error_errno(err, "cannot make device %s", device->path);
     if (fchownat(at, name, st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW) < 0 ||
@@ -57,10 +92,11 @@ static int add_host_device(int dev, const struct plan_device *device, struct err
 
 static int fill(int dev, const struct plan *plan, struct error *err)
 {
-    for (size_t i = 0; i < sizeof nodes / sizeof *nodes; i++)
-        if (mknodat(dev, nodes[i].name, S_IFCHR | 0666, makedev(nodes[i].major, nodes[i].minor)) <
-            0)
-            return error_errno(err, "cannot make device /dev/%s", nodes[i].name);
+    for (size_t i = 0; i < sizeof nodes / sizeof *nodes; i++) {
+        int rc = make_node(dev, i, err);
+        if (rc < 0)
+            return rc;
+    }
     for (size_t i = 0; i < sizeof links / sizeof *links; i++)
         if (symlinkat(links[i].target, dev, links[i].name) < 0)
             return error_errno(err, "cannot make /dev/%s", links[i].name);

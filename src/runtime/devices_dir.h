@@ -10,4 +10,12 @@
  * copy of the host's /dev. */
 int devices_directory(const struct plan *plan, int userns, struct error *err);
 
+/* Where nodes cannot be made (ids_limited()), there are empty files in their places, to mount the
+ * host's own nodes on: the i-th, until false. number: what it must be, 0: any device. */
+struct bound_device {
+    const char *path, *host;
+    dev_t number;
+};
+bool devices_bound(const struct plan *plan, size_t i, struct bound_device *out);
+
 #endif

@@ -27,6 +27,12 @@ static void user_namespaces(int store, struct host_ability *users, struct host_a
     struct error err = {0};
     users->name = "user-namespace";
     mounts->name = "idmapped-mounts";
+    if (ids_limited()) {
+        users->available = true;
+        SAY(users, "the ids of this user, the same for all containers");
+        SAY(mounts, "only root can map ids of mounts");
+        return;
+    }
     autofd namespace = ids_bind_namespace(IDS_FIRST, 0, 0, 0, 0, true, &err);
     users->available = namespace >= 0;
     if (namespace < 0) {

@@ -67,6 +67,10 @@ static bool claim_is_dead(int dirfd, uint32_t slot, bool (*alive)(void *, const 
 int ids_claim(int state_dirfd, const char *container, bool (*alive)(void *, const char *),
               void *closure, uint32_t *base, struct error *err)
 {
+    if (ids_limited()) {
+        *base = 0;
+        return 0;
+    }
     autofd dir = openat(state_dirfd, IDS_DIR, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (dir < 0 && errno == ENOENT) {
         if (mkdirat(state_dirfd, IDS_DIR, 0700) < 0 && errno != EEXIST)
@@ -119,6 +123,8 @@ void ids_release(int state_dirfd, const char *container, uint32_t base)
 void ids_forget(int state_dirfd, const char *container)
 {
     uint32_t start = first_slot(container);
+    if (ids_limited())
+        return;
     for (uint32_t i = 0; i < FORGET_TRIES; i++)
         ids_release(state_dirfd, container, IDS_FIRST + (start + i) % IDS_SLOTS * PLAN_ID_COUNT);
 }
@@ -138,11 +144,78 @@ static int write_maps(pid_t pid, const char *uids, const char *gids, struct erro
     return 0;
 }
 
-int ids_map_process(pid_t pid, uint32_t base, struct error *err)
+/* The initial user namespace has a fixed inode number: PROC_USER_INIT_INO of the kernel's
+ * include/linux/proc_ns.h. */
+#define INITIAL_USER_NAMESPACE 0xEFFFFFFDu
+
+bool ids_limited(void)
 {
-    char map[64];
-    snprintf(map, sizeof map, "0 %u %u\n", base, PLAN_ID_COUNT);
-    return write_maps(pid, map, map, err);
+    static int limited = -1;
+    struct stat st;
+    if (limited < 0)
+        limited = stat("/proc/self/ns/user", &st) == 0 ? st.st_ino != INITIAL_USER_NAMESPACE
+                                                       : geteuid() != 0;
+    return limited;
+}
+
+uint32_t ids_outside(const struct ids *ids, uint32_t stand_in, uint32_t inside)
+{
+    if (ids->base || stand_in == 0 || (inside != 0 && inside != stand_in))
+        return ids->base + inside;
+    return inside == 0 ? stand_in : 0;
+}
+
+/* How many ids from 0 on we have, PLAN_ID_COUNT at most. */
+static uint32_t ids_here(const char *map_file)
+{
+    autobuf text = {0};
+    unsigned inside, outside, count;
+    uint64_t here = 0;
+    if (read_kernel_file(map_file, 65536, &text, NULL) < 0)
+        return 1;
+    for (const char *line = buf_text(&text); *line;) {
+        if (sscanf(line, "%u %u %u", &inside, &outside, &count) == 3 && inside == here)
+            here += count;
+        line = strchrnul(line, '\n');
+        line += *line == '\n';
+    }
+    return here < PLAN_ID_COUNT ? (uint32_t)here : PLAN_ID_COUNT;
+}
+
+static int map_as_here(struct buf *out, const char *map_file, uint32_t stand_in, struct error *err)
+{
+    uint32_t here = ids_here(map_file);
+    if (stand_in == 0) {
+        buf_fmt(out, "0 0 %u\n", here);
+        return 0;
+    }
+    if (stand_in >= here)
+        return error_set(err, -ERANGE,
+                         "id %u is not among the %u that this user has; give the user 65536 "
+                         "subordinate ids (usermod --add-subuids, --add-subgids), or name another "
+                         "user with --user",
+                         stand_in, here);
+    buf_fmt(out, "0 %u 1\n", stand_in);
+    if (stand_in > 1)
+        buf_fmt(out, "1 1 %u\n", stand_in - 1);
+    buf_fmt(out, "%u 0 1\n", stand_in);
+    if (stand_in + 1 < here)
+        buf_fmt(out, "%u %u %u\n", stand_in + 1, stand_in + 1, here - stand_in - 1);
+    return 0;
+}
+
+int ids_map_process(pid_t pid, const struct ids *ids, struct error *err)
+{
+    autobuf uids = {0};
+    autobuf gids = {0};
+    if (ids->base) {
+        buf_fmt(&uids, "0 %u %u\n", ids->base, PLAN_ID_COUNT);
+        return write_maps(pid, buf_text(&uids), buf_text(&uids), err);
+    }
+    int rc = map_as_here(&uids, "/proc/self/uid_map", ids->stand_in_uid, err);
+    if (rc == 0)
+        rc = map_as_here(&gids, "/proc/self/gid_map", ids->stand_in_gid, err);
+    return rc < 0 ? rc : write_maps(pid, buf_text(&uids), buf_text(&gids), err);
 }
 
 int ids_namespace_of(pid_t pid, struct error *err)

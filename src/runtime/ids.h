@@ -6,6 +6,12 @@
  * distribution hands out. Files are stored with the ids of the image and mapped when they are
  * mounted, so a range belongs to a container only while it runs: the claim is a symlink
  * <state>/ids/<slot> → container id, made atomically, gone with the container.
+ *
+ * Where caisson itself runs in a user namespace (an ordinary user's: container/ordinary.h; or root
+ * in a container) there are no such ranges and mounts cannot map ids. Then each container's
+ * namespace has the ids that we have, number by number, except that the image's root and who stands
+ * in for it (uid 65532) change places: what the stand-in writes belongs to the person who ran the
+ * container.
  */
 #ifndef CAISSON_RUNTIME_IDS_H
 #define CAISSON_RUNTIME_IDS_H
@@ -29,8 +35,19 @@ void ids_release(int state_dirfd, const char *container, uint32_t base);
 /* The same for who does not know which one it was. */
 void ids_forget(int state_dirfd, const char *container);
 
-/* Maps 0…65535 of a fresh user namespace (whose first process is `pid`) to base… */
-int ids_map_process(pid_t pid, uint32_t base, struct error *err);
+/* Whether the host's ids are not all ours: we run in a user namespace. */
+bool ids_limited(void);
+
+/* Which ids a container's are. */
+struct ids {
+    uint32_t base;                       /* of its own range; 0 without one */
+    uint32_t stand_in_uid, stand_in_gid; /* 0: nobody stands in for the image's root */
+};
+/* What the container's id is for us. `stand_in`: that of the same kind. */
+uint32_t ids_outside(const struct ids *ids, uint32_t stand_in, uint32_t inside);
+
+/* Maps 0…65535 of a fresh user namespace, whose first process is `pid`: to base…, or as above. */
+int ids_map_process(pid_t pid, const struct ids *ids, struct error *err);
 /* The user namespace of a process, as a descriptor. */
 int ids_namespace_of(pid_t pid, struct error *err);
 

@@ -75,6 +75,17 @@ static int hold(struct making *m, int fd)
     return 0;
 }
 
+static struct ids ids_of(const struct launch *l)
+{
+    const struct plan *p = l->plan;
+    bool stand_in = p->stand_in && p->namespaces & PLAN_NS_USER && ids_limited();
+    return (struct ids){
+        .base = l->id_base,
+        .stand_in_uid = stand_in ? p->uid : 0,
+        .stand_in_gid = stand_in ? p->gid : 0,
+    };
+}
+
 /* --- bind mounts -------------------------------------------------------------------------------
  */
 
@@ -91,7 +102,7 @@ static int clone_bind(struct making *m, const struct plan_mount *mount, int sour
 {
     const struct plan *p = m->launch->plan;
     unsigned long set = bind_attributes(mount);
-    if (!(p->namespaces & PLAN_NS_USER) || !mount->idmap)
+    if (!(p->namespaces & PLAN_NS_USER) || !mount->idmap || ids_limited())
         return rootfs_clone_mount(source, -1, set, 0, mount->recursive, err);
     enum ids_others others = p->uid != 0 && p->granted == 0 ? IDS_OTHERS_NOBODY
                              : p->bind_uid == 0             ? IDS_OTHERS_SAME
@@ -136,9 +147,11 @@ static int clone_volume(struct making *m, const struct plan_mount *mount, struct
     struct stat st;
     char self[40];
     snprintf(self, sizeof self, "/proc/self/fd/%d", dir);
-    uint32_t root_id = m->userns >= 0 ? l->id_base : 0;
-    if (l->plan->uid != 0 && fstat(dir, &st) == 0 && st.st_uid == root_id &&
-        chown(self, root_id + l->plan->uid, root_id + l->plan->gid) < 0)
+    struct ids ids = ids_of(l);
+    uint32_t owner = ids_outside(&ids, ids.stand_in_uid, l->plan->uid);
+    uint32_t group = ids_outside(&ids, ids.stand_in_gid, l->plan->gid);
+    if (l->plan->uid != 0 && fstat(dir, &st) == 0 && st.st_uid == ids.base && st.st_uid != owner &&
+        chown(self, owner, group) < 0)
         return error_errno(err, "cannot give the volume at %s to its user", mount->target);
     return rootfs_clone_part(root, dir, bind_attributes(mount), err);
 }
@@ -183,7 +196,7 @@ static int prepare_mounts(struct making *m, struct error *err)
         .id_base = l->id_base,
         .userns = m->userns,
         /* Without a user namespace, CAP_MKNOD and --device may have made them. */
-        .no_devices = m->userns >= 0,
+        .no_devices = l->plan->namespaces & PLAN_NS_USER,
         .volatile_upper = l->plan->remove,
         .spent = &m->result.spent,
     };
@@ -339,8 +352,9 @@ static int let_start(struct making *m, struct error *err)
     const struct plan *p = m->launch->plan;
     int rc = 0;
     if (p->namespaces & PLAN_NS_USER) {
-        rc = ids_map_process(m->result.pid, m->launch->id_base, err);
-        if (rc == 0)
+        struct ids ids = ids_of(m->launch);
+        rc = ids_map_process(m->result.pid, &ids, err);
+        if (rc == 0 && !ids_limited()) /* else no mount can be mapped by it */
             rc = m->userns = ids_namespace_of(m->result.pid, err);
     }
     if (rc >= 0)
@@ -355,13 +369,14 @@ static int let_start(struct making *m, struct error *err)
 /* As far as the parent can: assemble.h. */
 static int assemble_detached(struct making *m, struct assembly_state *state, struct error *err)
 {
+    struct ids ids = ids_of(m->launch);
     struct assembly a = {
         .plan = m->launch->plan,
         .root = m->fds[CHILD_ROOT],
         .dev = m->dev,
         .files = m->fds[CHILD_FILES],
         .binds = m->fds + CHILD_FIXED,
-        .id_base = m->launch->id_base,
+        .ids = &ids,
     };
     int rc = m->userns >= 0 ? rootfs_act_as(m->launch->id_base) : 0;
     if (rc == 0)

@@ -17,6 +17,7 @@
 #include "path/inroot.h"
 #include "runtime/assemble.h"
 #include "runtime/child.h"
+#include "runtime/devices_dir.h"
 #include "runtime/syscalls.h"
 
 #define ATTR_COMMON (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
@@ -31,7 +32,7 @@ static void attach(struct child *c, int mount, int target, const char *path)
 static int make_fs(struct child *c, const char *type, const char *data, unsigned attributes)
 {
     struct error err = {0};
-    int fd = assemble_fs(type, data, attributes, 0, &err);
+    int fd = assemble_fs(type, data, attributes, NULL, &err);
     if (fd < 0)
         child_fail_error(c, &err);
     return fd;
@@ -68,6 +69,31 @@ static void make_dev(struct child *c)
     }
 }
 
+/* An ordinary user's devices are the host's: a copy of the one mount of that file, which has to be
+ * the device that it was for the plan. Found before the root is changed. */
+static void bind_devices(struct child *c)
+{
+    struct bound_device device;
+    struct stat st;
+    for (size_t i = 0; !c->plan->all_devices && devices_bound(c->plan, i, &device); i++) {
+        autofd target = inroot_open(c->dev, device.path + strlen("/dev/"), O_PATH | O_NOFOLLOW);
+        autofd copy = sys_open_tree(AT_FDCWD, device.host, 0);
+        int rc = target < 0 ? target : copy;
+        if (rc >= 0 && fstat(copy, &st) < 0)
+            rc = -errno;
+        if (rc >= 0 && (!(S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)) ||
+                        (device.number && st.st_rdev != device.number)))
+            rc = -ENODEV;
+        if (rc >= 0)
+            rc = sys_mount_setattr(copy, 0, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, 0, MS_PRIVATE,
+                                   -1);
+        if (rc >= 0)
+            rc = sys_move_mount(copy, target);
+        if (rc < 0)
+            child_fail(c, rc, "cannot use device %s of the host at %s", device.host, device.path);
+    }
+}
+
 /* -EINVAL: not while /dev is detached, before Linux 6.15. */
 static int fill_dev(struct child *c)
 {
@@ -83,6 +109,7 @@ static int fill_dev(struct child *c)
             child_fail(c, rc, "cannot mount /dev/%s", own_fs[i].name);
         close(take_fd(&c->own_fs[i]));
     }
+    bind_devices(c);
     return 0;
 }
 

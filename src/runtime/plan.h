@@ -101,6 +101,7 @@ struct plan {
     uint32_t uid, gid;
     uint32_t *groups;
     size_t group_count;
+    bool stand_in;   /* uid and gid are for the image's root, which nobody asked for */
     char *user_text; /* as asked for or as the image says, for `inspect` */
     bool terminal, stdin_open, init;
     int64_t umask; /* -1: 022 */

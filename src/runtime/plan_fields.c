@@ -196,6 +196,7 @@ static const struct field caisson_fields[] = {
     {"landlock", FIELD_BOOL, AT(landlock)},
     {"granted", FIELD_CAPS, AT(granted)},
     {"user", FIELD_TEXT, AT(user_text)},
+    {"stand_in", FIELD_BOOL, AT(stand_in)},
     {"bind_uid", FIELD_U32, AT(bind_uid), .max = ID_MAX},
     {"bind_gid", FIELD_U32, AT(bind_gid), .max = ID_MAX},
     {"home", FIELD_PATH, AT(home)},
