@@ -117,7 +117,7 @@ def read_tap(path, status, text, seconds, tally, who):
     if seen < planned or (status != 0 and not failed):
         tally.failed += max(planned - seen, 1)
         failed = True
-    name = os.path.relpath(path, TOP)
+    name = "/".join(path.split("/")[-3:])
     print(f"{'FAIL' if failed else 'ok  '} {name}{who} ({seconds:.0f} s)", flush=True)
     if failed:
         print(text, flush=True)

@@ -165,42 +165,68 @@ uint32_t ids_outside(const struct ids *ids, uint32_t stand_in, uint32_t inside)
     return inside == 0 ? stand_in : 0;
 }
 
-/* How many ids from 0 on we have, PLAN_ID_COUNT at most. */
-static uint32_t ids_here(const char *map_file)
+/* The ids that we have: the ranges of our own namespace's map, by the numbers they have in it. */
+#define EXTENTS_MAX 340 /* user_namespaces(7) */
+
+struct extent {
+    uint32_t first, count;
+};
+
+static size_t extents_here(const char *map_file, struct extent *out)
 {
     autobuf text = {0};
-    unsigned inside, outside, count;
-    uint64_t here = 0;
+    size_t count = 0;
     if (read_kernel_file(map_file, 65536, &text, NULL) < 0)
-        return 1;
-    for (const char *line = buf_text(&text); *line;) {
-        if (sscanf(line, "%u %u %u", &inside, &outside, &count) == 3 && inside == here)
-            here += count;
+        return 0;
+    for (const char *line = buf_text(&text); *line && count < EXTENTS_MAX;) {
+        unsigned inside, outside, size;
+        if (sscanf(line, "%u %u %u", &inside, &outside, &size) == 3)
+            out[count++] = (struct extent){inside, size};
         line = strchrnul(line, '\n');
         line += *line == '\n';
     }
-    return here < PLAN_ID_COUNT ? (uint32_t)here : PLAN_ID_COUNT;
+    return count;
+}
+
+static bool is_here(const struct extent *extents, size_t count, uint32_t id)
+{
+    for (size_t i = 0; i < count; i++)
+        if (id >= extents[i].first && id - extents[i].first < extents[i].count)
+            return true;
+    return false;
+}
+
+/* Numbers from `from` to before `to` keep their numbers: a line for each of our ranges, as a range
+ * of the new map must lie within one. */
+static void map_same(struct buf *out, const struct extent *extents, size_t count, uint64_t from,
+                     uint64_t to)
+{
+    for (size_t i = 0; i < count; i++) {
+        uint64_t first = extents[i].first, end = first + extents[i].count;
+        first = first < from ? from : first;
+        end = end > to ? to : end;
+        if (first < end)
+            buf_fmt(out, "%u %u %u\n", (unsigned)first, (unsigned)first, (unsigned)(end - first));
+    }
 }
 
 static int map_as_here(struct buf *out, const char *map_file, uint32_t stand_in, struct error *err)
 {
-    uint32_t here = ids_here(map_file);
+    struct extent extents[EXTENTS_MAX];
+    size_t count = extents_here(map_file, extents);
     if (stand_in == 0) {
-        buf_fmt(out, "0 0 %u\n", here);
+        map_same(out, extents, count, 0, PLAN_ID_COUNT);
         return 0;
     }
-    if (stand_in >= here)
+    if (!is_here(extents, count, stand_in))
         return error_set(err, -ERANGE,
-                         "id %u is not among the %u that this user has; give the user 65536 "
+                         "id %u is not among those that this user has; give the user 65536 "
                          "subordinate ids (usermod --add-subuids, --add-subgids), or name another "
                          "user with --user",
-                         stand_in, here);
-    buf_fmt(out, "0 %u 1\n", stand_in);
-    if (stand_in > 1)
-        buf_fmt(out, "1 1 %u\n", stand_in - 1);
-    buf_fmt(out, "%u 0 1\n", stand_in);
-    if (stand_in + 1 < here)
-        buf_fmt(out, "%u %u %u\n", stand_in + 1, stand_in + 1, here - stand_in - 1);
+                         stand_in);
+    buf_fmt(out, "0 %u 1\n%u 0 1\n", stand_in, stand_in);
+    map_same(out, extents, count, 1, stand_in);
+    map_same(out, extents, count, (uint64_t)stand_in + 1, PLAN_ID_COUNT);
     return 0;
 }
 

@@ -12,10 +12,6 @@ setup_file() {
 }
 teardown_file() { common_teardown_file; }
 
-setup() {
-    skip_unless_root
-}
-
 teardown() {
     local ids
     ids=$(caisson ps -aq)

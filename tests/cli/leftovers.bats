@@ -11,7 +11,6 @@ setup_file() {
 teardown_file() { common_teardown_file; }
 
 setup() {
-    skip_unless_root
     parent=leftovers-$$-$BATS_TEST_NUMBER
 }
 

@@ -7,7 +7,6 @@ load ../lib/common
 
 setup_file() {
     common_setup_file
-    skip_unless_root
     image
 }
 teardown_file() { common_teardown_file; }

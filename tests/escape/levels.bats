@@ -6,7 +6,6 @@ load ../lib/common
 
 setup_file() {
     common_setup_file
-    skip_unless_root
     image
     # The same image with the payload in it, once as everybody's and once setuid root.
     mkdir -p "$BATS_FILE_TMPDIR/tree/usr/bin" "$BATS_FILE_TMPDIR/tree/bin"

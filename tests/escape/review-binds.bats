@@ -4,7 +4,6 @@
 load ../lib/common
 
 setup_file() {
-    skip_unless_root
     common_setup_file
     image
     export SUDO_UID=1000 SUDO_GID=1000

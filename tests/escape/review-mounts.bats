@@ -21,7 +21,6 @@ crafted() {
 
 setup_file() {
     [ -x /bin/busybox ] || skip "needs busybox-static"
-    skip_unless_root
     common_setup_file
 }
 teardown_file() { common_teardown_file; }

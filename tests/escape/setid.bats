@@ -10,7 +10,6 @@
 load ../lib/common
 
 setup_file() {
-    skip_unless_root
     common_setup_file
     unset SUDO_UID SUDO_GID
     image

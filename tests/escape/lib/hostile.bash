@@ -4,7 +4,6 @@
 
 hostile_setup_file() {
     common_setup_file
-    skip_unless_root
     export CANARY=$BATS_FILE_TMPDIR/canary
     mkdir -p "$CANARY/dir"
     echo "of the host" >"$CANARY/file"
