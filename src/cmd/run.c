@@ -16,6 +16,7 @@
 #include "container/container.h"
 #include "container/plan_make.h"
 #include "container/start.h"
+#include "runtime/ids.h"
 #include "runtime/seal.h"
 
 int front_program(char *path, size_t size, struct error *err)
@@ -127,6 +128,23 @@ static int start_it(struct engine *e, struct container *c, const struct request 
     return exit_code;
 }
 
+/* An ordinary user gets the level's limits only where a control group was handed to them. */
+static int tell_limits(const struct plan *plan, struct error *err)
+{
+    char why[256];
+    if (!ids_limited() || plan->posture.level[0] == 'p' || !cgroup_none(why, sizeof why))
+        return 0;
+    if (plan->limits.by_flag) {
+        const char *name = "memory";
+        for (int limit = CGROUP_LIMIT_COUNT - 1; limit >= 0; limit--)
+            if (plan->limits.by_flag & (1u << limit))
+                name = cgroup_limit_name((enum cgroup_limit)limit);
+        return error_set(err, -ENOTSUP, "--%s cannot be enforced: %s", name, why);
+    }
+    fprintf(stderr, "caisson: warning: no limits of memory, processes and processors: %s\n", why);
+    return 0;
+}
+
 int command_run(const struct invocation *call, void *options, struct error *err)
 {
     struct request *r = options;
@@ -144,6 +162,8 @@ int command_run(const struct invocation *call, void *options, struct error *err)
         rc = make_plan(&e, r, &plan, err);
     if (rc == 0 && r->dry_run)
         return dry_run_print(&plan, r->format);
+    if (rc == 0)
+        rc = tell_limits(&plan, err);
     if (rc == 0)
         rc = front_seal_for(&plan, err);
     if (rc == 0)
@@ -169,6 +189,8 @@ int command_create(const struct invocation *call, void *options, struct error *e
     int rc = engine_open(&e, err);
     if (rc == 0)
         rc = make_plan(&e, r, &plan, err);
+    if (rc == 0)
+        rc = tell_limits(&plan, err);
     if (rc == 0)
         rc = container_create(&e.containers, &plan, &c, err);
     if (rc < 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The processes of a container, read from /proc: their numbers are the host's, their owners the
  * container's. */
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -12,6 +13,7 @@
 #include "base/text.h"
 #include "cmd/container_words.h"
 #include "cmd/list.h"
+#include "runtime/ids.h"
 
 #define COMMAND_MAX 65536
 
@@ -57,6 +59,8 @@ static void show_owner(const struct container *c, uid_t uid, struct list *list)
     uint32_t base = c->status.id_base;
     if (base && uid >= base && uid - base < PLAN_ID_COUNT)
         uid -= base;
+    else if (!base && c->plan.stand_in && ids_limited()) /* they changed places: runtime/ids.h */
+        uid = uid == 0 ? c->plan.uid : uid == c->plan.uid ? 0 : uid;
     list_fmt(list, "%u", uid);
 }
 
@@ -128,14 +132,40 @@ static int by_number(const void *a, const void *b)
     return *x < *y ? -1 : *x > *y;
 }
 
+/* Without a control group: whoever lives in its process namespace. */
+static int list_namespace(const struct container *c, pid_t **pids, size_t *count, struct error *err)
+{
+    struct stat wanted, st;
+    char path[48];
+    snprintf(path, sizeof path, "/proc/%d/ns/pid", (int)c->status.pid);
+    DIR *proc = stat(path, &wanted) == 0 ? opendir("/proc") : NULL;
+    if (!proc)
+        return error_errno(err, "cannot look for the processes of container %s", c->plan.name);
+    for (struct dirent *entry; (entry = readdir(proc));) {
+        uint64_t pid;
+        if (parse_u64(entry->d_name, INT32_MAX, &pid) < 0)
+            continue;
+        snprintf(path, sizeof path, "/proc/%d/ns/pid", (int)pid);
+        if (stat(path, &st) < 0 || st.st_ino != wanted.st_ino || st.st_dev != wanted.st_dev)
+            continue;
+        *pids = xrealloc(*pids, *count + 1, sizeof **pids);
+        (*pids)[(*count)++] = (pid_t)pid;
+    }
+    closedir(proc);
+    return 0;
+}
+
 static int list_processes(const struct container *c, pid_t **pids, size_t *count, struct error *err)
 {
     autocgroup group = CGROUP_EMPTY;
+    if ((!c->status.cgroup || streq(c->status.cgroup, "none")) &&
+        c->plan.namespaces & PLAN_NS_PID)
+        return list_namespace(c, pids, count, err);
     if (!c->status.cgroup || streq(c->status.cgroup, "none"))
         return error_set(err, -ENOTSUP,
-                         "container %s has no control group, which says what its processes are; "
-                         "caisson exec %s ps shows them where the image has ps",
-                         c->plan.name, c->plan.name);
+                         "container %s has neither a control group nor a process namespace of its "
+                         "own, which would say what its processes are",
+                         c->plan.name);
     int rc = cgroup_open(c->status.cgroup, &group, err);
     return rc < 0 ? rc : cgroup_processes(&group, pids, count, err);
 }

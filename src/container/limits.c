@@ -150,6 +150,28 @@ static int ulimits(struct planning *p, struct error *err)
     return 0;
 }
 
+static unsigned asked_by_flag(const struct request *r)
+{
+    const struct {
+        enum cgroup_limit limit;
+        bool asked;
+    } flags[] = {
+        {CGROUP_LIMIT_MEMORY, r->memory > 0},
+        {CGROUP_LIMIT_SWAP, r->memory_swap > 0 && r->memory_swap != r->memory},
+        {CGROUP_LIMIT_RESERVATION, r->memory_reservation > 0},
+        {CGROUP_LIMIT_PIDS, r->pids > 0},
+        {CGROUP_LIMIT_CPU_SHARES, r->cpu_shares > 0},
+        {CGROUP_LIMIT_CPU_QUOTA, r->cpus || r->cpu_quota > 0},
+        {CGROUP_LIMIT_CPUSET_CPUS, r->cpuset_cpus},
+        {CGROUP_LIMIT_CPUSET_MEMS, r->cpuset_mems},
+        {CGROUP_LIMIT_BLKIO_WEIGHT, r->blkio_weight > 0},
+    };
+    unsigned asked = 0;
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
+        asked |= flags[i].asked ? 1u << flags[i].limit : 0;
+    return asked;
+}
+
 int plan_limits(struct planning *p, struct error *err)
 {
     const struct request *r = p->request;
@@ -169,6 +191,7 @@ int plan_limits(struct planning *p, struct error *err)
         rc = cgroup_check_parent(r->cgroup_parent, err);
     if (rc < 0)
         return rc;
+    plan->limits.by_flag = asked_by_flag(r);
     plan->limits.blkio_weight = r->blkio_weight;
     if (r->cpuset_cpus)
         plan->limits.cpuset_cpus = plan->cpuset_cpus = xstrdup(r->cpuset_cpus);

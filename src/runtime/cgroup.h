@@ -60,7 +60,8 @@ struct cgroup_limits {
      * cgroup_update() leaves devices alone. */
     const struct device_rule *devices;
     size_t device_count;
-    bool account_io; /* stats should know what was read and written (v1: one more hierarchy) */
+    unsigned by_flag; /* 1u << enum cgroup_limit: asked for by name, not only the level's */
+    bool account_io;  /* stats should know what was read and written (v1: one more hierarchy) */
 };
 /* Everything unset; devices: none allowed. */
 #define CGROUP_LIMITS_NONE                                                                         \
@@ -174,6 +175,10 @@ bool cgroup_in_force(const struct cgroup *group, enum cgroup_limit limit);
 /* Why an asked-for limit is not in force, for the posture; NULL when it is, or was not asked for.
  */
 const char *cgroup_why_not(const struct cgroup *group, enum cgroup_limit limit);
+/* An error that names the first of these limits (1u << enum cgroup_limit) that is not in force. */
+int cgroup_check_asked(const struct cgroup *group, unsigned limits, struct error *err);
+/* Why no group can be made at all, into `why`; false: they can. */
+bool cgroup_none(char *why, size_t size);
 /* "memory", "memory-swap" …: the option's name without dashes. */
 const char *cgroup_limit_name(enum cgroup_limit limit);
 

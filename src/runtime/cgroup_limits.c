@@ -346,3 +346,15 @@ const char *cgroup_why_not(const struct cgroup *group, enum cgroup_limit limit)
         return NULL;
     return group->why[limit];
 }
+
+int cgroup_check_asked(const struct cgroup *group, unsigned limits, struct error *err)
+{
+    for (int limit = 0; limit < CGROUP_LIMIT_COUNT; limit++) {
+        const char *why =
+            limits & (1u << limit) ? cgroup_why_not(group, (enum cgroup_limit)limit) : NULL;
+        if (why)
+            return error_set(err, -ENOTSUP, "--%s cannot be enforced: %s",
+                             cgroup_limit_name((enum cgroup_limit)limit), why);
+    }
+    return 0;
+}

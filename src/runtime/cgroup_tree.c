@@ -183,6 +183,18 @@ void cgroup_tree_close(struct cgroup_tree *tree)
     free(take_ptr(tree->base));
 }
 
+bool cgroup_none(char *why, size_t size)
+{
+    struct cgroup_tree tree = {.root = -1};
+    if (cgroup_tree_open(CGROUP_MOUNT, &tree, NULL) < 0)
+        return false;
+    bool none = tree.layout == CGROUP_NONE;
+    if (none)
+        snprintf(why, size, "%s", tree.why);
+    cgroup_tree_close(&tree);
+    return none;
+}
+
 /* --- directories --- */
 
 static int open_beneath(int dir, const char *path)

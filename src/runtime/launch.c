@@ -241,7 +241,9 @@ static int clone_child(struct making *m, struct clone_args *args, struct error *
                                m->launch->plan->network_container);
     }
     int pid = sys_clone3(args);
-    if (pid != 0 && join >= 0 && setns(own, CLONE_NEWNET) < 0)
+    /* The host's network belongs to the host's root: an ordinary user's process, which needs none,
+     * stays where it is. */
+    if (pid != 0 && join >= 0 && setns(own, CLONE_NEWNET) < 0 && !ids_limited())
         return error_errno(err, "cannot return to our own network");
     return pid;
 }
@@ -357,6 +359,8 @@ static int let_start(struct making *m, struct error *err)
         if (rc == 0 && !ids_limited()) /* else no mount can be mapped by it */
             rc = m->userns = ids_namespace_of(m->result.pid, err);
     }
+    if (rc >= 0 && p->oom_score_adj != INT64_MIN) /* before it is closed to us: child.c, separate() */
+        rc = set_oom_score(m->result.pid, p->oom_score_adj, err);
     if (rc >= 0)
         rc = m->dev = devices_directory(p, m->userns, err);
     if (rc < 0)
@@ -437,12 +441,12 @@ static int carry_out(struct making *m, int *exit_code, struct error *err)
         rc = m->launch->meanwhile(m->launch->closure, err);
     if (rc == 0)
         rc = cgroup_finish(m->group, &m->result.cgroup, err);
+    if (rc == 0 && ids_limited())
+        rc = cgroup_check_asked(&m->result.cgroup, p->limits.by_flag, err);
     if (rc == 0)
         rc = prepare_mounts(m, err);
     if (rc == 0)
         rc = assemble_detached(m, &state, err);
-    if (rc == 0 && p->oom_score_adj != INT64_MIN)
-        rc = set_oom_score(m->result.pid, p->oom_score_adj, err);
     if (rc == 0)
         rc = let_go(m, &state, err);
     if (rc == 0)

@@ -204,6 +204,7 @@ static const struct field caisson_fields[] = {
     {"standard_mounts", .must = true, CUSTOM(part_standard_mounts)},
     {"shm_size", FIELD_I64, AT(shm_size), .max = INT64_MAX},
     {"device_hosts", CUSTOM(part_device_hosts)},
+    {"limits_by_flag", FIELD_U32, AT(limits.by_flag), .max = UINT16_MAX},
     {"account_io", FIELD_BOOL, AT(limits.account_io)},
     {"stdin_open", FIELD_BOOL, AT(stdin_open)},
     {"init", FIELD_BOOL, AT(init)},
