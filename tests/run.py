@@ -92,7 +92,9 @@ def run_units(build, tally):
 
 def run_bats(path, environment, before):
     began = time.monotonic()
-    done = subprocess.run([*before, "bats", "--tap", path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    # What a user's containers made belongs to other ids, which bats could not remove.
+    keep = ["--no-tempdir-cleanup"] if before else []
+    done = subprocess.run([*before, "bats", "--tap", *keep, path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           text=True, errors="replace", env=environment, check=False)
     return path, done.returncode, done.stdout, time.monotonic() - began
 

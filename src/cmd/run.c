@@ -100,6 +100,13 @@ static void take_words(const struct invocation *call, struct request *r)
         strv_add(&r->words, call->arguments[i]);
 }
 
+/* CAISSON_HINTS=no is for scripts that compare what is printed. */
+static bool hints_wanted(const struct request *r)
+{
+    const char *word = getenv("CAISSON_HINTS");
+    return !r->quiet && !(word && streq(word, "no"));
+}
+
 static int start_it(struct engine *e, struct container *c, const struct request *r,
                     struct error *err)
 {
@@ -111,7 +118,7 @@ static int start_it(struct engine *e, struct container *c, const struct request 
         .interactive = r->interactive,
         .sig_proxy = r->sig_proxy != 0,
         .program = program,
-        .hints = !r->quiet,
+        .hints = hints_wanted(r),
     };
     if (rc == 0)
         rc = container_start(c, &e->store, &options, &exit_code, err);
@@ -129,19 +136,17 @@ static int start_it(struct engine *e, struct container *c, const struct request 
 }
 
 /* An ordinary user gets the level's limits only where a control group was handed to them. */
-static int tell_limits(const struct plan *plan, struct error *err)
+static int tell_limits(const struct request *r, const struct plan *plan, struct error *err)
 {
     char why[256];
     if (!ids_limited() || plan->posture.level[0] == 'p' || !cgroup_none(why, sizeof why))
         return 0;
-    if (plan->limits.by_flag) {
-        const char *name = "memory";
-        for (int limit = CGROUP_LIMIT_COUNT - 1; limit >= 0; limit--)
-            if (plan->limits.by_flag & (1u << limit))
-                name = cgroup_limit_name((enum cgroup_limit)limit);
-        return error_set(err, -ENOTSUP, "--%s cannot be enforced: %s", name, why);
-    }
-    fprintf(stderr, "caisson: warning: no limits of memory, processes and processors: %s\n", why);
+    for (int limit = 0; limit < CGROUP_LIMIT_COUNT; limit++)
+        if (plan->limits.by_flag & (1u << limit))
+            return cgroup_refuse((enum cgroup_limit)limit, why, err);
+    if (hints_wanted(r))
+        fprintf(stderr, "caisson: warning: no limits of memory, processes and processors: %s\n",
+                why);
     return 0;
 }
 
@@ -163,7 +168,7 @@ int command_run(const struct invocation *call, void *options, struct error *err)
     if (rc == 0 && r->dry_run)
         return dry_run_print(&plan, r->format);
     if (rc == 0)
-        rc = tell_limits(&plan, err);
+        rc = tell_limits(r, &plan, err);
     if (rc == 0)
         rc = front_seal_for(&plan, err);
     if (rc == 0)
@@ -190,7 +195,7 @@ int command_create(const struct invocation *call, void *options, struct error *e
     if (rc == 0)
         rc = make_plan(&e, r, &plan, err);
     if (rc == 0)
-        rc = tell_limits(&plan, err);
+        rc = tell_limits(r, &plan, err);
     if (rc == 0)
         rc = container_create(&e.containers, &plan, &c, err);
     if (rc < 0)

@@ -158,8 +158,7 @@ static int list_namespace(const struct container *c, pid_t **pids, size_t *count
 static int list_processes(const struct container *c, pid_t **pids, size_t *count, struct error *err)
 {
     autocgroup group = CGROUP_EMPTY;
-    if ((!c->status.cgroup || streq(c->status.cgroup, "none")) &&
-        c->plan.namespaces & PLAN_NS_PID)
+    if ((!c->status.cgroup || streq(c->status.cgroup, "none")) && c->plan.namespaces & PLAN_NS_PID)
         return list_namespace(c, pids, count, err);
     if (!c->status.cgroup || streq(c->status.cgroup, "none"))
         return error_set(err, -ENOTSUP,

@@ -144,7 +144,7 @@ static void map_words(struct strv *out, const char *program, pid_t pid, uint32_t
 }
 
 /* A child that is outside, where the program's setuid bit counts, and waits until we are inside. */
-static pid_t start_mapper(const struct strv *words, int go)
+static pid_t start_mapper(const struct strv *words, const int *go)
 {
     static const char *const places[] = {"/usr/bin", "/bin",      "/usr/local/bin",
                                          "/sbin",    "/usr/sbin", "/run/wrappers/bin"};
@@ -152,7 +152,8 @@ static pid_t start_mapper(const struct strv *words, int go)
     if (pid != 0)
         return pid;
     char byte;
-    if (read_full(go, &byte, 1) != 1)
+    close(go[1]); /* or its end would never come should we be killed */
+    if (read_full(go[0], &byte, 1) != 1)
         _exit(0);
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
         char path[64];
@@ -209,8 +210,8 @@ static int make_namespace(struct error *err)
     map_words(&uids, "newuidmap", getpid(), who.uid, who.uids, who.uid_count);
     map_words(&gids, "newgidmap", getpid(), who.gid, who.gids, who.gid_count);
     free(who.name);
-    pid_t first = start_mapper(&uids, go[0]);
-    pid_t second = start_mapper(&gids, go[0]);
+    pid_t first = start_mapper(&uids, go);
+    pid_t second = start_mapper(&gids, go);
     close(go[0]);
     rc = first < 0 || second < 0 ? error_errno(err, "cannot fork") : separate(err);
     if (rc == 0 && write_all(go[1], "gg", 2) < 0)

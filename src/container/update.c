@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "container/plan_make.h"
 #include "container/restart.h"
+#include "runtime/ids.h"
 
 /* Only what was asked for is set: the level's defaults are in force already. */
 static int judge(const struct request *request, const struct plan *now, struct plan *wanted,
@@ -105,6 +106,8 @@ static int put_in_force(struct container *c, const struct cgroup_limits *limits,
     int rc = cgroup_open(c->status.cgroup, &group, err);
     if (rc == 0)
         rc = cgroup_update(&group, limits, err);
+    if (rc == 0 && ids_limited())
+        rc = cgroup_check_asked(&group, limits->by_flag, err);
     if (rc < 0)
         return rc;
     cgroup_record(&group, &record);
@@ -130,6 +133,7 @@ static int update_locked(struct container *c, const struct request *r, struct er
     if (rc < 0)
         return rc;
     merge(&c->plan, &wanted, r);
+    c->plan.limits.by_flag |= wanted.limits.by_flag;
     if (r->restart) {
         free(c->plan.restart);
         c->plan.restart = xstrdup(r->restart);

@@ -177,6 +177,8 @@ bool cgroup_in_force(const struct cgroup *group, enum cgroup_limit limit);
 const char *cgroup_why_not(const struct cgroup *group, enum cgroup_limit limit);
 /* An error that names the first of these limits (1u << enum cgroup_limit) that is not in force. */
 int cgroup_check_asked(const struct cgroup *group, unsigned limits, struct error *err);
+/* The sentence of that error, -ENOTSUP. */
+int cgroup_refuse(enum cgroup_limit limit, const char *why, struct error *err);
 /* Why no group can be made at all, into `why`; false: they can. */
 bool cgroup_none(char *why, size_t size);
 /* "memory", "memory-swap" …: the option's name without dashes. */

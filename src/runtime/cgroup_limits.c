@@ -347,14 +347,19 @@ const char *cgroup_why_not(const struct cgroup *group, enum cgroup_limit limit)
     return group->why[limit];
 }
 
+int cgroup_refuse(enum cgroup_limit limit, const char *why, struct error *err)
+{
+    return error_set(err, -ENOTSUP, "--%s cannot be enforced: %s",
+                     limit == CGROUP_LIMIT_CPU_QUOTA ? "cpus" : cgroup_limit_name(limit), why);
+}
+
 int cgroup_check_asked(const struct cgroup *group, unsigned limits, struct error *err)
 {
     for (int limit = 0; limit < CGROUP_LIMIT_COUNT; limit++) {
         const char *why =
             limits & (1u << limit) ? cgroup_why_not(group, (enum cgroup_limit)limit) : NULL;
         if (why)
-            return error_set(err, -ENOTSUP, "--%s cannot be enforced: %s",
-                             cgroup_limit_name((enum cgroup_limit)limit), why);
+            return cgroup_refuse((enum cgroup_limit)limit, why, err);
     }
     return 0;
 }

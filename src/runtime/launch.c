@@ -359,7 +359,8 @@ static int let_start(struct making *m, struct error *err)
         if (rc == 0 && !ids_limited()) /* else no mount can be mapped by it */
             rc = m->userns = ids_namespace_of(m->result.pid, err);
     }
-    if (rc >= 0 && p->oom_score_adj != INT64_MIN) /* before it is closed to us: child.c, separate() */
+    if (rc >= 0 &&
+        p->oom_score_adj != INT64_MIN) /* before it is closed to us: child.c, separate() */
         rc = set_oom_score(m->result.pid, p->oom_score_adj, err);
     if (rc >= 0)
         rc = m->dev = devices_directory(p, m->userns, err);

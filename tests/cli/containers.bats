@@ -76,9 +76,12 @@ groups_of() { find /sys/fs/cgroup -depth -type d -name "$1" 2>/dev/null; }
 # --- inspect --------------------------------------------------------------------------------------
 
 @test "inspect has Docker's fields and the posture" {
-    caisson run -d --name web -m 64m --pids-limit 50 --cpus 1.5 -l a=b -e X=y -w /tmp busybox sleep 100
-    caisson inspect web | python3 -c '
-import json, sys
+    limits="-m 64m --pids-limit 50 --cpus 1.5"
+    has_groups || limits=
+    # shellcheck disable=SC2086 # several words
+    caisson run -d --name web $limits -l a=b -e X=y -w /tmp busybox sleep 100
+    caisson inspect web | LIMITS=$limits python3 -c '
+import json, os, sys
 c, = json.load(sys.stdin)
 assert c["Name"] == "/web" and len(c["Id"]) == 64
 assert c["Path"] == "sleep" and c["Args"] == ["100"]
@@ -86,7 +89,7 @@ s = c["State"]
 assert s["Status"] == "running" and s["Running"] and not s["Paused"] and s["Pid"] > 1, s
 assert s["StartedAt"] > "2020" and s["FinishedAt"].startswith("0001")
 h = c["HostConfig"]
-assert h["Memory"] == 64 << 20 and h["PidsLimit"] == 50 and h["NanoCpus"] == 1500000000, h
+assert not os.environ["LIMITS"] or h["Memory"] == 64 << 20 and h["PidsLimit"] == 50 and h["NanoCpus"] == 1500000000, h
 assert h["ReadonlyRootfs"] and h["NetworkMode"] == "none" and not h["Privileged"]
 assert h["CapAdd"] is None
 k = c["Config"]
@@ -194,6 +197,7 @@ for name in "user-namespace", "root-filesystem", "capabilities", "no-new-privile
 }
 
 @test "out of memory is reported as such" {
+    skip_without_groups
     skip_without python3
     run caisson run --name hog -m 16m busybox sh -c 'x=a; while :; do x=$x$x; done'
     [ "$status" != 0 ]
@@ -254,6 +258,7 @@ for name in "user-namespace", "root-filesystem", "capabilities", "no-new-privile
 # --- stats, top, info -----------------------------------------------------------------------------
 
 @test "stats shows what a container uses" {
+    skip_without_groups
     caisson run -d --name busy -m 64m busybox sh -c 'while :; do :; done'
     caisson stats --no-stream --format json busy | python3 -c '
 import json, sys

@@ -21,6 +21,17 @@ common_setup_file() {
     export CAISSON_ROOT=$BATS_FILE_TMPDIR/root
     export CAISSON_STATE=$BATS_FILE_TMPDIR/state
     umask 022
+    # Without a control group of its own every run of an ordinary user begins with a warning.
+    [ "$(id -u)" = 0 ] || export CAISSON_HINTS=no
+}
+
+# Whether limits can be in force at all: for root, or where a v2 group is delegated to the user.
+has_groups() {
+    [ "$(id -u)" = 0 ] || caisson info | grep -q '^ *control-groups *yes'
+}
+
+skip_without_groups() {
+    has_groups || skip "needs a delegated control group"
 }
 
 # Ends every container of this file, then checks that nothing is mounted any more.
@@ -44,6 +55,11 @@ skip_without() {
     for program in "$@"; do
         command -v "$program" >/dev/null || skip "needs $program"
     done
+}
+
+# own_id: whoever files belong to that a container writes for the person who runs the tests.
+own_id() {
+    echo "${SUDO_UID:-$(id -u)}"
 }
 
 skip_unless_root() {
