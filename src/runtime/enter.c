@@ -163,7 +163,6 @@ static _Noreturn void init_loop(pid_t child)
     sigset_t all;
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, NULL);
-    prctl(PR_SET_NAME, "caisson-init", 0, 0, 0);
     close_range(0, ~0U, 0);
     for (;;) {
         int status;
@@ -185,6 +184,7 @@ static void split_off_init(struct child *c, const struct enter *e)
     sigset_t all, old;
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, &old);
+    prctl(PR_SET_NAME, "caisson-init", 0, 0, 0); /* execve gives the command its own */
     pid_t child = fork();
     if (child < 0)
         child_fail(c, -errno, "cannot start the command below --init");

@@ -45,6 +45,7 @@ held() {
 }
 
 @test "restricted: nothing succeeds, and only what is the container's own works" {
+    skip_without_groups # some attempts take all memory they get
     attack restricted >"$BATS_TEST_TMPDIR/table"
     cat "$BATS_TEST_TMPDIR/table"
     [ "$(grep -c SUCCEEDED "$BATS_TEST_TMPDIR/table")" = 0 ]
@@ -63,6 +64,7 @@ held() {
 }
 
 @test "baseline: root of its own root file system, and of nothing else" {
+    skip_without_groups # some attempts take all memory they get
     attack baseline >"$BATS_TEST_TMPDIR/table"
     cat "$BATS_TEST_TMPDIR/table"
     # What this level gives: a writable root (and so a disk that is not limited).
@@ -86,6 +88,7 @@ TABLE
 }
 
 @test "privileged: the same payload reaches the machine" {
+    skip_without_groups # some attempts take all memory they get
     attack privileged --harmless >"$BATS_TEST_TMPDIR/table"
     cat "$BATS_TEST_TMPDIR/table"
     held privileged "$BATS_TEST_TMPDIR/table" <<'TABLE'
@@ -111,6 +114,7 @@ TABLE
 }
 
 @test "every attempt has a name and a sentence; --json says the same as the table" {
+    skip_without_groups # some attempts take all memory they get
     "$CAISSON_BUILD/tests/attack" --list >"$BATS_TEST_TMPDIR/list"
     [ "$(cut -f1 "$BATS_TEST_TMPDIR/list" | sort | uniq -d | wc -l)" = 0 ]
     [ "$(grep -cvP '^[a-z0-9-]+\t.{5,}' "$BATS_TEST_TMPDIR/list")" = 0 ]

@@ -13,7 +13,7 @@ crafted() {
         ln -s /dev/ptmx "$fs/dev/pts/ptmx"
         ln -s /dev/pts "$fs/to-pts"
         ln -s / "$fs/to-root"
-        mknod -m 666 "$fs/zero" c 1 5
+        [ "$(id -u)" != 0 ] || mknod -m 666 "$fs/zero" c 1 5
         tar -C "$fs" --owner=0 --group=0 -cf "$fs.tar" .
     fi
     caisson import -c 'CMD ["sh"]' -c "VOLUME $2" "$fs.tar" "$1" >/dev/null
@@ -46,6 +46,7 @@ terminal_is_the_containers() {
 
 # Not only the control group's list of devices stands before them.
 @test "a device node of the image cannot be opened, even where its device is allowed" {
+    skip_unless_root
     crafted node /data
     run caisson run --rm node busybox head -c 1 /zero
     [[ $status = 1 && $output == *"Permission denied"* ]]

@@ -62,9 +62,9 @@ host_sees_none() {
     local way
     while read -r way; do
         grep -q "^user-$way	made" "$TABLE"
-        [ "$(stat -c '%a %u' "$BIND/user-$way")" = "4755 0" ]
+        [ "$(stat -c '%a %u' "$BIND/user-$way")" = "4755 $(own_id)" ]
         grep -q "^group-$way	made" "$TABLE"
-        [ "$(stat -c '%a %g' "$BIND/group-$way")" = "2755 0" ]
+        [ "$(stat -c '%a %g' "$BIND/group-$way")" = "2755 $(id -g)" ]
     done < <(sed -n 's/^plain-\(.*\)	made$/\1/p' "$TABLE" | grep -v capability)
     # This one is refused by the kernel, for want of CAP_SETFCAP.
     grep -q '^user-capability	refused EPERM' "$TABLE"
