@@ -31,6 +31,7 @@ busybox-static      the image that the tests run
 groff-base          checks of the manual pages
 xz-utils            archives that the tests make
 zstd                archives that the tests make
+uidmap              ordinary users' containers
 LIST
         ;;
     demo) cat <<'LIST'
