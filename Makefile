@@ -24,7 +24,7 @@ ifneq ($(IMAGES),)
 export CAISSON_TEST_IMAGES := $(abspath $(IMAGES))
 endif
 
-.PHONY: build test vm-test demo bench install format fuzz clean deps deps-build deps-test deps-vm deps-demo deps-ci
+.PHONY: build tests-configured test vm-test demo bench install format fuzz clean deps deps-build deps-test deps-vm deps-demo deps-ci
 
 build: deps-build $(BUILD)/build.ninja
 	ninja -C $(BUILD) -j $(JOBS)
@@ -32,7 +32,11 @@ build: deps-build $(BUILD)/build.ninja
 $(BUILD)/build.ninja:
 	meson setup $(BUILD) --prefix=$(PREFIX) --libexecdir=libexec $(MESON_FLAGS)
 
-test: deps-test build
+# Whoever built before the test's packages were there has a build directory without unit tests.
+tests-configured: deps-test $(BUILD)/build.ninja
+	@if [ "$$(cat $(BUILD)/meson-info/intro-tests.json)" = "[]" ]; then meson setup --reconfigure $(BUILD); fi
+
+test: tests-configured build
 	python3 tests/run.py --build $(BUILD) $(TESTS)
 
 vm-test: deps-vm build
