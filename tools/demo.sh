@@ -56,19 +56,42 @@ show caisson stats --no-stream limited
 show caisson rm -f limited
 show caisson run --rm --pids-limit 100 demo echo "at most 100 processes"
 
-say "Attacked from inside, at restricted"
+say "Attacked from inside, at each level (at privileged only what does the machine no harm)"
+# The same image with the payload in it, once as everybody's program and once setuid root.
+mkdir -p "$place/payload/usr/bin"
+cp "$build/tests/attack" "$place/payload/usr/bin/attack"
+cp "$build/tests/attack" "$place/payload/usr/bin/attack-setuid"
+chmod 4755 "$place/payload/usr/bin/attack-setuid"
+tar -C "$(echo "$CAISSON_ROOT"/layers/*/fs)" --numeric-owner -c . -C "$place/payload" --owner=0 --group=0 \
+    usr/bin/attack usr/bin/attack-setuid | "$caisson" import - attacked >/dev/null
 echo "of the host" >"$place/canary"
-mkdir "$place/payload"
-cp "$build/tests/attack" "$place/payload/attack"
-table=$place/table
-"$caisson" run --rm --memory 192m --pids-limit 128 -v "$place/payload:/payload:ro" demo \
-    /payload/attack --canary "$place/canary" --store "$CAISSON_ROOT" --disk 33554432 >"$table"
-awk -F'\t' '{ printf "%-26s %-12s %s\n", $1, $2, $3 }' "$table"
+attack() {
+    "$caisson" run --rm -q --level "$1" --memory 192m --pids-limit 128 attacked /usr/bin/attack \
+        --canary "$place/canary" --store "$CAISSON_ROOT" --disk 33554432 "${@:2}" >"$place/$1"
+}
+attack restricted
+attack baseline
+attack privileged --harmless
+awk -F'\t' -v OFS='\t' '
+    BEGIN { printf "%-20s %-12s %-12s %-12s %s\n", "", "restricted", "baseline", "privileged", "what was seen at restricted" }
+    FNR == 1 { file++ }
+    file == 1 { names[++n] = $1; sentence[$1] = $3 }
+    { outcome[file, $1] = $2 }
+    END {
+        for (i = 1; i <= n; i++) {
+            name = names[i]
+            printf "%-20s %-12s %-12s %-12s %s\n", name, outcome[1, name], outcome[2, name],
+                (3, name) in outcome ? outcome[3, name] : "-", sentence[name]
+        }
+    }' "$place/restricted" "$place/baseline" "$place/privileged"
 
 say "Result"
-awk -F'\t' '{ n[$2]++ } END { for (o in n) printf "%d %s\n", n[o], o }' "$table" | sort -rn
-if grep -q 'SUCCEEDED' "$table"; then
+for level in restricted baseline privileged; do
+    printf '%-12s %s\n' "$level" "$(awk -F'\t' '{ n[$2]++ } END { for (o in n) print n[o], o }' "$place/$level" |
+        sort -rn | paste -s -d, | sed 's/,/, /g')"
+done
+if grep -q 'SUCCEEDED' "$place/restricted"; then
     echo "An attack succeeded at restricted: this is a bug, please report it (SECURITY.md)."
     exit 1
 fi
-echo "No attack had a result outside of the container's own limits."
+echo "At restricted no attack had a result outside of the container's own limits."
