@@ -28,6 +28,13 @@ struct logs_options {
 
 struct start_words {
     bool attach, interactive;
+    const char *detach_keys;
+};
+
+struct attach_words {
+    bool no_stdin;
+    int sig_proxy;
+    const char *detach_keys;
 };
 
 struct stop_options {

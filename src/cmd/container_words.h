@@ -22,8 +22,8 @@ int print_word(const char *word);
 /* -EINVAL with a sentence that names the flag. */
 int read_signal(const char *flag, const char *text, int *number, struct error *err);
 
-verb_handler command_ps, command_inspect, command_logs, command_start, command_stop, command_kill,
-    command_wait, command_rm, command_stats, command_top, command_info, command_ended,
+verb_handler command_ps, command_inspect, command_logs, command_attach, command_start, command_stop,
+    command_kill, command_wait, command_rm, command_stats, command_top, command_info, command_ended,
     command_restart, command_pause, command_unpause, command_rename, command_update,
     command_container_prune, command_system_restore, command_health;
 

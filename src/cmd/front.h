@@ -4,12 +4,16 @@
 #define CAISSON_CMD_FRONT_H
 
 #include "cmd/verb.h"
+#include "container/container.h"
 #include "runtime/plan.h"
 
 /* The path of this program, also when it runs from a sealed copy. */
 int front_program(char *path, size_t size, struct error *err);
 /* Before anything of a container without a user namespace of its own is touched: runtime/seal.h. */
 int front_seal_for(const struct plan *plan, struct error *err);
+
+/* It goes on, and how to come back. */
+void tell_detached(const struct container *c);
 
 int command_run(const struct invocation *call, void *options, struct error *err);
 int command_create(const struct invocation *call, void *options, struct error *err);

@@ -51,10 +51,11 @@ static int open_logs(const struct container *c, struct error *err)
         return error_set(err, -ENOENT,
                          "container %s was made with --log-driver none: its output is not kept",
                          c->plan.name);
-    return error_set(err, -ENOENT,
-                     "container %s has no log: it ran in the foreground, which shows the output "
-                     "and does not keep it; run it with -d",
-                     c->plan.name);
+    return error_set(
+        err, -ENOENT,
+        "container %s has no log: it runs in the foreground with --rm, which shows the "
+        "output and does not keep it; leave out --rm, or add -d",
+        c->plan.name);
 }
 
 static void tell_dropped(const struct container *c)

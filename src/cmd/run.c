@@ -14,7 +14,9 @@
 #include "cmd/print.h"
 #include "cmd/verb.h"
 #include "container/container.h"
+#include "container/detach_keys.h"
 #include "container/plan_make.h"
+#include "container/relay.h"
 #include "container/start.h"
 #include "runtime/ids.h"
 #include "runtime/seal.h"
@@ -56,6 +58,8 @@ static int write_cid_file(const char *path, const char *id, struct error *err)
 /* A terminal can only be handed on by somebody who has one. */
 static int check_terminal(const struct request *r, struct error *err)
 {
+    if (r->detach && r->attach.len > 0)
+        return error_set(err, -EINVAL, "--attach and --detach contradict each other");
     if (r->terminal && r->interactive && !r->detach && !isatty(STDIN_FILENO))
         return error_set(err, -ENOTTY, "-t: the standard input is not a terminal; leave -t out");
     return 0;
@@ -107,15 +111,27 @@ static bool hints_wanted(const struct request *r)
     return !r->quiet && !(word && streq(word, "no"));
 }
 
+/* Whether this one of the three streams is shown, or passed on: all are where -a is not given. */
+static bool attached(const struct request *r, const char *stream)
+{
+    return r->attach.len == 0 || strv_has(&r->attach, stream);
+}
+
 static int start_it(struct engine *e, struct container *c, const struct request *r,
                     struct error *err)
 {
     char program[PATH_MAX];
+    struct detach_keys keys;
     int exit_code = 125;
-    int rc = front_program(program, sizeof program, err);
+    int rc = detach_keys_parse(r->detach_keys, &keys, err);
+    if (rc == 0)
+        rc = front_program(program, sizeof program, err);
     struct start_options options = {
         .foreground = !r->detach,
-        .interactive = r->interactive,
+        .interactive = r->interactive && attached(r, "stdin"),
+        .no_out = !attached(r, "stdout"),
+        .no_err = !attached(r, "stderr"),
+        .keys = &keys,
         .sig_proxy = r->sig_proxy != 0,
         .program = program,
         .hints = hints_wanted(r),
@@ -127,6 +143,8 @@ static int start_it(struct engine *e, struct container *c, const struct request 
             (void)container_remove(c, true, NULL);
         return exit_code > 0 ? exit_code : 125;
     }
+    if (rc == RELAY_DETACHED)
+        tell_detached(c);
     if (r->detach) {
         autobuf line = {0};
         buf_fmt(&line, "%s\n", c->id);
@@ -213,6 +231,7 @@ int command_create(const struct invocation *call, void *options, struct error *e
 int command_exec(const struct invocation *call, void *options, struct error *err)
 {
     const struct exec_words *w = options;
+    struct detach_keys keys;
     struct containers all;
     autocontainer c = CONTAINER_EMPTY;
     struct exec_options exec = {
@@ -221,11 +240,14 @@ int command_exec(const struct invocation *call, void *options, struct error *err
         .terminal = w->terminal,
         .interactive = w->interactive,
         .detached = w->detach,
+        .keys = &keys,
     };
     int exit_code = 125;
     if (w->terminal && w->interactive && !w->detach && !isatty(STDIN_FILENO))
         return error_set(err, -ENOTTY, "-t: the standard input is not a terminal; leave -t out");
-    int rc = containers_open(global_options.root, global_options.state, &all, err);
+    int rc = detach_keys_parse(w->detach_keys, &keys, err);
+    if (rc == 0)
+        rc = containers_open(global_options.root, global_options.state, &all, err);
     if (rc == 0)
         rc = container_find(&all, call->arguments[0], &c, err);
     if (rc == 0)

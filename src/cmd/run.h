@@ -6,7 +6,7 @@
 
 struct exec_words {
     bool detach, interactive, terminal, privileged;
-    const char *user, *workdir;
+    const char *user, *workdir, *detach_keys;
     struct strv env, env_files;
 };
 

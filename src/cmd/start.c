@@ -5,6 +5,9 @@
 #include "cmd/container_options.h"
 #include "cmd/container_words.h"
 #include "cmd/front.h"
+#include "container/attach.h"
+#include "container/detach_keys.h"
+#include "container/relay.h"
 #include "container/start.h"
 
 struct start {
@@ -12,6 +15,19 @@ struct start {
     struct start_options options;
     int exit_code;
 };
+
+/* It runs already: then that is all that is left to do. */
+static int attach_to(struct container *c, struct start *start, struct error *err)
+{
+    struct attach_options attach = {.interactive = start->options.interactive,
+                                    .sig_proxy = true,
+                                    .redraw = true,
+                                    .keys = start->options.keys};
+    int rc = container_attach(c, &attach, &start->exit_code, err);
+    if (rc == RELAY_DETACHED)
+        tell_detached(c);
+    return rc < 0 ? rc : 0;
+}
 
 static int start_one(struct containers *all, const char *word, void *closure, struct error *err)
 {
@@ -21,14 +37,13 @@ static int start_one(struct containers *all, const char *word, void *closure, st
     if (rc < 0)
         return rc;
     if (start->options.foreground && (c.now == CONTAINER_RUNNING || c.now == CONTAINER_PAUSED))
-        return error_set(err, -EBUSY,
-                         "container %s runs already, and attaching to it is not supported yet: "
-                         "caisson logs -f %s shows its output",
-                         c.plan.name, c.plan.name);
+        return attach_to(&c, start, err);
     start->options.sig_proxy = true;
     rc = container_start(&c, &start->store, &start->options, &start->exit_code, err);
     if (rc < 0)
         return rc;
+    if (rc == RELAY_DETACHED)
+        tell_detached(&c);
     start->exit_code = start->options.foreground ? start->exit_code : 0;
     return start->options.foreground ? 0 : print_word(word);
 }
@@ -50,16 +65,20 @@ int command_start(const struct invocation *call, void *options, struct error *er
 {
     const struct start_words *o = options;
     char program[PATH_MAX];
+    struct detach_keys keys;
     struct start start = {
         .store = {.root_fd = -1, .lock_fd = -1},
         .options = {.foreground = o->attach || o->interactive,
                     .interactive = o->interactive,
                     .program = program,
+                    .keys = &keys,
                     .hints = true},
     };
     if (start.options.foreground && call->count > 1)
         return error_set(err, -EINVAL, "--attach and --interactive take one container at a time");
-    int rc = seal_if_needed(call, err);
+    int rc = detach_keys_parse(o->detach_keys, &keys, err);
+    if (rc == 0)
+        rc = seal_if_needed(call, err);
     if (rc == 0)
         rc = front_program(program, sizeof program, err);
     if (rc == 0)

@@ -92,8 +92,9 @@ const struct verb verb_logs = {
     .arguments = "CONTAINER",
     .summary = "Show what a container printed",
     .description =
-        "Shows the output of a container that runs or ran detached; what it wrote to standard "
-        "error goes to standard error. Containers in the foreground keep no log.",
+        "Shows the output of a container that runs or ran; what it wrote to standard "
+        "error goes to standard error. A container that was run in the foreground with --rm keeps "
+        "no log.",
     .examples = "caisson logs web\n"
                 "caisson logs -f --tail 20 web\n"
                 "caisson logs --since 10m --timestamps web",
@@ -109,6 +110,8 @@ static const struct option start_table[] = {
      "Stay in the foreground: show its output, pass signals on, end with its exit code"},
     {"interactive", 'i', OPTION_BOOL, offsetof(struct start_words, interactive), NULL,
      "Pass our standard input on, in the foreground"},
+    {"detach-keys", 0, OPTION_STRING, offsetof(struct start_words, detach_keys), "KEYS",
+     "What is typed to leave a terminal (ctrl-p,ctrl-q; \"\": nothing is)"},
     {NULL},
 };
 

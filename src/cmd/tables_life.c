@@ -4,6 +4,37 @@
 #include "cmd/verb.h"
 #include "container/request.h"
 
+static const struct option attach_table[] = {
+    {"no-stdin", 0, OPTION_BOOL, offsetof(struct attach_words, no_stdin), NULL,
+     "Only look: what we read does not go to it"},
+    {"sig-proxy", 0, OPTION_TRISTATE, offsetof(struct attach_words, sig_proxy), NULL,
+     "Pass our signals on (the default)"},
+    {"detach-keys", 0, OPTION_STRING, offsetof(struct attach_words, detach_keys), "KEYS",
+     "What is typed to leave a terminal (ctrl-p,ctrl-q; \"\": nothing is)"},
+    {NULL},
+};
+
+const struct verb verb_attach = {
+    .name = "attach",
+    .group = GROUP_CONTAINERS,
+    .alias = "container_attach",
+    .arguments = "CONTAINER",
+    .summary = "Be at the streams of a container that runs",
+    .description =
+        "Shows what the container prints from now on, and passes what is typed to it where it was "
+        "made with -i. Ends with the container, and with its exit code; at a terminal ctrl-p "
+        "ctrl-q leaves and lets it go on. Several can be attached to one container. Who takes "
+        "nothing of its output for 5 seconds is cut off, so that the container need not wait.",
+    .examples = "caisson attach web\n"
+                "# Without touching it\n"
+                "caisson attach --no-stdin --sig-proxy=false web",
+    .options = attach_table,
+    .options_size = sizeof(struct attach_words),
+    .least = 1,
+    .most = 1,
+    .completes = "running",
+};
+
 static const struct option restart_table[] = {
     {"signal", 's', OPTION_STRING, offsetof(struct stop_options, signal), "SIGNAL",
      "Send this instead of the container's stop signal"},

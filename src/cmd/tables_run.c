@@ -11,6 +11,7 @@
 #define HEALTH "Health"
 #define LATER OPTION_UNSUPPORTED
 
+static const char *const streams[] = {"stdin", "stdout", "stderr", NULL};
 static const char *const levels[] = {"restricted", "baseline", "privileged", NULL};
 
 /* clang-format off */
@@ -70,8 +71,6 @@ static const char *const levels[] = {"restricted", "baseline", "privileged", NUL
     {"network", 0, OPTION_STRING, AT(network), "MODE", "The network: none (the default), host or container:NAME", .group = NETWORK}, \
     {"net", 0, OPTION_STRING, AT(network), "MODE", "The same as --network", .flags = OPTION_HIDDEN, .group = NETWORK}, \
     {"restart", 0, OPTION_STRING, AT(restart), "POLICY", "Start it again when it has ended: no, always, unless-stopped or on-failure[:TIMES]"}, \
-    {"attach", 'a', OPTION_LIST, AT(volumes), "STREAM", "all three are attached in the foreground, none with -d", .flags = LATER}, \
-    {"detach-keys", 0, OPTION_STRING, AT(name), "KEYS", "attach does not exist yet", .flags = LATER}, \
     {"platform", 0, OPTION_STRING, AT(platform), "OS/ARCH", "only this machine's platform runs; choose the image's with load --platform", .flags = LATER}, \
     {"publish", 'p', OPTION_LIST, AT(volumes), "PORTS", "networks other than none, host and container: do not exist yet; use --network host", .flags = LATER}, \
     {"publish-all", 'P', OPTION_BOOL, AT(quiet), NULL, "networks other than none, host and container: do not exist yet; use --network host", .flags = LATER}, \
@@ -96,6 +95,8 @@ static const char *const levels[] = {"restricted", "baseline", "privileged", NUL
 
 static const struct option run_options_table[] = {
     {"detach", 'd', OPTION_BOOL, AT(detach), NULL, "Run in the background and print the id"},
+    {"attach", 'a', OPTION_LIST, AT(attach), "STREAM", "In the foreground, only these of stdin, stdout and stderr", .words = streams},
+    {"detach-keys", 0, OPTION_STRING, AT(detach_keys), "KEYS", "What is typed to leave a terminal (ctrl-p,ctrl-q; \"\": nothing is)"},
     {"sig-proxy", 0, OPTION_TRISTATE, AT(sig_proxy), NULL, "Pass our signals on (the default)"},
     {"dry-run", 0, OPTION_BOOL, AT(dry_run), NULL, "Print what would be run, and run nothing"},
     {"format", 0, OPTION_STRING, AT(format), "FORMAT", "Of --dry-run: text or json", .words = (const char *const[]){"text", "json", NULL}},
@@ -170,7 +171,7 @@ static const struct option exec_options_table[] = {
     {"env", 'e', OPTION_LIST, EXEC(env), "NAME[=VALUE]", "Set a variable"},
     {"env-file", 0, OPTION_LIST, EXEC(env_files), "FILE", "Read variables from a file"},
     {"privileged", 0, OPTION_BOOL, EXEC(privileged), NULL, "an exec never has more rights than its container; give the container what it needs with --cap-add", .flags = OPTION_UNSUPPORTED},
-    {"detach-keys", 0, OPTION_STRING, EXEC(user), "KEYS", "attach does not exist yet", .flags = OPTION_UNSUPPORTED},
+    {"detach-keys", 0, OPTION_STRING, EXEC(detach_keys), "KEYS", "What is typed to leave a terminal (ctrl-p,ctrl-q; \"\": nothing is)"},
     {NULL},
 };
 /* clang-format on */

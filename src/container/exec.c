@@ -2,6 +2,8 @@
 /* exec: the container's plan with another command, user and directory, joined to its first process.
  */
 #include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
 #include <sys/wait.h>
 
 #include "base/io.h"
@@ -74,23 +76,55 @@ static void environment(const struct container *c, const struct exec_options *op
     }
 }
 
+/* Somebody has to hold the terminal of a process that was detached from, and to take what it
+ * prints: a process of its own, as long as that one lives. */
+static int hold_terminal(const struct launched *run, struct error *err)
+{
+    char dropped[4096];
+    /* Our children would be born in the container's process namespace: see join_container(). */
+    autofd own = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
+    if (own < 0 || setns(own, CLONE_NEWPID) < 0)
+        return error_errno(err, "cannot detach");
+    pid_t pid = fork();
+    if (pid < 0)
+        return error_errno(err, "cannot detach");
+    if (pid > 0)
+        return 0;
+    (void)setsid();
+    autofd null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    for (int i = 0; i < 3; i++)
+        (void)dup2(null, i);
+    struct pollfd fds[] = {{.fd = run->terminal, .events = POLLIN},
+                           {.fd = run->pidfd, .events = POLLIN}};
+    while (poll(fds, 2, -1) >= 0 && !fds[1].revents)
+        if (read(run->terminal, dropped, sizeof dropped) <= 0 && errno != EAGAIN)
+            (void)poll(fds + 1, 1, 100); /* nobody has it open just now */
+    _exit(0);
+}
+
 static int wait_for(const struct exec_options *options, struct streams *s,
                     const struct launched *run, int *exit_code, struct error *err)
 {
     struct relay relay = {
         .pid = run->pid,
         .pidfd = run->pidfd,
+        .attach = -1,
         .in = take_fd(&s->ours[0]),
         .out = take_fd(&s->ours[1]),
         .err = take_fd(&s->ours[2]),
         .terminal = run->terminal,
         .stdin_too = options->interactive,
         .sig_proxy = true,
+        .keys = options->keys,
     };
     int status = 0;
     int rc = relay_run(&relay, &status, err);
     if (rc < 0)
         return rc;
+    if (rc == RELAY_DETACHED) {
+        *exit_code = 0;
+        return hold_terminal(run, err);
+    }
     *exit_code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
     return 0;
 }
@@ -116,7 +150,8 @@ static int carry_out(struct join *join, const struct exec_options *options, int 
         relay_signals_block(true, &signals);
     }
     memcpy(join->stdio, s.theirs, sizeof join->stdio);
-    join->die_with_parent = !options->detached;
+    /* One with a terminal is told when that goes, and may be detached from. */
+    join->die_with_parent = !options->detached && !options->terminal;
     rc = join_container(join, &run, exit_code, err);
     streams_close_theirs(&s);
     if (rc == 0 && options->detached)

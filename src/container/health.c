@@ -64,10 +64,6 @@ int plan_health(struct planning *p, struct error *err)
         return error_set(err, -EINVAL, "--no-healthcheck and --health-… contradict each other");
     if (r->no_health || (r->health_cmd && streq(r->health_cmd, "none")))
         return 0;
-    if (r->health_cmd && r->foreground)
-        return error_set(err, -EINVAL,
-                         "--health-cmd needs -d: it is the monitor of a detached container that "
-                         "checks");
     if (none && !r->health_cmd)
         return refuse_without_check(r, err);
     if (r->health_cmd) {

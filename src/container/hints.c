@@ -61,18 +61,16 @@ bool hint_for(const struct plan *plan, int status, const struct cgroup_events *e
     return true;
 }
 
-void hint_print(const struct plan *plan, int wait_status, const struct cgroup *group,
+void hint_print(const struct plan *plan, int wait_status, const struct cgroup_events *events,
                 const struct relay_tail *tail, nanoseconds ran)
 {
-    struct cgroup_events events = {0};
-    (void)cgroup_events(group, &events, NULL);
     bool restricted = streq(plan->posture.level, "restricted");
-    if (events.oom_kills == 0 && (!restricted || ran > EARLY))
+    if (events->oom_kills == 0 && (!restricted || ran > EARLY))
         return;
     autofree char *words = xstrndup(tail->bytes, tail->length);
     autobuf line = {0};
     buf_fmt(&line, "caisson: hint: ");
-    if (!hint_for(plan, wait_status, &events, words, &line))
+    if (!hint_for(plan, wait_status, events, words, &line))
         return;
     buf_char(&line, '\n');
     (void)write_all(STDERR_FILENO, line.data, line.len);

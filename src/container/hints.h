@@ -16,7 +16,7 @@
 bool hint_for(const struct plan *plan, int wait_status, const struct cgroup_events *events,
               const char *last_words, struct buf *out);
 /* Writes the hint, if there is one, to standard error. */
-void hint_print(const struct plan *plan, int wait_status, const struct cgroup *group,
+void hint_print(const struct plan *plan, int wait_status, const struct cgroup_events *events,
                 const struct relay_tail *tail, nanoseconds ran);
 
 #endif

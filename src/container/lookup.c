@@ -42,9 +42,10 @@ static int load_plan(struct container *c, const struct buf *text, struct error *
 
 static int read_config(int dir, const struct container *c, struct buf *text, struct error *err)
 {
-    int rc = read_file_at(dir, CONFIG_NAME, CONFIG_MAX, text, err);
-    if (rc < 0 && rc != -ENOENT)
-        error_prefix(err, "container %.12s", c->id);
+    struct error why = {0};
+    int rc = read_file_at(dir, CONFIG_NAME, CONFIG_MAX, text, &why);
+    if (rc < 0 && rc != -ENOENT) /* else it may lie in the other place */
+        return error_set(err, rc, "container %.12s: %s", c->id, why.text);
     return rc;
 }
 

@@ -23,7 +23,9 @@ struct monitor_spec {
     int dir;          /* the container's state directory */
     int out, err;     /* read ends of its stdout and stderr, or -1 */
     int terminal;     /* master of its terminal, or -1 */
-    int in;           /* write end of its stdin, only kept open, or -1 */
+    int in;           /* write end of its stdin, kept open and given to who attaches, or -1 */
+    int attach;       /* listens for who attaches (container/attach.h), or -1 */
+    int owner;        /* socket of the command that runs it in the foreground, or -1 */
     bool log;         /* json-file; else the output is read and dropped */
     int log_dir;      /* where container.log is; -1 without log */
     int64_t max_size; /* bytes of one log file, 0: no limit */

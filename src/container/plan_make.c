@@ -46,11 +46,6 @@ static int check_restart(const struct request *r, struct error *err)
     int rc = r->restart ? restart_parse(r->restart, &policy, err) : 0;
     if (rc == 0 && policy.kind != RESTART_NO && r->remove)
         return error_set(err, -EINVAL, "--restart and --rm contradict each other");
-    if (rc == 0 && policy.kind != RESTART_NO && r->foreground)
-        return error_set(err, -EINVAL,
-                         "--restart %s needs -d: in the foreground the container ends with this "
-                         "command",
-                         r->restart);
     return rc;
 }
 

@@ -23,7 +23,10 @@
 
 #include "base/error.h"
 
+struct detach_keys;
+
 #define RELAY_TAIL_MAX 4096
+#define RELAY_DETACHED 1
 
 /* The last bytes that the container printed to stderr (with a terminal: at all). */
 struct relay_tail {
@@ -33,14 +36,18 @@ struct relay_tail {
 
 /* The container's ends are taken over: relay_run() closes them whatever happens. */
 struct relay {
-    pid_t pid;      /* the container's first process, our child */
+    pid_t pid;      /* the container's first process; our child, unless attached */
     int pidfd;      /* of it, borrowed; -1: opened here */
+    int attach;     /* -1, or socket to its monitor, in the place of `out` and `err`: attach.h */
     int out, err;   /* read ends of its stdout and stderr; -1: none */
     int in;         /* write end of its stdin; -1: none. Our stdin goes there, end of file too */
     int terminal;   /* master of its terminal instead of the three; -1: none */
     bool stdin_too; /* -i: with a terminal, our stdin goes there, ours being raw meanwhile */
     bool sig_proxy; /* signals that we get are passed on to the container */
-    struct relay_tail *tail; /* may be NULL */
+    bool no_out, no_err;      /* what it prints there is read and dropped */
+    bool redraw;              /* what uses the terminal is made to draw it anew: we came later */
+    struct detach_keys *keys; /* typed at our terminal they end the relay; NULL: nothing does */
+    struct relay_tail *tail;  /* may be NULL */
 };
 
 /* Blocks what relay_run() passes on. Call before the container is started, so that no signal finds
@@ -48,9 +55,10 @@ struct relay {
 void relay_signals_block(bool sig_proxy, sigset_t *old);
 void relay_signals_restore(const sigset_t *old);
 
-/* Until the end; *wait_status as from wait(2). -EINTR when, without sig_proxy, a signal asked us
- * to end: the container still runs and is the caller's to hand on or to end. -ECHILD when `pid` is
- * not our child. */
+/* Until the end; *wait_status as from wait(2). RELAY_DETACHED when somebody typed the keys: the
+ * terminal is then the caller's to close. -EINTR when, without sig_proxy, a signal asked us to end:
+ * the container still runs and is the caller's to hand on or to end. -ECHILD when `pid` is not our
+ * child, -EIO when our terminal is gone, -ECONNRESET when the monitor is. */
 int relay_run(const struct relay *relay, int *wait_status, struct error *err);
 
 #endif

@@ -120,11 +120,25 @@ static void keep_tail(struct relay_tail *tail, const char *bytes, size_t length)
     tail->length = stay + length;
 }
 
-static void take_in(struct flow *flow)
+void flow_feed(struct flow *flow, const char *bytes, size_t length)
 {
     if (!flow->buffer)
         flow->buffer = xmalloc(FLOW_BUFFER);
-    ssize_t n = read(flow->from, flow->buffer, FLOW_BUFFER);
+    if (flow->tail)
+        keep_tail(flow->tail, bytes, length);
+    if (flow->to < 0 || length > FLOW_BUFFER)
+        return; /* nobody wants it (and no message is that long) */
+    memcpy(flow->buffer, bytes, length);
+    flow->begin = 0;
+    flow->end = length;
+}
+
+static void take_in(struct flow *flow)
+{
+    size_t before = flow->keys ? DETACH_KEYS_MAX : 0;
+    if (!flow->buffer)
+        flow->buffer = xmalloc(FLOW_BUFFER);
+    ssize_t n = read(flow->from, flow->buffer + before, FLOW_BUFFER - before);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     flow->owed -= n > 0 && (size_t)n < flow->owed ? (size_t)n : flow->owed;
@@ -138,6 +152,11 @@ static void take_in(struct flow *flow)
         keep_tail(flow->tail, flow->buffer, (size_t)n);
     flow->begin = 0;
     flow->end = flow->to >= 0 ? (size_t)n : 0;
+    if (flow->keys && flow->to >= 0)
+        flow->end = detach_keys_filter(flow->keys, flow->buffer + before, (size_t)n, flow->buffer,
+                                       &flow->detach);
+    if (flow->detach)
+        end_fd(&flow->from, flow->owns_from);
 }
 
 void flow_move(struct flow *flow, const struct pollfd fds[FLOW_POLLS])

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "container/detach_keys.h"
 #include "container/relay.h"
 
 #define FLOW_BUFFER (32 * 1024)
@@ -23,7 +24,9 @@ struct flow {
     bool to_container;      /* without a reader there, reading ends, too */
     bool asked, to_is_file; /* writes to a file never have to wait */
     struct relay_tail *tail;
-    char *buffer; /* once there was something to pass on */
+    struct detach_keys *keys; /* looked for in what is passed on; NULL: none */
+    bool detach;              /* they were typed: nothing more is read */
+    char *buffer;             /* once there was something to pass on */
     size_t begin, end;
     size_t owed; /* bytes that the container printed before its end and that were not read yet */
 };
@@ -34,6 +37,8 @@ bool flow_holds(const struct flow *flow);   /* has something to pass on */
 /* The container has ended: what it left in the pipe is owed to our reader. */
 void flow_count_owed(struct flow *flow);
 void flow_poll(const struct flow *flow, struct pollfd fds[FLOW_POLLS]);
+/* What came in another way than by reading `from`; only while the flow holds nothing. */
+void flow_feed(struct flow *flow, const char *bytes, size_t length);
 void flow_move(struct flow *flow, const struct pollfd fds[FLOW_POLLS]);
 /* Nobody is to get any more of it; reading goes on. */
 void flow_drop(struct flow *flow);

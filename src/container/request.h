@@ -30,6 +30,8 @@ struct request {
     bool by_run;
     bool foreground;    /* run without -d, and not only a plan */
     const char *format; /* of --dry-run */
+    struct strv attach; /* "stdin", …; empty: all */
+    const char *detach_keys;
 
     /* the level and its single flags */
     const char *level;

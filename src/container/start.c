@@ -2,19 +2,23 @@
 /*
  * Starting: from a container on disk to a running command. What the plan only names is opened here
  * (layers, the writable layer, volumes, filters), an id range is claimed, and the plan carried out.
- * Whoever is to be the parent of the first process does it: this process in the foreground, a fork
- * that becomes the monitor otherwise.
+ * Whoever is to be the parent of the first process does it: a fork that becomes the monitor, to
+ * which this process is attached in the foreground; or, where nothing but the foreground will ever
+ * want its output (--rm without a terminal to detach from), this process itself, which is quicker.
  */
 #include "container/start.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/file.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "base/io.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "container/attach.h"
 #include "container/disk.h"
 #include "container/health.h"
 #include "container/hints.h"
@@ -173,11 +177,14 @@ static int run_in_foreground(struct container *c, struct opened *o,
         .pid = run.pid,
         .pidfd = run.pidfd,
         .in = take_fd(&s.ours[0]),
+        .attach = -1,
         .out = take_fd(&s.ours[1]),
         .err = take_fd(&s.ours[2]),
         .terminal = run.terminal,
         .stdin_too = options->interactive,
         .sig_proxy = options->sig_proxy,
+        .no_out = options->no_out,
+        .no_err = options->no_err,
         .tail = &tail,
     };
     int status = 0;
@@ -188,8 +195,11 @@ static int run_in_foreground(struct container *c, struct opened *o,
     }
     relay_signals_restore(&signals);
     *exit_code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-    if (options->hints && *exit_code != 0)
-        hint_print(&c->plan, status, &run.cgroup, &tail, clock_wall() - c->status.started);
+    struct cgroup_events events = {0};
+    if (options->hints && *exit_code != 0) {
+        (void)cgroup_events(&run.cgroup, &events, NULL);
+        hint_print(&c->plan, status, &events, &tail, clock_wall() - c->status.started);
+    }
     close(run.pidfd);
     cgroup_close(&run.cgroup);
     int ended = container_ended(c, status, rc < 0 ? NULL : err);
@@ -224,8 +234,16 @@ static int open_log_dir(struct container *c)
     return openat(c->home, "logs", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
+/* What the monitor's side says to who started it, and who owns the container in the foreground. */
+struct monitor_ends {
+    int report; /* a verdict, when something went wrong */
+    int ready;  /* one byte, when the container is watched */
+    int owner;  /* container/attach.h; -1 */
+};
+
 static int become_monitor(struct container *c, struct streams *s, const struct launched *run,
-                          const struct start_options *options, int ready, struct error *err)
+                          const struct start_options *options, const struct monitor_ends *ends,
+                          struct error *err)
 {
     bool log = !streq(c->plan.log_driver ? c->plan.log_driver : "json-file", "none");
     autofd program = open_program(options->program, "caisson-monitor");
@@ -235,6 +253,9 @@ static int become_monitor(struct container *c, struct streams *s, const struct l
             err, -ENOENT,
             "caisson-monitor is missing beside %s; install caisson whole (make install)",
             options->program);
+    autofd attach = attach_listen(c, err);
+    if (attach < 0)
+        return attach;
     struct monitor_spec spec = {
         .id = c->id,
         .pid = run->pid,
@@ -243,12 +264,14 @@ static int become_monitor(struct container *c, struct streams *s, const struct l
         .err = s->ours[2],
         .terminal = run->terminal,
         .in = s->ours[0],
+        .attach = attach,
+        .owner = ends->owner,
         .log = log,
         .log_dir = log ? open_log_dir(c) : -1,
         .max_size = c->plan.log_max_size,
         .max_file = (unsigned)c->plan.log_max_file,
         .after = front,
-        .ready = ready,
+        .ready = ends->ready,
     };
     if (health_wanted(&c->plan)) {
         spec.health_interval = c->plan.health.interval;
@@ -268,7 +291,8 @@ static int become_monitor(struct container *c, struct streams *s, const struct l
 
 /* In the fork: never returns. What goes wrong is told through `report`. */
 static _Noreturn void monitor_side(struct container *c, struct opened *o,
-                                   const struct start_options *options, int report, int ready)
+                                   const struct start_options *options,
+                                   const struct monitor_ends *ends)
 {
     struct error err = {0};
     struct streams s = STREAMS_NONE;
@@ -284,20 +308,34 @@ static _Noreturn void monitor_side(struct container *c, struct opened *o,
         int null = open("/dev/null", O_RDWR | O_CLOEXEC);
         for (int i = 0; i < 3; i++)
             (void)dup2(null, i);
-        rc = become_monitor(c, &s, &run, options, ready, &err);
+        rc = become_monitor(c, &s, &run, options, ends, &err);
         (void)cgroup_kill(&run.cgroup, NULL);
         (void)waitpid(run.pid, NULL, 0);
     }
     verdict.code = rc;
     verdict.exit_code = exit_code;
     memcpy(verdict.text, err.text, sizeof verdict.text);
-    (void)write_all(report, &verdict, sizeof verdict);
+    (void)write_all(ends->report, &verdict, sizeof verdict);
     _exit(125);
 }
 
-static int run_detached(struct container *c, struct opened *o, const struct start_options *options,
-                        int *exit_code, struct error *err)
+/* It may run already, and nobody would see its end. */
+static void end_unwatched(struct container *c)
 {
+    if (state_load(c, NULL) < 0 || container_signal(c, SIGKILL, NULL) < 0)
+        return;
+    autofd pidfd = container_pidfd(c, NULL);
+    if (pidfd >= 0)
+        (void)poll(&(struct pollfd){.fd = pidfd, .events = POLLIN}, 1, -1);
+    (void)container_ended(c, W_EXITCODE(0, SIGKILL), NULL);
+}
+
+/* Returns once a monitor watches it. `owner` is taken over: the other end of the socket that this
+ * process will be attached by, or -1. */
+static int run_monitored(struct container *c, struct opened *o, const struct start_options *options,
+                         int owner, int *exit_code, struct error *err)
+{
+    autofd owned = owner;
     int report[2], ready[2];
     if (pipe2(report, O_CLOEXEC) < 0 || pipe2(ready, O_CLOEXEC) < 0)
         return error_errno(err, "cannot start a monitor");
@@ -307,7 +345,9 @@ static int run_detached(struct container *c, struct opened *o, const struct star
     if (pid == 0) {
         close(report[0]);
         close(ready[0]);
-        monitor_side(c, o, options, report[1], ready[1]);
+        monitor_side(
+            c, o, options,
+            &(struct monitor_ends){.report = report[1], .ready = ready[1], .owner = owner});
     }
     close(report[1]);
     close(ready[1]);
@@ -323,12 +363,92 @@ static int run_detached(struct container *c, struct opened *o, const struct star
     }
     ssize_t n = read_full(from, &verdict, sizeof verdict);
     (void)waitpid(pid, NULL, 0);
-    if (n != (ssize_t)sizeof verdict)
+    if (n != (ssize_t)sizeof verdict) {
+        end_unwatched(c);
         return error_set(err, -ECHILD, "the monitor of container %s ended before it watched",
                          c->plan.name);
+    }
     verdict.text[sizeof verdict.text - 1] = '\0';
     *exit_code = verdict.exit_code;
     return error_set(err, verdict.code, "%s", verdict.text);
+}
+
+/* --- in the foreground, with a monitor ---------------------------------------------------------
+ */
+
+/* Nothing but this command will want its output or see its end, so it can do without. */
+static bool needs_no_monitor(const struct container *c, const struct start_options *options)
+{
+    return c->plan.remove && !(c->plan.terminal && options->interactive) &&
+           !health_wanted(&c->plan);
+}
+
+/* Until all is cleaned up after it, as far as that concerns this command: with a restart policy it
+ * goes on without us. */
+static void wait_for_clean_up(struct container *c)
+{
+    if (!c->plan.restart)
+        (void)container_wait(c, -1, NULL);
+}
+
+static int attend(struct container *c, struct attachment *a, const struct start_options *options,
+                  int *exit_code, struct error *err)
+{
+    static struct relay_tail tail;
+    struct attach_options session = {.interactive = options->interactive,
+                                     .sig_proxy = options->sig_proxy,
+                                     .no_out = options->no_out,
+                                     .no_err = options->no_err,
+                                     .keys = options->keys,
+                                     .tail = &tail};
+    int status = 0;
+    int rc = attach_welcome(a, err);
+    if (rc == 0)
+        rc = container_refresh(c, err);
+    if (rc == -ENOENT) /* with --rm, and over already */
+        rc = 0;
+    if (rc == 0)
+        rc = attach_session(c, a, &session, &status, err);
+    if (rc == RELAY_DETACHED) {
+        *exit_code = 0;
+        return rc;
+    }
+    if (rc < 0) { /* it ends with this command, which is not said to leave it */
+        if (rc == -EIO)
+            attachment_close(a); /* and its monitor tells it so */
+        else
+            (void)container_signal(c, SIGKILL, NULL);
+        wait_for_clean_up(c);
+        return rc;
+    }
+    nanoseconds ran = clock_wall() - c->status.started;
+    *exit_code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+    wait_for_clean_up(c);
+    if (options->hints && *exit_code != 0)
+        hint_print(&c->plan, status,
+                   &(struct cgroup_events){.oom_kills = c->status.oom_killed,
+                                           .pids_max = c->status.pids_hit},
+                   &tail, ran);
+    return 0;
+}
+
+static int run_attached(struct container *c, struct opened *o, const struct start_options *options,
+                        int *exit_code, struct error *err)
+{
+    autoattachment a = ATTACHMENT_NONE;
+    sigset_t signals;
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+        return error_errno(err, "cannot make a socket pair");
+    a.socket = pair[0];
+    relay_signals_block(options->sig_proxy, &signals);
+    int rc = run_monitored(c, o, options, pair[1], exit_code, err);
+    if (rc == 0) {
+        container_unlock(c);
+        rc = attend(c, &a, options, exit_code, err);
+    }
+    relay_signals_restore(&signals);
+    return rc;
 }
 
 int container_start(struct container *c, struct store *store, const struct start_options *options,
@@ -354,9 +474,12 @@ int container_start(struct container *c, struct store *store, const struct start
         return error_prefix(err, "cannot start container %s", c->plan.name);
     }
     rc = opened_open(c, store, &o, err);
-    if (rc == 0)
-        rc = options->foreground ? run_in_foreground(c, &o, options, exit_code, err)
-                                 : run_detached(c, &o, options, exit_code, err);
+    if (rc == 0 && !options->foreground)
+        rc = run_monitored(c, &o, options, -1, exit_code, err);
+    else if (rc == 0 && needs_no_monitor(c, options))
+        rc = run_in_foreground(c, &o, options, exit_code, err);
+    else if (rc == 0)
+        rc = run_attached(c, &o, options, exit_code, err);
     if (rc < 0 && c->now == CONTAINER_CREATED) /* that is how it ended, then */
         (void)container_ended(c, *exit_code << 8, NULL);
     container_unlock(c);

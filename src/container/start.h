@@ -7,17 +7,22 @@
 #include "container/container.h"
 #include "store/store.h"
 
+struct detach_keys;
+
 struct start_options {
     bool foreground;  /* relay our streams and wait; else a monitor does */
     bool interactive; /* our standard input goes to the container */
     bool sig_proxy;
-    const char *program; /* path of the front program, for the monitor's way back */
-    bool again;          /* by its restart policy: container/restart.h */
-    bool hints;          /* say which protection was met when it ends early */
+    const char *program;      /* path of the front program, for the monitor's way back */
+    bool again;               /* by its restart policy: container/restart.h */
+    bool hints;               /* say which protection was met when it ends early */
+    bool no_out, no_err;      /* in the foreground: not to be shown */
+    struct detach_keys *keys; /* typed in the foreground they leave it to its monitor; or NULL */
 };
 
-/* Starts it. *exit_code: in the foreground the command's own (128+n for a signal); 125, 126, 127 on
- * failure with a sentence. */
+/* Starts it. RELAY_DETACHED (relay.h) when it was detached from. *exit_code: in the foreground the
+ * command's own (128+n for a signal; 0 when it was detached from); 125, 126, 127 on failure with a
+ * sentence. */
 int container_start(struct container *c, struct store *store, const struct start_options *options,
                     int *exit_code, struct error *err);
 
@@ -25,6 +30,7 @@ struct exec_options {
     struct strv args, env;
     const char *user, *cwd; /* NULL: the container's */
     bool terminal, interactive, detached, privileged;
+    struct detach_keys *keys; /* typed at a terminal they leave the process alone; or NULL */
 };
 int container_exec(struct container *c, const struct exec_options *options, int *exit_code,
                    struct error *err);

@@ -13,6 +13,7 @@ static const struct verb_binding bindings[] = {
     {&verb_ps, command_ps},
     {&verb_inspect, command_inspect},
     {&verb_logs, command_logs},
+    {&verb_attach, command_attach},
     {&verb_start, command_start},
     {&verb_stop, command_stop},
     {&verb_kill, command_kill},

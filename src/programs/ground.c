@@ -380,6 +380,11 @@ int madvise(void *address, size_t length, int advice)
     return (int)checked(CALL_3(SYS_madvise, address, length, advice));
 }
 
+int kill(pid_t pid, int number)
+{
+    return (int)checked(CALL_3(SYS_kill, pid, number, 0));
+}
+
 pid_t waitpid(pid_t pid, int *status, int options)
 {
     return (pid_t)checked(call6(SYS_wait4, pid, (long)status, options, 0, 0, 0));

@@ -12,9 +12,11 @@
  * are ignored), processes that keep the pipes open after the container's end (one second), bytes of
  * the container (never interpreted, only escaped).
  *
+ * Whoever attaches (container/attach_serve.h) gets the same output. While one of them is owed some,
+ * none is read: then the container waits, and not the monitor.
+ *
  * A machine runs hundreds of these, so it takes care to be small: no heap, no stdio, no C library
- * where programs/ground.c knows the processor. Sources of events are a table, so that a further one
- * (a socket to attach to, a timer for health checks) is a line.
+ * where programs/ground.c knows the processor.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -32,6 +34,7 @@
 
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "container/attach_serve.h"
 #include "container/exit_record.h"
 #include "container/log_write.h"
 #include "container/monitor.h"
@@ -53,11 +56,13 @@ enum source {
     HEALTH, /* the check that runs */
     SOURCES,
 };
+#define EVENTS (SOURCES + 1 + ATTACH_CLIENTS) /* then come the sockets of attach_serve.c */
 
 static struct {
     struct monitor_spec spec;
     int epoll;
     int fds[SOURCES]; /* -1: never there or at its end */
+    bool held;        /* output is not read: somebody is owed some */
     bool unread;      /* the terminal may hold more that no event will tell of */
     bool used;        /* buffers were used since they were last given back */
     bool told;        /* that lines were dropped */
@@ -65,6 +70,7 @@ static struct {
     int status;
     nanoseconds finished;
     nanoseconds deadline;           /* monotonic; once ended */
+    nanoseconds hangup;             /* monotonic; 0, or when it is killed: its owner is gone */
     pid_t check;                    /* 0: none runs */
     nanoseconds started, check_due; /* monotonic */
     bool was_well;
@@ -73,6 +79,7 @@ static struct {
 } monitor;
 
 static struct log_writer output_log;
+static struct attach_server attached;
 static _Alignas(4096) char input[64 * 1024];
 
 /* --- becoming quiet --------------------------------------------------------------------------- */
@@ -107,8 +114,8 @@ static void protect_from_oom(void)
 /* Nothing stays open that the command line does not name, and nothing outlives the next execve. */
 static int keep_only_named_fds(const struct monitor_spec *spec)
 {
-    int kept[] = {spec->dir, spec->out,   spec->err,   spec->terminal,
-                  spec->in,  spec->after, spec->ready, spec->log_dir};
+    int kept[] = {spec->dir,   spec->out,   spec->err,     spec->terminal, spec->in,
+                  spec->after, spec->ready, spec->log_dir, spec->attach,   spec->owner};
     size_t count = sizeof kept / sizeof *kept;
     for (size_t i = 1; i < count; i++)
         for (size_t k = i; k > 0 && kept[k] < kept[k - 1]; k--) {
@@ -151,20 +158,40 @@ static int become_quiet(const struct monitor_spec *spec)
 
 /* --- watching --------------------------------------------------------------------------------- */
 
+static int add_to_epoll(enum source source)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.u32 = source};
+    if (source == TERMINAL)
+        event.events |= EPOLLET; /* see read_terminal() */
+    return epoll_ctl(monitor.epoll, EPOLL_CTL_ADD, monitor.fds[source], &event) < 0 ? -errno : 0;
+}
+
 static int watch(enum source source, int fd)
 {
     monitor.fds[source] = fd;
     if (fd < 0)
         return 0;
-    struct epoll_event event = {.events = EPOLLIN, .data.u32 = source};
-    if (source == TERMINAL)
-        event.events |= EPOLLET; /* see read_terminal() */
     if (source != PROCESS && source != HEALTH) {
         int flags = fcntl(fd, F_GETFL);
         if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
             return -errno;
     }
-    return epoll_ctl(monitor.epoll, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+    return add_to_epoll(source);
+}
+
+static int watch_attached(const struct monitor_spec *spec)
+{
+    attached.epoll = monitor.epoll;
+    attached.tag = SOURCES;
+    attached.terminal = spec->terminal;
+    attached.into = spec->in;
+    int rc = attach_start(&attached, spec->attach, spec->owner);
+    /* What its owner types ends when the owner says so, and not when we do. */
+    if (rc == 0 && spec->owner >= 0 && spec->in >= 0) {
+        attached.into = -1;
+        close(take_fd(&monitor.spec.in));
+    }
+    return rc;
 }
 
 static int watch_all(const struct monitor_spec *spec)
@@ -182,13 +209,32 @@ static int watch_all(const struct monitor_spec *spec)
     int pidfd = (int)syscall(SYS_pidfd_open, spec->pid, 0);
     if (pidfd < 0)
         return -errno;
-    return watch(PROCESS, pidfd);
+    rc = watch(PROCESS, pidfd);
+    return rc < 0 ? rc : watch_attached(spec);
 }
 
 static void end_source(enum source source)
 {
     log_writer_end(&output_log, source == ERR ? LOG_STDERR : LOG_STDOUT, clock_wall());
     close(take_fd(&monitor.fds[source]));
+}
+
+/* Output is read, or left where it is while somebody who is attached is owed some. A pipe whose
+ * writers are gone would say so all the time, so it is not watched meanwhile. */
+static void hold_or_go_on(void)
+{
+    bool hold = attach_blocked(&attached);
+    if (hold == monitor.held)
+        return;
+    monitor.held = hold;
+    for (enum source source = OUT; source <= TERMINAL; source++) {
+        if (monitor.fds[source] < 0)
+            continue;
+        if (hold)
+            (void)epoll_ctl(monitor.epoll, EPOLL_CTL_DEL, monitor.fds[source], NULL);
+        else
+            (void)add_to_epoll(source);
+    }
 }
 
 /* One read; what read(2) said. */
@@ -200,6 +246,8 @@ static ssize_t take_in(enum source source)
     monitor.used = true;
     log_writer_add(&output_log, source == ERR ? LOG_STDERR : LOG_STDOUT, input, (size_t)n,
                    clock_wall());
+    attach_send(&attached, source == ERR ? ATTACH_ERR : ATTACH_OUT, input, (size_t)n);
+    hold_or_go_on();
     return n;
 }
 
@@ -209,7 +257,7 @@ static ssize_t take_in(enum source source)
 static void read_terminal(void)
 {
     monitor.unread = true;
-    for (int turn = 0; turn < 16; turn++) {
+    for (int turn = 0; turn < 16 && !monitor.held; turn++) {
         if (take_in(TERMINAL) > 0)
             continue;
         monitor.unread = false;
@@ -239,6 +287,39 @@ static void reap(void)
     monitor.deadline = clock_monotonic() + STRAGGLERS_NS;
     monitor.unread = monitor.fds[TERMINAL] >= 0;
     close(take_fd(&monitor.fds[PROCESS]));
+}
+
+/* --- whoever ran it in the foreground is gone --------------------------------------------------
+ */
+
+/* What a terminal's end means to who uses it; who does not care is killed later. Not all of its
+ * other side need be ours: somebody else may be attached. Without a terminal there is nobody to
+ * tell. */
+static void hang_up(void)
+{
+    if (monitor.ended || monitor.hangup != 0)
+        return;
+    monitor.hangup = clock_monotonic();
+    if (monitor.fds[TERMINAL] < 0)
+        return;
+    monitor.hangup += ATTACH_HANGUP_SECONDS * NSEC_PER_SEC;
+    (void)kill(monitor.spec.pid, SIGHUP);
+    attach_no_way_in(&attached);
+    monitor.unread = false;
+    end_source(TERMINAL);
+}
+
+/* Milliseconds until it is killed; -1: never. */
+static int hangup_timeout(void)
+{
+    if (monitor.hangup == 0 || monitor.ended)
+        return -1;
+    nanoseconds left = monitor.hangup - clock_monotonic();
+    if (left > 0)
+        return (int)(left / 1000000) + 1;
+    (void)kill(monitor.spec.pid, SIGKILL);
+    monitor.hangup += NSEC_PER_SEC; /* until it has gone */
+    return 1000;
 }
 
 /* --- health checks ---------------------------------------------------------------------------- */
@@ -310,23 +391,30 @@ static void tell_dropped(void)
     monitor.told = true;
 }
 
+static int sooner(int a, int b)
+{
+    return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
+/* Milliseconds; -1: until something happens. */
 static int next_timeout(void)
 {
-    if (monitor.unread)
+    if (monitor.unread && !monitor.held)
         return 0;
-    if (!monitor.ended) {
-        int check = check_timeout();
-        if (monitor.used)
-            return check >= 0 && check < QUIET_MS ? check : QUIET_MS;
-        return check;
+    nanoseconds patience = attach_patience(&attached);
+    hold_or_go_on();
+    int slow = patience == INT64_MAX ? -1 : (int)(patience / 1000000) + 1;
+    if (monitor.ended) {
+        nanoseconds left = monitor.deadline - clock_monotonic();
+        return monitor.held ? slow : left <= 0 ? 0 : (int)(left / 1000000) + 1;
     }
-    nanoseconds left = monitor.deadline - clock_monotonic();
-    return left <= 0 ? 0 : (int)(left / 1000000) + 1;
+    int quiet = monitor.used && !monitor.held ? QUIET_MS : -1;
+    return sooner(sooner(check_timeout(), quiet), sooner(slow, hangup_timeout()));
 }
 
 static bool done(void)
 {
-    if (!monitor.ended)
+    if (!monitor.ended || monitor.held)
         return false;
     return (monitor.fds[OUT] < 0 && monitor.fds[ERR] < 0 && monitor.fds[TERMINAL] < 0) ||
            clock_monotonic() >= monitor.deadline;
@@ -334,7 +422,7 @@ static bool done(void)
 
 static void handle(enum source source)
 {
-    if (monitor.fds[source] < 0)
+    if (monitor.fds[source] < 0 || (monitor.held && source <= TERMINAL))
         return;
     if (source == PROCESS)
         reap();
@@ -346,24 +434,59 @@ static void handle(enum source source)
         read_pipe(source);
 }
 
+/* Waits for events and answers them. */
+static int wait_for_events(void)
+{
+    struct epoll_event events[EVENTS];
+    int count = epoll_wait(monitor.epoll, events, EVENTS, next_timeout());
+    for (int i = 0; i < count; i++) {
+        if (events[i].data.u32 < SOURCES)
+            handle(events[i].data.u32);
+        else
+            attach_event(&attached, events[i].data.u32);
+    }
+    hold_or_go_on();
+    if (attached.abandoned)
+        hang_up();
+    return count;
+}
+
+/* Everybody who is attached has what was sent, or is cut off. */
+static void settle(void)
+{
+    while (attach_blocked(&attached))
+        wait_for_events();
+}
+
 /* Somebody who outlived the container holds it open: what is in it now still counts, even if the
  * disk was slow for a second, but not for ever. */
 static void end_held(enum source source)
 {
-    for (int i = 0; i < PIPE_READS_MAX && take_in(source) > 0; i++)
+    for (int i = 0; i < PIPE_READS_MAX && take_in(source) > 0; i++) {
         log_writer_flush(&output_log);
-    end_source(source);
+        settle();
+    }
+    if (monitor.fds[source] >= 0)
+        end_source(source);
+}
+
+static void tell_end(void)
+{
+    static char status[4];
+    for (int i = 0; i < 4; i++)
+        status[i] = (char)((unsigned)monitor.status >> 8 * i);
+    attach_send(&attached, ATTACH_END, status, sizeof status);
+    settle();
 }
 
 static void run(void)
 {
     monitor.started = clock_monotonic();
     plan_check();
+    if (attached.abandoned)
+        hang_up();
     while (!done()) {
-        struct epoll_event events[SOURCES];
-        int count = epoll_wait(monitor.epoll, events, SOURCES, next_timeout());
-        for (int i = 0; i < count; i++)
-            handle(events[i].data.u32);
+        int count = wait_for_events();
         if (monitor.unread)
             handle(TERMINAL);
         if (check_timeout() == 0)
@@ -371,7 +494,7 @@ static void run(void)
         log_writer_flush(&output_log);
         if (output_log.dropped > 0 && !monitor.told)
             tell_dropped();
-        if (count == 0 && monitor.used && !monitor.ended) {
+        if (count == 0 && monitor.used && !monitor.ended && !monitor.held) {
             log_writer_rest(&output_log);
             (void)madvise(input, sizeof input, MADV_DONTNEED);
             monitor.used = false;
@@ -380,6 +503,7 @@ static void run(void)
     for (enum source source = OUT; source <= TERMINAL; source++)
         if (monitor.fds[source] >= 0)
             end_held(source);
+    tell_end();
 }
 
 /* --- the end ---------------------------------------------------------------------------------- */
@@ -417,8 +541,8 @@ int main(int argc, char **argv)
         return EXIT_USAGE; /* without 'r' on `ready`: whoever started us tells */
     log_writer_start(&output_log, spec->log ? spec->log_dir : -1, spec->max_size, spec->max_file);
     if (spec->ready >= 0) {
-        if (write(spec->ready, "r", 1) != 1)
-            return EXIT_USAGE;
+        ssize_t told = write(spec->ready, "r", 1);
+        (void)told; /* whoever started us may have been killed: the container runs all the same */
         close(spec->ready);
     }
     run();

@@ -357,8 +357,9 @@ void part_device_rules_write(const void *from, const char *key, struct json_out 
     json_bool(w, "allow", plan->all_devices);
     write_access(w, DEVICE_RWM);
     json_end(w, '}');
-    for (size_t i = 0; i < plan->device_rule_count; i++) {
-        const struct device_rule *rule = &plan->device_rules[i];
+    /* What is in force, and not only what was asked for beyond the usual. */
+    for (size_t i = 0; i < plan->limits.device_count; i++) {
+        const struct device_rule *rule = &plan->limits.devices[i];
         json_begin(w, NULL, '{');
         json_bool(w, "allow", rule->allow);
         write_type(w, rule->type);

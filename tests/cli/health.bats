@@ -92,6 +92,5 @@ assert not json.load(sys.stdin)["caisson"].get("health", {}).get("test")'
     run -125 caisson run -d --health-interval 1s busybox true
     [[ $output == *"--health-cmd"* ]]
     run -125 caisson run -d --no-healthcheck --health-cmd true busybox true
-    run -125 caisson run --health-cmd true busybox true
-    [[ $output == *"-d"* ]]
+    caisson run --name seen --health-cmd true busybox true # in the foreground, too
 }

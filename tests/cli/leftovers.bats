@@ -100,13 +100,13 @@ state_of() { caisson inspect -f '{{.State.Status}}' "$1"; }
     [ -z "$(caisson ps -q)" ]
     [ -z "$(caisson ps -aq)" ]
     waits 10 nothing_left
-    # Without --rm it is there, and says that nobody saw its end.
+    # Without --rm its monitor sees the end.
     caisson run --name web --cgroup-parent "$parent" busybox sleep 100 &
     front=$!
     waits 10 sh -c '[ "$(caisson inspect -f "{{.State.Status}}" web)" = running ]'
     kill -9 "$front"
     wait "$front" || true
-    waits 10 sh -c '[ "$(caisson inspect -f "{{.State.Status}}" web)" = dead ]'
+    waits 10 sh -c '[ "$(caisson inspect -f "{{.State.Status}}-{{.State.ExitCode}}" web)" = exited-137 ]'
     caisson rm web
     waits 10 nothing_left
 }

@@ -60,7 +60,9 @@ static _Noreturn void be_front(const struct scene *scene, int ready)
                                 .terminal = -1,
                                 .out = -1,
                                 .err = -1,
-                                .in = -1};
+                                .in = -1,
+                                .attach = -1,
+                                .owner = -1};
     if (pipe2(in, O_CLOEXEC) < 0 || pipe2(out, O_CLOEXEC) < 0 || pipe2(err, O_CLOEXEC) < 0)
         _exit(99);
     memcpy(theirs, (int[]){in[0], out[1], err[1]}, sizeof theirs);

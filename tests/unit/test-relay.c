@@ -65,6 +65,7 @@ static int play(void *argument)
     const struct scene *scene = argument;
     struct relay_tail tail;
     struct relay relay = {.pidfd = -1,
+                          .attach = -1,
                           .in = -1,
                           .out = -1,
                           .err = -1,
