@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -142,4 +143,21 @@ int process_run(const struct process_spec *spec, struct buf *output, size_t limi
         return error_set(err, -ECHILD, "%s failed with status %d", spec->program,
                          process_exit_code(status));
     return 0;
+}
+
+static char *words;
+static size_t words_length;
+
+void process_set_words(int argc, char **argv)
+{
+    if (argc <= 0)
+        return;
+    words = argv[0];
+    words_length = (size_t)(argv[argc - 1] + strlen(argv[argc - 1]) - argv[0]);
+}
+
+void process_hide_words(void)
+{
+    if (words)
+        memset(words, 0, words_length);
 }

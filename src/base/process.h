@@ -35,6 +35,11 @@ int process_exit_code(int status);
  * -ECHILD with a sentence. */
 int process_run(const struct process_spec *spec, struct buf *output, size_t limit,
                 struct error *err);
+/* The words that this program was started with, as main() got them. */
+void process_set_words(int argc, char **argv);
+/* Overwrites them, so that /proc/PID/cmdline shows none: they may be secrets, and this process is
+ * about to be seen in a container. Only for who looks at no word of main()'s any more. */
+void process_hide_words(void);
 /* Puts every signal back to its default and empties the mask: for children before execve. */
 void process_reset_signals(void);
 

@@ -15,6 +15,7 @@
 
 #include "base/io.h"
 #include "base/memory.h"
+#include "base/process.h"
 #include "base/text.h"
 #include "cmd/help.h"
 #include "cmd/parse.h"
@@ -239,6 +240,7 @@ static int parse_globals(char **words, char ***rest, bool *help, bool *version, 
 int verb_main(int argc, char **argv, const struct verb_binding *bindings, verb_enter *enter)
 {
     struct error err = {0};
+    process_set_words(argc, argv);
     if (reserve_standard_fds(&err) < 0)
         return fail(NULL, &err);
     /* Whoever started us may ignore it, and then nobody's end could be waited for. */

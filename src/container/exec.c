@@ -3,7 +3,6 @@
  */
 #include <fcntl.h>
 #include <poll.h>
-#include <sched.h>
 #include <sys/wait.h>
 
 #include "base/io.h"
@@ -81,10 +80,6 @@ static void environment(const struct container *c, const struct exec_options *op
 static int hold_terminal(const struct launched *run, struct error *err)
 {
     char dropped[4096];
-    /* Our children would be born in the container's process namespace: see join_container(). */
-    autofd own = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
-    if (own < 0 || setns(own, CLONE_NEWPID) < 0)
-        return error_errno(err, "cannot detach");
     pid_t pid = fork();
     if (pid < 0)
         return error_errno(err, "cannot detach");
@@ -142,9 +137,6 @@ static int carry_out(struct join *join, const struct exec_options *options, int 
         for (int i = 0; i < 3; i++)
             if (s.theirs[i] >= 0)
                 close(take_fd(&s.theirs[i]));
-        for (int i = 0; i < 3; i++)
-            if ((s.theirs[i] = open("/dev/null", O_RDWR | O_CLOEXEC)) < 0)
-                return error_errno(err, "cannot open /dev/null");
         join->terminal = false;
     } else {
         relay_signals_block(true, &signals);

@@ -29,12 +29,8 @@ int streams_open(struct streams *s, bool terminal, bool with_stdin, struct error
     if (terminal)
         return 0;
     for (int i = 0; i < 3; i++) {
-        if (i == 0 && !with_stdin) {
-            s->theirs[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
-            if (s->theirs[0] < 0)
-                return error_errno(err, "cannot open /dev/null");
+        if (i == 0 && !with_stdin)
             continue;
-        }
         if (pipe2(pair, O_CLOEXEC) < 0)
             return error_errno(err, "cannot make the container's streams");
         s->ours[i] = pair[i == 0 ? 1 : 0];

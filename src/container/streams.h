@@ -9,7 +9,7 @@
 
 struct streams {
     int ours[3];   /* write end of its stdin, read ends of its stdout and stderr; -1 */
-    int theirs[3]; /* what becomes its 0, 1, 2 */
+    int theirs[3]; /* what becomes its 0, 1, 2; -1: its own /dev/null */
 };
 #define STREAMS_NONE                                                                               \
     {                                                                                              \
@@ -17,7 +17,7 @@ struct streams {
     }
 #define autostreams __attribute__((cleanup(streams_close))) struct streams
 
-/* Pipes; stdin is /dev/null unless `with_stdin`. With a terminal nothing is needed. */
+/* Pipes; none for stdin unless `with_stdin`. With a terminal nothing is needed. */
 int streams_open(struct streams *s, bool terminal, bool with_stdin, struct error *err);
 void streams_close_theirs(struct streams *s);
 void streams_close(struct streams *s);

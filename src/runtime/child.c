@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "base/io.h"
+#include "base/process.h"
 #include "base/text.h"
 #include "runtime/syscalls.h"
 
@@ -180,7 +181,7 @@ static void set_sysctls(struct child *c)
     }
 }
 
-static void wait_for_limits(struct child *c)
+void child_wait_for_limits(struct child *c)
 {
     if (c->plan->rlimit_count == 0)
         return;
@@ -196,6 +197,7 @@ static void wait_for_limits(struct child *c)
 _Noreturn void child_main(struct child *c)
 {
     const struct launch *l = c->launch;
+    process_hide_words(); /* with --init it stays, as process 1 that everybody inside sees */
     separate(c);
     wait_for_start(c);
     become_root_inside(c);
@@ -216,7 +218,7 @@ _Noreturn void child_main(struct child *c)
     wait_for_go(c);
     join_groups(c);
     child_mount_everything(c);
-    wait_for_limits(c);
+    child_wait_for_limits(c);
     struct enter e = {
         .plan = c->plan,
         .uid = c->plan->uid,

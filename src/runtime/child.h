@@ -33,7 +33,12 @@ struct child_go {
 
 /* CHILD_LIMITS: everything is mounted; the parent now sets resource limits, which only it may
  * raise, and answers with one byte. */
-enum child_message_kind { CHILD_FAILED = 1, CHILD_TERMINAL = 2, CHILD_LIMITS = 3 };
+enum child_message_kind {
+    CHILD_FAILED = 1,
+    CHILD_TERMINAL = 2, /* with the master */
+    CHILD_LIMITS = 3,
+    CHILD_BORN = 4, /* exec: with a pidfd; `code` is the process id */
+};
 struct child_message {
     uint32_t kind;
     int32_t code; /* -errno */
@@ -71,6 +76,10 @@ _Noreturn void child_fail_error(struct child *c, const struct error *err);
 _Noreturn void child_fail_exit(struct child *c, int exit_code, int code, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* The parent's answer to CHILD_LIMITS: sets the plan's resource limits. */
+int launch_give_limits(const struct plan *plan, pid_t pid, int socket, struct error *err);
+/* Has the parent set the plan's resource limits. */
+void child_wait_for_limits(struct child *c);
 _Noreturn void child_main(struct child *c);
 
 /* mounts.c: what needs no root yet: /sys and what lies in /dev; masks. c->proc and c->dev are
@@ -91,7 +100,7 @@ struct enter {
     int landlock_begun; /* see landlock_restrict() */
     const char *cwd;
     int label; /* descriptor or -1 */
-    int stdio[3];
+    int stdio[3];  /* -1: c->dev/null */
     bool terminal; /* stdio[0] is to become the controlling terminal */
     bool make_cwd;
     bool die_with_parent;

@@ -4,12 +4,14 @@
  * session and streams, fences, ids and capabilities, the working directory, the filter of system
  * calls, execve(2). After each stage the process can do less.
  */
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 
 #include "base/cleanup.h"
@@ -19,12 +21,28 @@
 #include "runtime/child.h"
 #include "runtime/syscalls.h"
 
+/* The container's own, and not the host's: what is done to an inode there (modes, locks, watches)
+ * is seen by everybody who has it open. Whoever is root inside may have put anything in its place.
+ */
+static int open_null(struct child *c)
+{
+    struct stat st;
+    autofd fd = openat(c->dev, "null", O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0)
+        child_fail(c, -errno, "cannot open /dev/null of the container");
+    if (fstat(fd, &st) < 0 || !S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3))
+        child_fail(c, -EPERM, "/dev/null of the container is something else");
+    if (fcntl(fd, F_SETFL, 0) < 0)
+        child_fail(c, -errno, "cannot use /dev/null of the container");
+    return take_fd(&fd);
+}
+
 static void streams(struct child *c, const struct enter *e)
 {
     if (setsid() < 0 && errno != EPERM)
         child_fail(c, -errno, "cannot start a session");
     for (int i = 0; i < 3; i++)
-        if (dup2(e->stdio[i], i) < 0)
+        if (dup2(e->stdio[i] >= 0 ? e->stdio[i] : open_null(c), i) < 0)
             child_fail(c, -errno, "cannot set standard stream %d", i);
     if (e->terminal && ioctl(0, TIOCSCTTY, 0) < 0)
         child_fail(c, -errno, "cannot take the terminal");

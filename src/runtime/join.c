@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 
 #include "base/io.h"
+#include "base/process.h"
 #include "path/inroot.h"
 #include "runtime/child.h"
 #include "runtime/syscalls.h"
@@ -18,6 +19,7 @@
 static int namespaces_of(const struct plan *p)
 {
     return CLONE_NEWNS | (p->namespaces & PLAN_NS_USER ? CLONE_NEWUSER : 0) |
+           (p->namespaces & PLAN_NS_PID ? CLONE_NEWPID : 0) |
            (p->namespaces & PLAN_NS_IPC ? CLONE_NEWIPC : 0) |
            (p->namespaces & PLAN_NS_UTS ? CLONE_NEWUTS : 0) |
            (p->namespaces & PLAN_NS_CGROUP ? CLONE_NEWCGROUP : 0) |
@@ -50,23 +52,11 @@ static void make_terminal(struct child *c, const struct join *j)
         child_fail(c, rc, "cannot hand the terminal on");
 }
 
-static _Noreturn void run_child(const struct join *j, int socket)
+/* Visible inside from its first moment, and with nothing of the host's any more. */
+static _Noreturn void run_inside(struct child *c, const struct join *j)
 {
-    static struct child child;
-    struct child *c = &child;
-    c->plan = j->plan;
-    c->socket = socket;
-    c->label = -1;
-    int joined = cgroup_join(j->cgroup->tasks, CGROUP_SLOTS); /* while the host's ids are ours */
-    if (joined < 0)
-        child_fail(c, joined, "cannot join the control group");
-    if (setns(j->pidfd, namespaces_of(j->plan)) < 0)
-        child_fail(c, -errno, "cannot enter the container's namespaces");
-    if (j->plan->namespaces & PLAN_NS_USER &&
-        (setgroups(0, NULL) < 0 || setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0))
-        child_fail(c, -errno, "cannot become root of the user namespace");
-    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
-        child_fail(c, -errno, "cannot forbid core dumps");
+    autofd root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    c->dev = root < 0 ? -errno : inroot_open(root, "dev", O_PATH | O_DIRECTORY);
     if (j->plan->label.kind != LABEL_NONE) {
         autofd proc = open("/proc", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         c->label = proc < 0 ? -errno : label_open(proc, j->plan->label.kind);
@@ -75,6 +65,7 @@ static _Noreturn void run_child(const struct join *j, int socket)
     }
     if (j->terminal)
         make_terminal(c, j);
+    child_wait_for_limits(c);
     struct caps caps = caps_for_user(j->plan->granted, j->uid);
     struct enter e = {
         .plan = j->plan,
@@ -97,38 +88,121 @@ static _Noreturn void run_child(const struct join *j, int socket)
     child_enter(c, &e);
 }
 
+static void enter_container(struct child *c, const struct join *j)
+{
+    char score[24];
+    /* What belongs to the host's ids comes first; a process that is not dumpable may not even set
+     * its own score where it is an ordinary user's. */
+    snprintf(score, sizeof score, "%lld", (long long)j->plan->oom_score_adj);
+    int rc = j->plan->oom_score_adj == INT64_MIN
+                 ? 0
+                 : write_kernel_file_at(AT_FDCWD, "/proc/self/oom_score_adj", score);
+    if (rc < 0)
+        child_fail(c, rc, "cannot set --oom-score-adj %s", score);
+    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+        child_fail(c, -errno, "cannot forbid core dumps");
+    rc = cgroup_join(j->cgroup->tasks, CGROUP_SLOTS);
+    if (rc < 0)
+        child_fail(c, rc, "cannot join the control group");
+    if (setns(j->pidfd, namespaces_of(j->plan)) < 0)
+        child_fail(c, -errno, "cannot enter the container's namespaces");
+    if (j->plan->namespaces & PLAN_NS_USER &&
+        (setgroups(0, NULL) < 0 || setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0))
+        child_fail(c, -errno, "cannot become root of the user namespace");
+    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+        child_fail(c, -errno, "cannot forbid core dumps");
+}
+
+/* The stage between: still in the host's process namespace, where nobody inside sees it. */
+static _Noreturn void run_stage(const struct join *j, int socket)
+{
+    static struct child child;
+    struct child *c = &child;
+    int pidfd = -1;
+    c->plan = j->plan;
+    c->socket = socket;
+    c->label = -1;
+    enter_container(c, j);
+    process_hide_words();
+    struct clone_args args = {.flags = CLONE_PARENT | CLONE_PIDFD,
+                              .pidfd = (uint64_t)(uintptr_t)&pidfd};
+    int pid = sys_clone3(&args);
+    if (pid == 0)
+        run_inside(c, j);
+    if (pid < 0)
+        child_fail(c, pid, "cannot start a process");
+    struct child_message message = {.kind = CHILD_BORN, .code = pid};
+    int rc = send_fds(socket, &message, sizeof message, &pidfd, 1);
+    if (rc < 0)
+        (void)sys_pidfd_send_signal(pidfd, SIGKILL);
+    _exit(rc < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
+}
+
+/* --- the parent --------------------------------------------------------------------------------
+ */
+
+static void wait_for(pid_t pid)
+{
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+        ;
+}
+
 static void give_up(struct launched *l)
 {
-    kill(l->pid, SIGKILL);
-    while (waitpid(l->pid, NULL, 0) < 0 && errno == EINTR)
-        ;
+    if (l->pid > 0) {
+        kill(l->pid, SIGKILL);
+        wait_for(l->pid);
+    }
     if (l->pidfd >= 0)
         close(l->pidfd);
     if (l->terminal >= 0)
         close(l->terminal);
 }
 
-static int hear(int socket, struct launched *l, int *exit_code, struct error *err)
+/* One message; 1 when there will be no more. What the process asks for may come before the stage
+ * says who that is. */
+static int hear_one(const struct join *j, int socket, struct launched *l, bool *wants_limits,
+                    int *exit_code, struct error *err)
 {
-    for (;;) {
-        struct child_message message;
-        int fds[1];
-        size_t count = 0;
-        ssize_t n = receive_fds(socket, &message, sizeof message, fds, 1, &count);
-        if (n == 0)
-            return 0;
-        if (n != (ssize_t)sizeof message)
-            return error_set(err, n < 0 ? (int)n : -EPROTO, "cannot hear the new process");
-        if (message.kind == CHILD_TERMINAL && count == 1 && l->terminal < 0) {
-            l->terminal = fds[0];
-            continue;
-        }
-        if (count == 1)
-            close(fds[0]);
-        message.text[sizeof message.text - 1] = '\0';
-        *exit_code = message.exit_code;
-        return error_set(err, message.code, "%s", message.text);
+    struct child_message message;
+    int fds[1];
+    size_t count = 0;
+    ssize_t n = receive_fds(socket, &message, sizeof message, fds, 1, &count);
+    if (n == 0)
+        return 1;
+    if (n != (ssize_t)sizeof message)
+        return error_set(err, n < 0 ? (int)n : -EPROTO, "cannot hear the new process");
+    if (message.kind == CHILD_BORN && count == 1 && l->pid == 0) {
+        l->pid = message.code;
+        l->pidfd = fds[0];
+        return *wants_limits ? launch_give_limits(j->plan, l->pid, socket, err) : 0;
     }
+    if (message.kind == CHILD_TERMINAL && count == 1 && l->terminal < 0) {
+        l->terminal = fds[0];
+        return 0;
+    }
+    if (count == 1)
+        close(fds[0]);
+    if (message.kind == CHILD_LIMITS) {
+        *wants_limits = true;
+        return l->pid > 0 ? launch_give_limits(j->plan, l->pid, socket, err) : 0;
+    }
+    message.text[sizeof message.text - 1] = '\0';
+    *exit_code = message.exit_code;
+    return error_set(err, message.code, "%s", message.text);
+}
+
+/* Until the execve of the new process closes the last of the other ends. */
+static int hear(const struct join *j, int socket, struct launched *l, int *exit_code,
+                struct error *err)
+{
+    bool wants_limits = false;
+    int rc = 0;
+    while (rc == 0)
+        rc = hear_one(j, socket, l, &wants_limits, exit_code, err);
+    if (rc > 0 && l->pid == 0)
+        return error_set(err, -ECHILD, "the container ended meanwhile");
+    return rc < 0 ? rc : 0;
 }
 
 int join_container(const struct join *join, struct launched *out, int *exit_code, struct error *err)
@@ -136,11 +210,6 @@ int join_container(const struct join *join, struct launched *out, int *exit_code
     struct launched l = {.pidfd = -1, .terminal = -1, .cgroup = CGROUP_EMPTY};
     int pair[2];
     *exit_code = 125;
-    /* Only children of ours are born in that namespace; we stay where we are. */
-    if (join->plan->namespaces & PLAN_NS_PID && setns(join->pidfd, CLONE_NEWPID) < 0)
-        return error_errno(err, "cannot enter the container's process namespace");
-    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
-        return error_errno(err, "cannot forbid core dumps");
     int opened = cgroup_open_tasks(join->cgroup, err);
     if (opened < 0)
         return opened;
@@ -149,22 +218,21 @@ int join_container(const struct join *join, struct launched *out, int *exit_code
     autofd ours = pair[0];
     int cgroup = cgroup_clone_fd(join->cgroup);
     struct clone_args args = {
-        .flags = CLONE_PIDFD | (cgroup >= 0 ? CLONE_INTO_CGROUP : 0),
-        .pidfd = (uint64_t)(uintptr_t)&l.pidfd,
+        .flags = cgroup >= 0 ? CLONE_INTO_CGROUP : 0,
         .exit_signal = SIGCHLD,
         .cgroup = (uint64_t)(cgroup < 0 ? 0 : cgroup),
     };
-    int pid = sys_clone3(&args);
-    if (pid == 0) {
+    int stage = sys_clone3(&args);
+    if (stage == 0) {
         close(pair[0]);
-        run_child(join, pair[1]);
+        run_stage(join, pair[1]);
     }
     close(pair[1]);
-    if (pid < 0)
-        return error_set(err, pid, "cannot start a process: %s", error_describe(pid));
-    l.pid = pid;
+    if (stage < 0)
+        return error_set(err, stage, "cannot start a process: %s", error_describe(stage));
     cgroup_joined(join->cgroup);
-    int rc = hear(ours, &l, exit_code, err);
+    int rc = hear(join, ours, &l, exit_code, err);
+    wait_for(stage);
     if (rc < 0) {
         give_up(&l);
         return rc;

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One more process in a running container, behind the same fences as its first. The new process
+ * One more process in a running container, behind the same fences as its first. A stage between
  * enters the namespaces in one step through a descriptor of the first process, which cannot be
- * mistaken for another; until its execve nobody inside may look into it (it is not dumpable).
+ * mistaken for another, and makes the process as a child of ours: so it is only seen inside when
+ * nothing of the host is reachable through it any more, not even by what /proc shows of everybody
+ * (net, mountinfo, the command line). Until its execve nobody inside may look into it (it is not
+ * dumpable).
  */
 #ifndef CAISSON_RUNTIME_JOIN_H
 #define CAISSON_RUNTIME_JOIN_H
@@ -20,7 +23,7 @@ struct join {
     bool terminal;
     const struct seccomp_program *seccomp;
     const struct landlock_plan *landlock;
-    int stdio[3];
+    int stdio[3]; /* -1: the container's own /dev/null */
     bool die_with_parent;
 };
 

@@ -287,16 +287,15 @@ static int set_oom_score(pid_t pid, int64_t score, struct error *err)
     return 0;
 }
 
-static int set_limits(struct making *m, struct error *err)
+int launch_give_limits(const struct plan *p, pid_t pid, int socket, struct error *err)
 {
-    const struct plan *p = m->launch->plan;
     for (size_t i = 0; i < p->rlimit_count; i++) {
         struct rlimit limit = {.rlim_cur = p->rlimits[i].soft, .rlim_max = p->rlimits[i].hard};
-        if (prlimit(m->result.pid, (__rlimit_resource_t)p->rlimits[i].resource, &limit, NULL) < 0)
+        if (prlimit(pid, (__rlimit_resource_t)p->rlimits[i].resource, &limit, NULL) < 0)
             return error_errno(err, "cannot set --ulimit %s", rlimit_name(p->rlimits[i].resource));
     }
-    if (write_all(m->socket, "g", 1) < 0)
-        return error_set(err, -ECHILD, "the container ended while it was being made");
+    if (write_all(socket, "g", 1) < 0)
+        return error_set(err, -ECHILD, "the process ended while it was being made");
     return 0;
 }
 
@@ -322,7 +321,7 @@ static int hear_child(struct making *m, int *exit_code, struct error *err)
             close(fds[0]);
         int rc;
         if (message.kind == CHILD_LIMITS) {
-            rc = set_limits(m, err);
+            rc = launch_give_limits(m->launch->plan, m->result.pid, m->socket, err);
             if (rc < 0)
                 return rc;
             continue;

@@ -36,7 +36,7 @@ struct launch {
     struct launch_join join;
     const struct seccomp_program *seccomp; /* NULL: none */
     const struct landlock_plan *landlock;  /* NULL: none */
-    int stdio[3];                          /* the container's; ignored with a terminal */
+    int stdio[3]; /* the container's, -1: its own /dev/null; ignored with a terminal */
     bool die_with_parent;
     /* Called once the child works on its own; failure ends it. May be called again when the launch
      * is tried a second time. */

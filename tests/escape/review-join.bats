@@ -1,0 +1,73 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# What a container sees of a process that enters it (exec, health checks), and what such a process has.
+bats_require_minimum_version 1.5.0
+load ../lib/common
+
+setup_file() {
+    common_setup_file
+    image
+    mkdir -p "$BATS_FILE_TMPDIR/payload"
+    cp "$CAISSON_BUILD/tests/escape-peek" "$BATS_FILE_TMPDIR/payload/peek"
+}
+teardown_file() { common_teardown_file; }
+
+teardown() {
+    local ids
+    ids=$(caisson ps -aq)
+    # shellcheck disable=SC2086 # one word per id
+    [ -z "$ids" ] || caisson rm -f -v $ids >/dev/null
+}
+
+# Seen to fail when exec's process was born in the container's process namespace while it was still in
+# the host's others: "network of the host", "mounts of the host" and "command line of the host" within
+# two seconds of such a loop.
+@test "nothing of the host is seen through a process that exec puts into the container" {
+    caisson run -d --name web -v "$BATS_FILE_TMPDIR/payload:/payload:ro" busybox /payload/peek 8 hunter2
+    waits 5 sh -c 'caisson logs web | grep -q looking'
+    end=$((SECONDS + 7))
+    while [ $SECONDS -lt $end ]; do
+        caisson exec -e TOKEN=hunter2 web true || break
+    done
+    caisson wait web
+    [ "$(caisson logs web)" = "looking
+done" ]
+}
+
+@test "process 1 of --init does not show the command line of the host" {
+    caisson run -d --name web --init -e TOKEN=hunter2 busybox sleep 100
+    run caisson exec web sh -c 'tr "\0" " " </proc/1/cmdline'
+    [[ $output != *hunter2* ]]
+    [[ $output != *run* ]]
+}
+
+@test "exec and health checks have the limits of the first process" {
+    caisson run -d --name web --ulimit nofile=64:64 --ulimit fsize=1000:1000 --oom-score-adj 700 \
+        --health-cmd 'ulimit -n >/tmp/nofile; cat /proc/self/oom_score_adj >/tmp/score' --health-interval 1s \
+        busybox sleep 100
+    run caisson exec web sh -c 'ulimit -n; ulimit -f; cat /proc/self/oom_score_adj'
+    [ "$output" = "64
+1
+700" ]
+    waits 5 caisson exec web cat /tmp/score
+    [ "$(caisson exec web cat /tmp/nofile /tmp/score)" = "64
+700" ]
+}
+
+@test "standard streams that nobody wants are the container's own /dev/null, not the host's" {
+    [ "$(id -u)" = 0 ] || skip "the devices of an ordinary user's container are the host's"
+    host=$(stat -c %d:%i /dev/null)
+    [ "$(caisson run --rm busybox stat -L -c %d:%i /proc/self/fd/0)" != "$host" ]
+    caisson run -d --name web busybox sleep 100
+    [ "$(caisson exec web stat -L -c %d:%i /proc/self/fd/0)" != "$host" ]
+    caisson exec -d web sh -c 'stat -L -c %d:%i /proc/self/fd/1 /proc/self/fd/2 2>/dev/null >/tmp/seen; sleep 50'
+    waits 5 caisson exec web test -s /tmp/seen
+    ! caisson exec web cat /tmp/seen | grep -qx "$host"
+}
+
+@test "what lies in the place of /dev/null inside is not opened as one" {
+    [ "$(id -u)" = 0 ] || skip "the devices of an ordinary user's container are mounts"
+    caisson run -d --name web --level baseline --user root busybox sleep 100
+    caisson exec web sh -c 'rm /dev/null && mkfifo /dev/null'
+    fails 125 "/dev/null of the container is something else" timeout 5 caisson exec web true
+}
