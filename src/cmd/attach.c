@@ -8,6 +8,7 @@
 #include "cmd/print.h"
 #include "container/attach.h"
 #include "container/detach_keys.h"
+#include "container/events.h"
 #include "container/relay.h"
 
 void tell_detached(const struct container *c)
@@ -38,6 +39,7 @@ int command_attach(const struct invocation *call, void *options, struct error *e
                          c.plan.name);
     struct attach_options attach = {
         .interactive = typed, .sig_proxy = o->sig_proxy != 0, .redraw = true, .keys = &keys};
+    event_tell(&all, &c.plan, c.id, "attach", NULL, NULL);
     rc = container_attach(&c, &attach, &exit_code, err);
     if (rc == RELAY_DETACHED) {
         tell_detached(&c);

@@ -55,6 +55,11 @@ struct stats_options {
     const char *format;
 };
 
+struct events_options {
+    const char *since, *until, *format;
+    struct strv filters;
+};
+
 struct container_prune_options {
     struct strv filters;
     bool force;

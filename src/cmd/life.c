@@ -9,6 +9,7 @@
 #include "cmd/container_words.h"
 #include "cmd/front.h"
 #include "cmd/print.h"
+#include "container/events.h"
 #include "container/health.h"
 #include "container/restart.h"
 #include "container/update.h"
@@ -76,6 +77,8 @@ static int restart_one(struct containers *all, const char *word, void *closure, 
         rc = container_stop(&c, r->number, timeout, err);
     if (rc == 0)
         rc = start_detached(&c, &r->starting, err);
+    if (rc == 0)
+        event_tell(all, &c.plan, c.id, "restart", NULL, NULL);
     return rc < 0 ? rc : print_word(word);
 }
 

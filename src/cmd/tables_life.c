@@ -175,6 +175,52 @@ const struct verb verb_container_prune = {
     .options_size = sizeof(struct container_prune_options),
 };
 
+static const struct option events_table[] = {
+    {"since", 0, OPTION_STRING, offsetof(struct events_options, since), "TIME",
+     "Also what happened since then: a time, or an age such as 10m"},
+    {"until", 0, OPTION_STRING, offsetof(struct events_options, until), "TIME",
+     "End at this time, and do not wait for more"},
+    {"filter", 'f', OPTION_LIST, offsetof(struct events_options, filters), "KEY=VALUE",
+     "Only what matches: container=, event=, image=, label=, type="},
+    {"format", 0, OPTION_STRING, offsetof(struct events_options, format), "FORMAT",
+     "Print as json, or by a Go template such as '{{.Action}}'"},
+    {NULL},
+};
+
+const struct verb verb_events = {
+    .name = "events",
+    .alias = "system_events",
+    .group = GROUP_SYSTEM,
+    .arguments = "",
+    .summary = "Show what happens to containers, as it happens",
+    .description = "Prints a line for each event of a container from now on: create, start, "
+                   "attach, exec_start, "
+                   "exec_die, health_status, pause, unpause, update, rename, kill, stop, restart, "
+                   "oom, die and "
+                   "destroy. What commands did earlier is kept, about two megabytes of it, until "
+                   "the next boot: "
+                   "--since shows it.",
+    .examples = "caisson events\n"
+                "# How containers ended in the last hour\n"
+                "caisson events --since 1h --until 0s --filter event=die --format json",
+    .options = events_table,
+    .options_size = sizeof(struct events_options),
+};
+
+const struct verb verb_port = {
+    .name = "port",
+    .alias = "container_port",
+    .group = GROUP_CONTAINERS,
+    .arguments = "CONTAINER [PORT[/PROTOCOL]]",
+    .summary = "Show where a container's ports are published",
+    .description = "Prints a line for each published port, or where the given one is. With the "
+                   "networks there are (none, host and container:) nothing is ever published.",
+    .examples = "caisson port web",
+    .least = 1,
+    .most = 2,
+    .completes = "container",
+};
+
 const struct verb verb_system_restore = {
     .name = "system restore",
     .group = GROUP_SYSTEM,

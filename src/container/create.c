@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "container/disk.h"
+#include "container/events.h"
 #include "container/names.h"
 #include "container/summary.h"
 
@@ -168,10 +169,14 @@ int container_claim(struct containers *all, struct plan *plan, struct container 
 
 int container_write(struct container *c, struct error *err)
 {
-    int rc = c->unwritten ? put_files(c, &c->plan, err) : 0;
-    if (rc == 0)
-        c->unwritten = false;
-    return rc;
+    if (!c->unwritten)
+        return 0;
+    int rc = put_files(c, &c->plan, err);
+    if (rc < 0)
+        return rc;
+    c->unwritten = false;
+    event_tell(c->all, &c->plan, c->id, "create", NULL, NULL);
+    return 0;
 }
 
 int container_create(struct containers *all, struct plan *plan, struct container *out,

@@ -8,6 +8,7 @@
 #include "base/io.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "container/events.h"
 #include "container/opened.h"
 #include "container/relay.h"
 #include "container/start.h"
@@ -124,8 +125,8 @@ static int wait_for(const struct exec_options *options, struct streams *s,
     return 0;
 }
 
-static int carry_out(struct join *join, const struct exec_options *options, int *exit_code,
-                     struct error *err)
+static int carry_out(struct container *c, struct join *join, const struct exec_options *options,
+                     int *exit_code, struct error *err)
 {
     autostreams s = STREAMS_NONE;
     struct launched run;
@@ -146,10 +147,15 @@ static int carry_out(struct join *join, const struct exec_options *options, int 
     join->die_with_parent = !options->detached && !options->terminal;
     rc = join_container(join, &run, exit_code, err);
     streams_close_theirs(&s);
+    bool noticed = rc == 0 && !options->unnoticed;
+    if (noticed)
+        event_tell(c->all, &c->plan, c->id, "exec_start", NULL, NULL);
     if (rc == 0 && options->detached)
         *exit_code = 0;
     else if (rc == 0)
         rc = wait_for(options, &s, &run, exit_code, err);
+    if (noticed && rc == 0 && !options->detached)
+        event_tell_number(c->all, &c->plan, c->id, "exec_die", "exitCode", *exit_code);
     if (!options->detached)
         relay_signals_restore(&signals);
     return rc;
@@ -208,7 +214,7 @@ int container_exec(struct container *c, const struct exec_options *options, int 
             .seccomp = has_filter ? &filter : NULL,
             .landlock = plan.landlock ? &landlock : NULL,
         };
-        rc = carry_out(&join, options, exit_code, err);
+        rc = carry_out(c, &join, options, exit_code, err);
     }
     if (has_filter)
         seccomp_program_free(&filter);

@@ -12,6 +12,7 @@
 #include "base/process.h"
 #include "base/text.h"
 #include "container/disk.h"
+#include "container/events.h"
 #include "container/start.h"
 
 #define OUTPUT_MAX 4096 /* of one check, as Docker's */
@@ -112,7 +113,7 @@ struct result {
 
 static _Noreturn void run_inside(struct container *c, int output)
 {
-    struct exec_options options = {0};
+    struct exec_options options = {.unnoticed = true};
     struct error err = {0};
     int exit_code = 125;
     int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -253,6 +254,10 @@ static int keep(struct container *c, const struct result *result, struct error *
     write_entry(&w, result);
     json_end(&w, ']');
     json_end(&w, '}');
+    if (!before || !streq(before, now)) {
+        autofree char *action = xasprintf("health_status: %s", now);
+        event_tell(c->all, &c->plan, c->id, action, NULL, NULL);
+    }
     return write_file_at(c->state, HEALTH_NAME, buf_text(&text), text.len, 0600, VOLATILE, err);
 }
 

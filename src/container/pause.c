@@ -2,6 +2,7 @@
 /* pause and unpause: the whole control group is frozen, nothing inside can notice or refuse. */
 #include "base/text.h"
 #include "container/disk.h"
+#include "container/events.h"
 
 static int freeze(struct container *c, bool frozen, struct error *err)
 {
@@ -38,6 +39,8 @@ int container_pause(struct container *c, bool frozen, struct error *err)
                        frozen ? "paused already" : "not paused");
     else
         rc = freeze(c, frozen, err);
+    if (rc == 0)
+        event_tell(c->all, &c->plan, c->id, frozen ? "pause" : "unpause", NULL, NULL);
     if (rc == 0)
         c->now = frozen ? CONTAINER_PAUSED : CONTAINER_RUNNING;
     container_unlock(c);

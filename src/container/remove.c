@@ -15,6 +15,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "container/disk.h"
+#include "container/events.h"
 #include "container/restart.h"
 #include "runtime/ids.h"
 
@@ -125,6 +126,14 @@ static int note_exit(struct container *c, int wait_status, bool *known, struct e
     return 0;
 }
 
+static int destroy(struct container *c, struct error *err)
+{
+    int rc = disk_remove(c->all, c->id, c->plan.name, !c->in_state, err);
+    if (rc == 0 && !c->unwritten)
+        event_tell(c->all, &c->plan, c->id, "destroy", NULL, NULL);
+    return rc;
+}
+
 static int end_locked(struct container *c, int wait_status, struct error *err)
 {
     bool known;
@@ -135,13 +144,16 @@ static int end_locked(struct container *c, int wait_status, struct error *err)
         return rc;
     if (c->status.id_base)
         ids_release(c->all->state_top, c->id, c->status.id_base);
+    if (c->status.oom_killed)
+        event_tell(c->all, &c->plan, c->id, "oom", NULL, NULL);
+    event_tell_number(c->all, &c->plan, c->id, "die", "exitCode", c->exit.code);
     if (!c->plan.remove)
         return keep_end(c, known, err);
     if (known)
         waiters_tell(c->state, &c->exit);
     c->now = known ? CONTAINER_EXITED : CONTAINER_DEAD;
     c->ending = false;
-    return disk_remove(c->all, c->id, c->plan.name, !c->in_state, err);
+    return destroy(c, err);
 }
 
 int container_ended(struct container *c, int wait_status, struct error *err)
@@ -208,7 +220,7 @@ static int remove_locked(struct container *c, bool volumes, struct error *err)
         return rc;
     if (c->now == CONTAINER_EXITED)
         waiters_tell(c->state, &c->exit);
-    return disk_remove(c->all, c->id, c->plan.name, !c->in_state, err);
+    return destroy(c, err);
 }
 
 int container_remove(struct container *c, bool volumes, struct error *err)

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "container/disk.h"
+#include "container/events.h"
 
 static int rename_locked(struct container *c, const char *name, struct error *err)
 {
@@ -25,6 +26,7 @@ static int rename_locked(struct container *c, const char *name, struct error *er
         return rc;
     }
     name_release(c->all, old, c->id, !c->in_state);
+    event_tell(c->all, &c->plan, c->id, "rename", "oldName", old);
     free(old);
     return 0;
 }

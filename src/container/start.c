@@ -20,6 +20,7 @@
 #include "base/text.h"
 #include "container/attach.h"
 #include "container/disk.h"
+#include "container/events.h"
 #include "container/health.h"
 #include "container/hints.h"
 #include "container/monitor.h"
@@ -68,7 +69,10 @@ static int record_running(struct container *c, const struct launched *launched, 
         return error_set(err, rc, "cannot read /proc/self/stat (is /proc mounted?)");
     c->status.started = clock_wall();
     c->status.oom_killed = c->status.pids_hit = false;
-    return container_save_status(c, err);
+    rc = container_save_status(c, err);
+    if (rc == 0)
+        event_tell(c->all, &c->plan, c->id, "start", NULL, NULL);
+    return rc;
 }
 
 /* Where ids cannot be mapped at mount time everything else still holds, and the posture says so. */

@@ -30,6 +30,7 @@ struct exec_options {
     struct strv args, env;
     const char *user, *cwd; /* NULL: the container's */
     bool terminal, interactive, detached, privileged;
+    bool unnoticed;           /* no events: a health check */
     struct detach_keys *keys; /* typed at a terminal they leave the process alone; or NULL */
 };
 int container_exec(struct container *c, const struct exec_options *options, int *exit_code,

@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "container/events.h"
 #include "container/plan_make.h"
 #include "container/restart.h"
 #include "runtime/ids.h"
@@ -138,7 +139,10 @@ static int update_locked(struct container *c, const struct request *r, struct er
         free(c->plan.restart);
         c->plan.restart = xstrdup(r->restart);
     }
-    return container_save_plan(c, err);
+    rc = container_save_plan(c, err);
+    if (rc == 0)
+        event_tell(c->all, &c->plan, c->id, "update", NULL, NULL);
+    return rc;
 }
 
 int container_update(struct container *c, const struct request *r, struct error *err)

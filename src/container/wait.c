@@ -9,6 +9,7 @@
 #include "base/io.h"
 #include "base/text.h"
 #include "container/disk.h"
+#include "container/events.h"
 #include "container/numbers.h"
 #include "container/restart.h"
 #include "container/signals.h"
@@ -84,6 +85,8 @@ int container_signal(struct container *c, int number, struct error *err)
     if (fd < 0)
         return fd;
     int rc = sys_pidfd_send_signal(fd, number);
+    if (rc == 0)
+        event_tell_number(c->all, &c->plan, c->id, "kill", "signal", number);
     if (rc == -ESRCH)
         return error_set(err, rc, "container %s is not running", c->plan.name);
     /* An AppArmor profile that takes no signals keeps out those of the host's root, too. */
@@ -192,7 +195,7 @@ static int wait_gone(struct container *c, nanoseconds timeout, struct error *err
     return rc == -ETIMEDOUT ? rc : error_set(err, rc, "%s", why.text);
 }
 
-int container_stop(struct container *c, int number, nanoseconds timeout, struct error *err)
+static int stop(struct container *c, int number, nanoseconds timeout, struct error *err)
 {
     int rc = restart_forbid(c, err);
     if (rc < 0)
@@ -215,5 +218,14 @@ int container_stop(struct container *c, int number, nanoseconds timeout, struct 
                          "container %s is still there %lld seconds after SIGKILL: it waits inside "
                          "the kernel, for a device or network disk",
                          c->plan.name, (long long)(KILL_TIMEOUT / NSEC_PER_SEC));
+    return rc;
+}
+
+int container_stop(struct container *c, int number, nanoseconds timeout, struct error *err)
+{
+    bool ran = c->now == CONTAINER_RUNNING || c->now == CONTAINER_PAUSED;
+    int rc = stop(c, number, timeout, err);
+    if (rc == 0 && ran && !c->plan.remove)
+        event_tell(c->all, &c->plan, c->id, "stop", NULL, NULL);
     return rc;
 }

@@ -30,6 +30,8 @@ static const struct verb_binding bindings[] = {
     {&verb_rename, command_rename},
     {&verb_update, command_update},
     {&verb_container_prune, command_container_prune},
+    {&verb_events, command_events},
+    {&verb_port, command_port},
     {&verb_system_restore, command_system_restore},
     {&verb_version, command_version},
     {NULL, NULL},

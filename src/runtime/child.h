@@ -99,7 +99,7 @@ struct enter {
     const struct landlock_plan *landlock;
     int landlock_begun; /* see landlock_restrict() */
     const char *cwd;
-    int label; /* descriptor or -1 */
+    int label;     /* descriptor or -1 */
     int stdio[3];  /* -1: c->dev/null */
     bool terminal; /* stdio[0] is to become the controlling terminal */
     bool make_cwd;

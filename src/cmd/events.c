@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* events, and port. */
+#include "container/events.h"
+
+#include "base/cleanup.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "cmd/container_options.h"
+#include "cmd/container_words.h"
+#include "cmd/front.h"
+#include "cmd/print.h"
+#include "cmd/template.h"
+#include "oci/reference.h"
+
+/* --- filters: values of one key are alternatives, keys (and labels) add up --- */
+
+struct filter {
+    struct strv containers, events, images, labels, types;
+};
+
+static void filter_free(struct filter *f)
+{
+    strv_free(&f->containers);
+    strv_free(&f->events);
+    strv_free(&f->images);
+    strv_free(&f->labels);
+    strv_free(&f->types);
+}
+
+static int filter_parse(const struct strv *words, struct filter *f, struct error *err)
+{
+    const struct {
+        const char *key;
+        struct strv *values;
+    } table[] = {{"container", &f->containers},
+                 {"event", &f->events},
+                 {"image", &f->images},
+                 {"label", &f->labels},
+                 {"type", &f->types}};
+    for (size_t i = 0; i < words->len; i++) {
+        const char *equals = strchr(words->items[i], '=');
+        size_t k = 0, length = equals ? (size_t)(equals - words->items[i]) : 0;
+        while (k < sizeof table / sizeof *table &&
+               !(strlen(table[k].key) == length &&
+                 strncmp(table[k].key, words->items[i], length) == 0))
+            k++;
+        if (!equals || k == sizeof table / sizeof *table)
+            return error_set(err, -EINVAL,
+                             "--filter %.60s: give container=, event=, image=, label= or type=",
+                             words->items[i]);
+        strv_add(table[k].values, equals + 1);
+    }
+    return 0;
+}
+
+static const char *member(const json_t *object, const char *key)
+{
+    const char *value = NULL;
+    (void)json_get_string(object, key, &value, NULL);
+    return value ? value : "";
+}
+
+static bool has_label(const json_t *attributes, const char *wanted)
+{
+    const char *equals = strchr(wanted, '=');
+    autofree char *name = xstrndup(wanted, equals ? (size_t)(equals - wanted) : strlen(wanted));
+    const char *value = NULL;
+    (void)json_get_string(attributes, name, &value, NULL);
+    return value && (!equals || streq(value, equals + 1));
+}
+
+/* "exec_die" and, as health states are told, everything before a colon. */
+static bool is_event(const struct strv *wanted, const char *action)
+{
+    for (size_t i = 0; i < wanted->len; i++) {
+        size_t length = strlen(wanted->items[i]);
+        if (strncmp(action, wanted->items[i], length) == 0 &&
+            (!action[length] || action[length] == ':'))
+            return true;
+    }
+    return wanted->len == 0;
+}
+
+static bool is_container(const struct strv *wanted, const char *id, const char *name)
+{
+    for (size_t i = 0; i < wanted->len; i++)
+        if (streq(wanted->items[i], name) ||
+            (*wanted->items[i] && starts_with(id, wanted->items[i])))
+            return true;
+    return wanted->len == 0;
+}
+
+/* By whatever name it is known. */
+static bool is_image(const struct strv *wanted, const char *image)
+{
+    for (size_t i = 0; i < wanted->len; i++) {
+        autoreference a = {0}, b = {0};
+        if (streq(wanted->items[i], image))
+            return true;
+        autobuf one = {0}, other = {0};
+        if (reference_parse(wanted->items[i], &a, NULL) < 0 || reference_parse(image, &b, NULL) < 0)
+            continue;
+        reference_familiar(&a, &one);
+        reference_familiar(&b, &other);
+        if (streq(buf_text(&one), buf_text(&other)))
+            return true;
+    }
+    return wanted->len == 0;
+}
+
+static bool matches(const struct filter *f, const json_t *event, const json_t *actor,
+                    const json_t *attributes)
+{
+    for (size_t i = 0; i < f->labels.len; i++)
+        if (!has_label(attributes, f->labels.items[i]))
+            return false;
+    if (f->types.len > 0 && !strv_has(&f->types, member(event, "Type")))
+        return false;
+    return is_event(&f->events, member(event, "Action")) &&
+           is_container(&f->containers, member(actor, "ID"), member(attributes, "name")) &&
+           is_image(&f->images, member(attributes, "image"));
+}
+
+/* --- printing --- */
+
+struct printing {
+    const struct filter *filter;
+    const char *format; /* NULL: as text */
+};
+
+static void show_text(const json_t *event, const json_t *actor, const json_t *attributes,
+                      struct buf *out)
+{
+    char when[RFC3339_MAX];
+    int64_t moment = 0;
+    const char *key;
+    json_t *value;
+    bool first = true;
+    (void)json_get_i64(event, "timeNano", &moment, NULL);
+    format_rfc3339(moment, when);
+    buf_fmt(out, "%s %s ", when, member(event, "Type"));
+    buf_printable(out, member(event, "Action"));
+    buf_char(out, ' ');
+    buf_printable(out, member(actor, "ID"));
+    buf_str(out, " (");
+    json_object_foreach((json_t *)(uintptr_t)attributes, key, value)
+    {
+        buf_str(out, first ? "" : ", ");
+        buf_printable(out, key);
+        buf_char(out, '=');
+        buf_printable(out, json_string_value(value) ? json_string_value(value) : "");
+        first = false;
+    }
+    buf_str(out, ")");
+}
+
+static int show(const char *line, const json_t *event, void *closure, struct error *err)
+{
+    const struct printing *p = closure;
+    json_t *actor = NULL, *attributes = NULL;
+    autobuf out = {0};
+    int rc = 0;
+    if (json_get_object(event, "Actor", &actor, NULL) < 0 || !actor ||
+        json_get_object(actor, "Attributes", &attributes, NULL) < 0 || !attributes ||
+        !matches(p->filter, event, actor, attributes))
+        return 0;
+    if (!p->format)
+        show_text(event, actor, attributes, &out);
+    else if (streq(p->format, "json"))
+        buf_str(&out, line);
+    else
+        rc = template_render(p->format, event, &out, err);
+    if (rc < 0)
+        return rc;
+    buf_char(&out, '\n');
+    return print(&out) == 0 ? 0 : -EPIPE;
+}
+
+static int read_moment(const char *flag, const char *text, nanoseconds *when, struct error *err)
+{
+    if (!text || parse_moment(text, clock_wall(), when) == 0)
+        return 0;
+    return error_set(err, -EINVAL,
+                     "%s %.60s: give a time like 2026-01-02T13:23:37Z, seconds since 1970, or an "
+                     "age like 10m",
+                     flag, text);
+}
+
+int command_events(const struct invocation *call, void *options, struct error *err)
+{
+    const struct events_options *o = options;
+    autocontainers all = {0};
+    struct filter filter = {0};
+    struct event_query query = {.since = clock_wall(), .until = INT64_MAX};
+    struct printing printing = {.filter = &filter, .format = o->format};
+    (void)call;
+    int rc = read_moment("--since", o->since, &query.since, err);
+    if (rc == 0)
+        rc = read_moment("--until", o->until, &query.until, err);
+    if (rc == 0 && !o->since && o->until) /* as Docker: then from the beginning */
+        query.since = INT64_MIN;
+    if (rc == 0)
+        rc = filter_parse(&o->filters, &filter, err);
+    if (rc == 0)
+        rc = containers_here(&all, err);
+    if (rc == 0)
+        rc = events_read(&all, &query, show, &printing, err);
+    filter_free(&filter);
+    return rc == -EPIPE ? 1 : rc; /* nobody reads any more, and nobody is to be told */
+}
+
+int command_port(const struct invocation *call, void *options, struct error *err)
+{
+    autocontainers all = {0};
+    autocontainer c = CONTAINER_EMPTY;
+    (void)options;
+    int rc = containers_here(&all, err);
+    if (rc == 0)
+        rc = container_find(&all, call->arguments[0], &c, err);
+    if (rc < 0 || call->count == 1)
+        return rc;
+    return error_set(err, -ENOENT, "container %s publishes no port %.40s", c.plan.name,
+                     call->arguments[1]);
+}

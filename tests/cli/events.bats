@@ -1,0 +1,132 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# events: what happened to containers; and port, which has nothing to show yet.
+bats_require_minimum_version 1.5.0
+load ../lib/common
+
+setup_file() {
+    common_setup_file
+    image
+}
+teardown_file() { common_teardown_file; }
+
+setup() {
+    rm -f "$CAISSON_STATE/events" "$CAISSON_STATE/events.1"
+}
+
+teardown() {
+    local ids
+    ids=$(caisson ps -aq)
+    # shellcheck disable=SC2086 # one word per id
+    [ -z "$ids" ] || caisson rm -f -v $ids >/dev/null
+}
+
+past() { caisson events --since 1h --until 0s "$@"; }
+actions() { past --format '{{.Action}}' "$@" | xargs; }
+
+@test "a container's whole life is told in the order that it had" {
+    caisson run -d --name web busybox sleep 100
+    caisson exec web true
+    caisson rename web site
+    caisson restart -t 0 site
+    caisson kill site
+    caisson wait site
+    caisson rm site
+    [ "$(actions)" = "create start exec_start exec_die rename kill kill die stop start restart kill die destroy" ]
+    caisson run --rm busybox true
+    [ "$(actions | rev | cut -d' ' -f1-4 | rev)" = "create start die destroy" ]
+}
+
+@test "pause and update are told, where there is a control group" {
+    skip_without_groups
+    caisson run -d --name web busybox sleep 100
+    caisson pause web
+    caisson unpause web
+    caisson update --memory 200m web
+    [ "$(actions)" = "create start pause unpause update" ]
+}
+
+@test "health is told when it changes, and checks themselves are not" {
+    caisson run -d --name web --health-cmd 'test ! -e /tmp/ill' --health-interval 1s --health-retries 1 busybox sleep 100
+    waits 10 sh -c 'caisson events --since 1h --until 0s | grep -q "health_status: healthy"'
+    caisson exec web touch /tmp/ill
+    waits 10 sh -c 'caisson events --since 1h --until 0s | grep -q "health_status: unhealthy"'
+    [ "$(actions --filter event=health_status)" = "health_status: healthy health_status: unhealthy" ]
+    [ "$(actions --filter event=exec_start)" = exec_start ]
+}
+
+@test "events goes on as things happen, and ends with its reader" {
+    # shellcheck disable=SC2094 # written by one, read by the other
+    timeout 20 caisson events --filter event=die >"$BATS_TEST_TMPDIR/seen" &
+    follower=$!
+    sleep 0.3
+    for code in 1 2 3; do
+        caisson run --rm busybox sh -c "exit $code" || true
+    done
+    waits 5 sh -c "[ \$(wc -l <'$BATS_TEST_TMPDIR/seen') = 3 ]"
+    kill $follower
+    [ "$(sed 's/.*exitCode=\([0-9]*\).*/\1/' "$BATS_TEST_TMPDIR/seen" | xargs)" = "1 2 3" ]
+    caisson run --rm busybox true
+    timeout 20 caisson events --since 1h | head -n 2 | wc -l | grep -qx 2
+}
+
+@test "the line has Docker's form, as text and as JSON, and labels are attributes" {
+    caisson create --name web -l tier=front -l name=other busybox true
+    [[ $(past) =~ ^20[0-9T:.-]*Z\ container\ create\ [0-9a-f]{64}\ \(image=.*busybox.*,\ name=web,\ tier=front\)$ ]]
+    past --format json | python3 -c '
+import json, sys
+event = json.load(sys.stdin)
+assert event["Type"] == "container" and event["Action"] == event["status"] == "create", event
+assert event["Actor"]["Attributes"]["tier"] == "front" and event["Actor"]["Attributes"]["name"] == "web"
+assert event["id"] == event["Actor"]["ID"] and event["timeNano"] // 10**9 == event["time"]'
+}
+
+@test "filters choose by container, event, image, label and type; others are refused" {
+    caisson create --name one -l a=1 busybox true
+    caisson create --name two -l a=2 busybox true
+    caisson rm two
+    [ "$(past --filter container=one | wc -l)" = 1 ]
+    [ "$(past --filter container="$(caisson inspect -f '{{.Id}}' one | cut -c1-12)" | wc -l)" = 1 ]
+    [ "$(past --filter container=one --filter container=two | wc -l)" = 3 ]
+    [ "$(past --filter label=a=2 --filter event=destroy | wc -l)" = 1 ]
+    [ "$(past --filter label=a | wc -l)" = 3 ]
+    [ "$(past --filter image=busybox:latest | wc -l)" = 3 ]
+    [ "$(past --filter image=other | wc -l)" = 0 ]
+    [ "$(past --filter type=image | wc -l)" = 0 ]
+    [ "$(caisson events --since 0s --until 0s | wc -l)" = 0 ]
+    fails 1 "give container=" caisson events --until 0s --filter colour=red
+    fails 1 "--since" caisson events --since yesterday
+}
+
+@test "what a container chose cannot make a terminal obey, nor fake a line" {
+    caisson create --name web -l "x=$(printf 'a\n2026-01-01T00:00:00Z container die\033[31m')" busybox true
+    [ "$(past | wc -l)" = 1 ]
+    [[ $(past) != *$'\033'* ]]
+}
+
+@test "the file of events turns over, a damaged line is passed over, a full disk loses only the event" {
+    head -c 1100000 /dev/zero | tr '\0' 'x' >"$CAISSON_STATE/events"
+    caisson create --name web busybox true
+    caisson create --name site busybox true
+    [ -e "$CAISSON_STATE/events.1" ]
+    [ "$(past --filter container=site | wc -l)" = 1 ]
+    rm -f "$CAISSON_STATE/events" "$CAISSON_STATE/events.1"
+    ln -s /dev/full "$CAISSON_STATE/events"
+    caisson rm web
+    [ "$(past | wc -l)" = 0 ]
+}
+
+@test "a hundred containers at once: no line is lost or mixed" {
+    for n in $(seq 4); do
+        (for m in $(seq 25); do caisson create --name "c$n-$m" busybox true >/dev/null; done) &
+    done
+    wait
+    [ "$(past --format '{{.Actor.Attributes.name}}' | sort -u | wc -l)" = 100 ]
+}
+
+@test "port shows that nothing is published" {
+    caisson create --name web busybox true
+    [ -z "$(caisson port web)" ]
+    fails 1 "publishes no port 80" caisson port web 80
+    fails 1 "no such container" caisson port nobody
+}
