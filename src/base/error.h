@@ -15,7 +15,8 @@
 
 struct error {
     int code;        /* the negative errno that goes with the sentence; 0 while nothing failed */
-    char text[1024]; /* no newline, no program name, no full stop; cut, never overrun */
+    char text[1024]; /* no newline, no program name, no full stop; too long, it loses its
+                       middle */
 };
 
 /* Writes the sentence and returns `code` (a negative errno; a positive one is turned round).
