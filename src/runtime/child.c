@@ -26,9 +26,11 @@ tell(struct child *c, int exit_code, int code, const char *format, va_list ap)
         .code = code < 0 ? code : -EIO,
         .exit_code = exit_code,
     };
-    int n = vsnprintf(message.text, sizeof message.text, format, ap);
-    if (n > 0 && n < (int)sizeof message.text - 2)
-        snprintf(message.text + n, sizeof message.text - (size_t)n, ": %s", error_describe(code));
+    const char *why = error_describe(code);
+    size_t room = sizeof message.text - strlen(why) - sizeof ": ";
+    int n = vsnprintf(message.text, room, format, ap);
+    size_t end = n < 0 ? 0 : (size_t)n < room ? (size_t)n : room - 1; /* why is never cut off */
+    snprintf(message.text + end, sizeof message.text - end, ": %s", why);
     send_failure(c, &message);
 }
 
