@@ -7,9 +7,11 @@
 
 #include "base/io.h"
 #include "base/memory.h"
+#include "base/process.h"
 #include "base/text.h"
 #include "container/events.h"
 #include "container/opened.h"
+#include "container/ordinary.h"
 #include "container/relay.h"
 #include "container/start.h"
 #include "container/streams.h"
@@ -131,34 +133,87 @@ static int carry_out(struct container *c, struct join *join, const struct exec_o
     autostreams s = STREAMS_NONE;
     struct launched run;
     sigset_t signals;
-    int rc = streams_open(&s, options->terminal && !options->detached, options->interactive, err);
+    int rc = streams_open(&s, options->terminal, options->interactive, err);
     if (rc < 0)
         return rc;
-    if (options->detached) { /* nobody reads what it prints */
-        for (int i = 0; i < 3; i++)
-            if (s.theirs[i] >= 0)
-                close(take_fd(&s.theirs[i]));
-        join->terminal = false;
-    } else {
-        relay_signals_block(true, &signals);
-    }
+    relay_signals_block(true, &signals);
     memcpy(join->stdio, s.theirs, sizeof join->stdio);
     /* One with a terminal is told when that goes, and may be detached from. */
-    join->die_with_parent = !options->detached && !options->terminal;
+    join->die_with_parent = !options->terminal;
     rc = join_container(join, &run, exit_code, err);
     streams_close_theirs(&s);
-    bool noticed = rc == 0 && !options->unnoticed;
-    if (noticed)
+    if (rc == 0 && !options->unnoticed)
         event_tell(c->all, &c->plan, c->id, "exec_start", NULL, NULL);
-    if (rc == 0 && options->detached)
-        *exit_code = 0;
-    else if (rc == 0)
+    bool began = rc == 0;
+    if (began)
         rc = wait_for(options, &s, &run, exit_code, err);
-    if (noticed && rc == 0 && !options->detached)
+    if (began && rc == 0 && !options->unnoticed)
         event_tell_number(c->all, &c->plan, c->id, "exec_die", "exitCode", *exit_code);
-    if (!options->detached)
-        relay_signals_restore(&signals);
+    relay_signals_restore(&signals);
     return rc;
+}
+
+/* --- without waiting for it --------------------------------------------------------------------
+ */
+
+struct verdict {
+    int32_t code, exit_code;
+    char text[1000];
+};
+
+/* Never returns: is the process's parent as long as that lives, since the container's own process 1
+ * need not know how to be one, and the host's may take its time. Nobody reads what it prints. */
+static _Noreturn void stay_with(struct container *c, struct join *join, int report)
+{
+    struct error err = {0};
+    struct launched run;
+    struct verdict verdict = {0};
+    int exit_code = 125, status;
+    (void)setsid();
+    join->terminal = false;
+    for (int i = 0; i < 3; i++)
+        join->stdio[i] = -1;
+    verdict.code = join_container(join, &run, &exit_code, &err);
+    verdict.exit_code = exit_code;
+    memcpy(verdict.text, err.text, sizeof verdict.text);
+    if (verdict.code == 0)
+        event_tell(c->all, &c->plan, c->id, "exec_start", NULL, NULL);
+    (void)write_all(report, &verdict, sizeof verdict);
+    if (verdict.code < 0)
+        _exit(125);
+    ordinary_hold(c->all->state);
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    for (int i = 0; i < 3; i++)
+        (void)dup2(null, i);
+    close(report);
+    while (waitpid(run.pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    event_tell_number(c->all, &c->plan, c->id, "exec_die", "exitCode", process_exit_code(status));
+    _exit(0);
+}
+
+static int carry_out_detached(struct container *c, struct join *join, int *exit_code,
+                              struct error *err)
+{
+    int report[2];
+    struct verdict verdict;
+    if (pipe2(report, O_CLOEXEC) < 0)
+        return error_errno(err, "cannot start a process");
+    pid_t pid = fork();
+    if (pid == 0) {
+        close(report[0]);
+        stay_with(c, join, report[1]);
+    }
+    int why = errno;
+    close(report[1]);
+    autofd from = report[0];
+    if (pid < 0)
+        return error_set(err, -why, "cannot start a process: %s", error_describe(why));
+    if (read_full(from, &verdict, sizeof verdict) != (ssize_t)sizeof verdict)
+        return error_set(err, -ECHILD, "the process was killed while it was being started");
+    *exit_code = verdict.code == 0 ? 0 : verdict.exit_code;
+    verdict.text[sizeof verdict.text - 1] = '\0';
+    return verdict.code == 0 ? 0 : error_set(err, verdict.code, "%s", verdict.text);
 }
 
 static int clean_directory(const struct exec_options *options, const struct plan *plan, char *out,
@@ -214,7 +269,8 @@ int container_exec(struct container *c, const struct exec_options *options, int 
             .seccomp = has_filter ? &filter : NULL,
             .landlock = plan.landlock ? &landlock : NULL,
         };
-        rc = carry_out(c, &join, options, exit_code, err);
+        rc = options->detached ? carry_out_detached(c, &join, exit_code, err)
+                               : carry_out(c, &join, options, exit_code, err);
     }
     if (has_filter)
         seccomp_program_free(&filter);

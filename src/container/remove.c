@@ -211,7 +211,7 @@ static int remove_locked(struct container *c, bool volumes, struct error *err)
         if (rc < 0)
             return rc;
         ids_release(c->all->state_top, c->id, c->status.id_base);
-    } else if (!c->unwritten) { /* a start that was killed recorded nothing */
+    } else { /* a start that was killed recorded nothing */
         disk_sweep_group(c->all, c->id, c->plan.cgroup_parent);
     }
     if (!volumes)
