@@ -42,12 +42,14 @@ ssize_t read_full(int fd, void *bytes, size_t length)
     return (ssize_t)done;
 }
 
-int read_fd(int fd, size_t limit, struct buf *out)
+/* `regular`: a file that gives less than was asked for has ended there. */
+static int read_to_end(int fd, bool regular, size_t limit, struct buf *out)
 {
     size_t start = out->len;
     for (;;) {
         char *at = buf_room(out, 16384);
-        ssize_t n = read(fd, at, out->cap - out->len - 1);
+        size_t room = out->cap - out->len - 1;
+        ssize_t n = read(fd, at, room);
         if (n < 0) {
             if (errno == EINTR)
                 continue;
@@ -57,9 +59,14 @@ int read_fd(int fd, size_t limit, struct buf *out)
         out->data[out->len] = '\0';
         if (out->len - start > limit)
             return -EFBIG;
-        if (n == 0)
+        if (n == 0 || (regular && (size_t)n < room))
             return 0;
     }
+}
+
+int read_fd(int fd, size_t limit, struct buf *out)
+{
+    return read_to_end(fd, false, limit, out);
 }
 
 int read_file_at(int dirfd, const char *name, size_t limit, struct buf *out, struct error *err)
@@ -74,7 +81,7 @@ int read_file_at(int dirfd, const char *name, size_t limit, struct buf *out, str
         return error_set(err, -EINVAL, "%s is not a regular file", name);
     if ((uint64_t)st.st_size > limit)
         return error_set(err, -EFBIG, "%s is larger than %zu bytes", name, limit);
-    int rc = read_fd(fd, limit, out);
+    int rc = read_to_end(fd, true, limit, out);
     if (rc == -EFBIG)
         return error_set(err, rc, "%s is larger than %zu bytes", name, limit);
     if (rc < 0)

@@ -83,6 +83,8 @@ int container_starting(struct container *c, bool again, struct error *err)
     int rc = exit_record_remove(c->state);
     if (rc == 0 && unlinkat(c->state, HEALTH_NAME, 0) < 0 && errno != ENOENT)
         rc = -errno;
+    if (rc == 0 && !c->unwritten && unlinkat(c->state, PAUSED_NAME, 0) < 0 && errno != ENOENT)
+        rc = -errno;
     if (rc == 0 && !c->in_state)
         rc = restart_allow(c);
     if (rc < 0)

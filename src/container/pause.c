@@ -1,8 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* pause and unpause: the whole control group is frozen, nothing inside can notice or refuse. */
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
 #include "base/text.h"
 #include "container/disk.h"
 #include "container/events.h"
+
+static int mark(const struct container *c, struct error *err)
+{
+    autofd fd = openat(c->state, PAUSED_NAME, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    return fd < 0 ? error_errno(err, "cannot note that container %s is paused", c->plan.name) : 0;
+}
 
 static int freeze(struct container *c, bool frozen, struct error *err)
 {
@@ -13,8 +23,12 @@ static int freeze(struct container *c, bool frozen, struct error *err)
                          "be paused",
                          c->plan.name, c->plan.name);
     int rc = cgroup_open(c->status.cgroup, &group, err);
+    if (rc == 0 && frozen)
+        rc = mark(c, err);
     if (rc == 0)
         rc = frozen ? cgroup_freeze(&group, err) : cgroup_thaw(&group, err);
+    if (rc == 0 && !frozen)
+        (void)unlinkat(c->state, PAUSED_NAME, 0);
     if (rc < 0)
         return rc;
     /* On v1 the freezer may have become one more hierarchy. */

@@ -288,7 +288,9 @@ int state_load(struct container *c, struct error *err)
         return 0;
     }
     if (process_alive(s->pid, s->start_time)) {
-        c->now = is_frozen(s->cgroup) ? CONTAINER_PAUSED : CONTAINER_RUNNING;
+        bool frozen = faccessat(c->state, PAUSED_NAME, F_OK, AT_SYMLINK_NOFOLLOW) == 0 &&
+                      is_frozen(s->cgroup);
+        c->now = frozen ? CONTAINER_PAUSED : CONTAINER_RUNNING;
         return 0;
     }
     c->ending = process_alive(s->monitor, s->monitor_start);
