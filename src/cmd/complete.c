@@ -83,6 +83,7 @@ static const char bash_head[] =
     "    running) caisson ps --format '{{.Names}}' 2>/dev/null ;;\n"
     "    image) caisson images --format '{{.Repository}}:{{.Tag}}' 2>/dev/null |\n"
     "        grep -v '<none>' ;;\n"
+    "    volume) caisson volume ls -q 2>/dev/null ;;\n"
     "    esac\n"
     "}\n"
     "\n"
@@ -296,6 +297,8 @@ static void zsh_verb(const struct verb *verb, struct buf *out)
         action = "_caisson_containers -a";
     else if (streq(verb->completes, "running"))
         action = "_caisson_containers";
+    else if (streq(verb->completes, "volume"))
+        action = "_caisson_volumes";
     else if (streq(verb->completes, "file"))
         action = "_files";
     if (*action && verb->stop_at_argument)
@@ -343,6 +346,11 @@ void complete_zsh(const struct verb *const *verbs, struct buf *out)
                  "    local -a names\n"
                  "    names=(${${(f)\"$(caisson images --format '{{.Repository}}:{{.Tag}}' "
                  "2>/dev/null)\"}:#*<none>*})\n"
+                 "    compadd -a names\n"
+                 "}\n\n"
+                 "_caisson_volumes() {\n"
+                 "    local -a names\n"
+                 "    names=(${(f)\"$(caisson volume ls -q 2>/dev/null)\"})\n"
                  "    compadd -a names\n"
                  "}\n\n"
                  "_caisson() {\n"
@@ -442,6 +450,8 @@ void complete_fish(const struct verb *const *verbs, struct buf *out)
                  "        case image\n"
                  "            caisson images --format '{{.Repository}}:{{.Tag}}' 2>/dev/null | "
                  "string match -v '*<none>*'\n"
+                 "        case volume\n"
+                 "            caisson volume ls -q 2>/dev/null\n"
                  "    end\n"
                  "end\n\n"
                  "# Whether the command line's verb is $argv[1].\n"

@@ -19,6 +19,9 @@ int for_each_word(const struct invocation *call, each_word *each, void *closure,
 /* The word as it was given, on a line of its own. */
 int print_word(const char *word);
 
+/* Whether `wanted`, NAME or NAME=VALUE, is among labels. */
+bool labels_have(const struct strv *labels, const char *wanted);
+
 /* -EINVAL with a sentence that names the flag. */
 int read_signal(const char *flag, const char *text, int *number, struct error *err);
 
@@ -26,5 +29,7 @@ verb_handler command_ps, command_inspect, command_logs, command_attach, command_
     command_kill, command_wait, command_rm, command_stats, command_top, command_info, command_ended,
     command_restart, command_pause, command_unpause, command_rename, command_update,
     command_container_prune, command_events, command_port, command_system_restore, command_health;
+verb_handler command_volume_create, command_volume_ls, command_volume_inspect, command_volume_rm,
+    command_volume_prune;
 
 #endif

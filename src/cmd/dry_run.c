@@ -17,16 +17,23 @@ static void words(struct buf *out, const char *title, const struct strv *list)
 
 static void mounts(struct buf *out, const struct plan *plan)
 {
+    static const char *const names[] = {
+        [PLAN_BIND] = "", [PLAN_VOLUME] = "volume ", [PLAN_IMAGE] = "image "};
     for (size_t i = 0; i < plan->mount_count; i++) {
         const struct plan_mount *m = &plan->mounts[i];
         buf_fmt(out, "%-18s ", i == 0 ? "mounts" : "");
         buf_printable(out, m->target);
-        if (m->kind == PLAN_BIND) {
-            buf_str(out, " from ");
+        if (m->kind == PLAN_TMPFS)
+            buf_fmt(out, " tmpfs %s", m->data ? m->data : "");
+        else if (m->anonymous)
+            buf_str(out, " anonymous volume");
+        else
+            buf_fmt(out, " from %s", names[m->kind]);
+        if (m->kind != PLAN_TMPFS && !m->anonymous)
             buf_printable(out, m->source);
-        } else {
-            buf_fmt(out, " %s %s", m->kind == PLAN_TMPFS ? "tmpfs" : "volume",
-                    m->data ? m->data : "");
+        if (m->subpath) {
+            buf_char(out, '/');
+            buf_printable(out, m->subpath);
         }
         buf_str(out, m->read_only ? " (read-only)\n" : "\n");
     }

@@ -166,7 +166,8 @@ static void option_entries(const struct option *options, const char *group, unsi
 
 void help_overview(const struct verb *const *verbs, const struct screen *screen, struct buf *out)
 {
-    static const char *const groups[] = {GROUP_CONTAINERS, GROUP_IMAGES, GROUP_SYSTEM};
+    static const char *const groups[] = {GROUP_CONTAINERS, GROUP_IMAGES, GROUP_VOLUMES,
+                                         GROUP_SYSTEM};
     unsigned width = usable_width(screen);
     buf_str(out, "Usage: caisson [FLAGS] COMMAND [ARGUMENTS]\n\n");
     wrap(out, "Containers that are hardened unless told otherwise.", 0, 0, width);

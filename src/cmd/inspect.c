@@ -6,7 +6,6 @@
 #include "cmd/container_words.h"
 #include "cmd/inspect_json.h"
 #include "cmd/print.h"
-#include "cmd/template.h"
 #include "cmd/worker.h"
 #include "container/summary.h"
 
@@ -67,24 +66,6 @@ static int add_either(struct containers *all, const struct inspect_options *o, c
     return 0;
 }
 
-static int print_by_template(const struct buf *text, const char *format, struct error *err)
-{
-    autobuf out = {0};
-    autojson all = json_parse(buf_text(text), text->len, "the answer", err);
-    if (!all)
-        return -EINVAL;
-    size_t i;
-    json_t *item;
-    json_array_foreach(all, i, item)
-    {
-        int rc = template_render(format, item, &out, err);
-        if (rc < 0)
-            return rc;
-        buf_char(&out, '\n');
-    }
-    return print(&out);
-}
-
 int command_inspect(const struct invocation *call, void *options, struct error *err)
 {
     const struct inspect_options *o = options;
@@ -105,11 +86,6 @@ int command_inspect(const struct invocation *call, void *options, struct error *
         }
     }
     json_end(&w, ']');
-    if (o->format && !streq(o->format, "json")) {
-        rc = print_by_template(&out, o->format, err);
-    } else {
-        buf_char(&out, '\n');
-        rc = print(&out);
-    }
+    rc = inspect_print(&out, o->format, err);
     return rc != 0 ? rc : status;
 }

@@ -8,6 +8,8 @@
 #include "base/cleanup.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "cmd/print.h"
+#include "cmd/template.h"
 #include "container/health.h"
 #include "container/log_write.h"
 #include "container/restart.h"
@@ -22,8 +24,7 @@ static void list_or_null(struct json_out *w, const char *key, const struct strv 
         json_raw(w, key, "null");
 }
 
-/* "key=value" words as an object. */
-static void pairs(struct json_out *w, const char *key, const struct strv *words)
+void inspect_pairs(struct json_out *w, const char *key, const struct strv *words)
 {
     json_begin(w, key, '{');
     for (size_t i = 0; i < words->len; i++) {
@@ -187,7 +188,7 @@ static void write_host_mounts(struct json_out *w, const struct plan *plan)
     json_begin(w, "Binds", '[');
     for (size_t i = 0; i < plan->mount_count; i++) {
         const struct plan_mount *m = &plan->mounts[i];
-        if (m->kind != PLAN_BIND)
+        if (m->kind != PLAN_BIND && (m->kind != PLAN_VOLUME || m->anonymous))
             continue;
         autofree char *text = xasprintf("%s:%s:%s", m->source ? m->source : "", m->target,
                                         m->read_only ? "ro" : "rw");
@@ -230,7 +231,7 @@ static void write_host_config(struct json_out *w, const struct plan *plan)
     write_limits(w, plan);
     write_devices(w, plan);
     write_host_mounts(w, plan);
-    pairs(w, "Sysctls", &plan->sysctls);
+    inspect_pairs(w, "Sysctls", &plan->sysctls);
     json_begin(w, "GroupAdd", '[');
     for (size_t i = 0; i < plan->group_count; i++) {
         autofree char *text = xasprintf("%u", plan->groups[i]);
@@ -270,31 +271,39 @@ static void write_config(struct json_out *w, const struct plan *plan)
     json_raw(w, "Entrypoint", "null");
     text_or_empty(w, "Image", plan->image_name);
     text_or_empty(w, "WorkingDir", plan->cwd);
-    pairs(w, "Labels", &plan->labels);
-    pairs(w, "Annotations", &plan->annotations);
+    inspect_pairs(w, "Labels", &plan->labels);
+    inspect_pairs(w, "Annotations", &plan->annotations);
     json_str(w, "StopSignal", plan->stop_signal ? plan->stop_signal : "SIGTERM");
     json_i64(w, "StopTimeout", plan->stop_timeout);
     json_end(w, '}');
 }
 
+static void write_source(struct json_out *w, const struct container *c, const struct plan_mount *m)
+{
+    autofree char *path = NULL;
+    if (m->kind == PLAN_VOLUME) {
+        path = xasprintf("%s/volumes/%s/data%s%s", c->all->root, m->source, m->subpath ? "/" : "",
+                         m->subpath ? m->subpath : "");
+        json_str(w, "Name", m->source);
+        json_str(w, "Driver", "local");
+    }
+    text_or_empty(w, "Source", path ? path : m->source);
+}
+
 static void write_mounts(struct json_out *w, const struct container *c)
 {
-    static const char *const kinds[] = {
-        [PLAN_BIND] = "bind", [PLAN_TMPFS] = "tmpfs", [PLAN_VOLUME] = "volume"};
+    static const char *const kinds[] = {[PLAN_BIND] = "bind",
+                                        [PLAN_TMPFS] = "tmpfs",
+                                        [PLAN_VOLUME] = "volume",
+                                        [PLAN_IMAGE] = "image"};
     json_begin(w, "Mounts", '[');
     for (size_t i = 0; i < c->plan.mount_count; i++) {
         const struct plan_mount *m = &c->plan.mounts[i];
         json_begin(w, NULL, '{');
         json_str(w, "Type", kinds[m->kind]);
-        if (m->kind == PLAN_VOLUME) {
-            autofree char *path =
-                xasprintf("%s/containers/%s/volumes/%s", c->all->root, c->id, m->source);
-            json_str(w, "Source", path);
-        } else {
-            text_or_empty(w, "Source", m->source);
-        }
+        write_source(w, c, m);
         json_str(w, "Destination", m->target);
-        text_or_empty(w, "Mode", m->data);
+        json_str(w, "Mode", m->data ? m->data : m->read_only ? "ro" : "");
         json_bool(w, "RW", !m->read_only);
         json_str(w, "Propagation", m->kind == PLAN_BIND ? propagation_name(m->propagation) : "");
         json_end(w, '}');
@@ -366,4 +375,26 @@ void inspect_write(struct json_out *w, const struct container *c, const uint64_t
     json_raw(w, "Networks", "{}");
     json_end(w, '}');
     json_end(w, '}');
+}
+
+int inspect_print(struct buf *array, const char *format, struct error *err)
+{
+    autobuf out = {0};
+    if (!format || streq(format, "json")) {
+        buf_char(array, '\n');
+        return print(array);
+    }
+    autojson all = json_parse(buf_text(array), array->len, "the answer", err);
+    if (!all)
+        return -EINVAL;
+    size_t i;
+    json_t *item;
+    json_array_foreach(all, i, item)
+    {
+        int rc = template_render(format, item, &out, err);
+        if (rc < 0)
+            return rc;
+        buf_char(&out, '\n');
+    }
+    return print(&out);
 }

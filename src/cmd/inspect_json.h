@@ -8,5 +8,9 @@
 /* A container as one object with Docker's names, and Posture. `written`: NULL, or the bytes for
  * SizeRw. */
 void inspect_write(struct json_out *w, const struct container *c, const uint64_t *written);
+/* "key=value" words as an object. */
+void inspect_pairs(struct json_out *w, const char *key, const struct strv *words);
+/* Prints an array as it is, or each of its elements by a template. The exit status, or -errno. */
+int inspect_print(struct buf *array, const char *format, struct error *err);
 
 #endif

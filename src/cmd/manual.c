@@ -223,6 +223,7 @@ void manual_overview(const struct verb *const *verbs, const char *date, struct b
             ".SH COMMANDS\n");
     verb_list(verbs, GROUP_CONTAINERS, out);
     verb_list(verbs, GROUP_IMAGES, out);
+    verb_list(verbs, GROUP_VOLUMES, out);
     verb_list(verbs, GROUP_SYSTEM, out);
     option_sections(global_option_table, out);
     buf_str(

@@ -38,29 +38,16 @@ static int parse(const struct strv *words, struct prune_filter *out, struct erro
     return 0;
 }
 
-static bool has_label(const struct strv *labels, const char *wanted)
-{
-    size_t length = strcspn(wanted, "=");
-    for (size_t i = 0; i < labels->len; i++) {
-        const char *label = labels->items[i];
-        if (wanted[length] ? streq(label, wanted)
-                           : strncmp(label, wanted, length) == 0 &&
-                                 (label[length] == '=' || label[length] == '\0'))
-            return true;
-    }
-    return false;
-}
-
 static bool matches(const struct prune_filter *filter, const struct glance *glance)
 {
     if (glance->now != CONTAINER_CREATED && glance->now != CONTAINER_EXITED &&
         glance->now != CONTAINER_DEAD)
         return false;
     for (size_t i = 0; i < filter->labels.len; i++)
-        if (!has_label(&glance->summary.labels, filter->labels.items[i]))
+        if (!labels_have(&glance->summary.labels, filter->labels.items[i]))
             return false;
     for (size_t i = 0; i < filter->without.len; i++)
-        if (has_label(&glance->summary.labels, filter->without.items[i]))
+        if (labels_have(&glance->summary.labels, filter->without.items[i]))
             return false;
     return glance->summary.created < filter->until;
 }

@@ -89,10 +89,10 @@ static void show_status(const struct glance *glance, nanoseconds now, struct buf
         buf_str(out, ", out of memory");
 }
 
-static void show_labels(const struct strv *labels, struct buf *out)
+static void join(const struct strv *words, struct buf *out)
 {
-    for (size_t i = 0; i < labels->len; i++)
-        buf_fmt(out, "%s%s", i ? "," : "", labels->items[i]);
+    for (size_t i = 0; i < words->len; i++)
+        buf_fmt(out, "%s%s", i ? "," : "", words->items[i]);
 }
 
 static void show_created(nanoseconds created, struct buf *out)
@@ -116,6 +116,7 @@ static const struct list_column columns[] = {
     {"State", {.heading = "STATE"}, .extra = true},
     {"Labels", {.heading = "LABELS"}, .extra = true},
     {"Networks", {.heading = "NETWORKS"}, .extra = true},
+    {"Mounts", {.heading = "MOUNTS"}, .extra = true},
 };
 enum { COLUMNS = sizeof columns / sizeof *columns, SIZE_COLUMN = 8 };
 
@@ -123,6 +124,7 @@ static int add_row(struct containers *all, const struct ps_options *o, const str
                    bool size, struct list *list, struct error *err)
 {
     autobuf image = {0}, status = {0}, created = {0}, labels = {0}, written = {0}, age = {0};
+    autobuf mounts = {0};
     nanoseconds now = clock_wall();
     if (size) {
         uint64_t bytes;
@@ -134,7 +136,8 @@ static int add_row(struct containers *all, const struct ps_options *o, const str
     show_image(&glance->summary, &image);
     show_status(glance, now, &status);
     show_created(glance->summary.created, &created);
-    show_labels(&glance->summary.labels, &labels);
+    join(&glance->summary.labels, &labels);
+    join(&glance->summary.mounts, &mounts);
     format_human_duration(&age, now - glance->summary.created);
     list_fmt(list, "%.*s", o->no_trunc ? CONTAINER_ID_MAX : SHORT_ID, glance->id);
     list_cell(list, buf_text(&image));
@@ -149,6 +152,7 @@ static int add_row(struct containers *all, const struct ps_options *o, const str
     list_cell(list, container_state_name(glance->now));
     list_cell(list, buf_text(&labels));
     list_cell(list, glance->summary.network);
+    list_cell(list, buf_text(&mounts));
     return 0;
 }
 

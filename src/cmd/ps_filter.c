@@ -4,7 +4,7 @@
 #include "base/cleanup.h"
 #include "base/memory.h"
 #include "base/text.h"
-#include "cmd/verb.h"
+#include "cmd/container_words.h"
 #include "oci/reference.h"
 #include "store/store.h"
 
@@ -76,11 +76,9 @@ static int add_word(struct containers *all, struct ps_filter *filter, const char
     struct {
         const char *key;
         struct strv *list;
-    } lists[] = {{"name", &filter->names},
-                 {"id", &filter->ids},
-                 {"label", &filter->labels},
-                 {"network", &filter->networks},
-                 {"level", &filter->levels}};
+    } lists[] = {{"name", &filter->names},   {"id", &filter->ids},
+                 {"label", &filter->labels}, {"network", &filter->networks},
+                 {"level", &filter->levels}, {"volume", &filter->volumes}};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
         if (streq(key, lists[i].key)) {
             strv_add(lists[i].list, value);
@@ -99,7 +97,7 @@ static int add_word(struct containers *all, struct ps_filter *filter, const char
         return created_of_container(all, value, &filter->since, err);
     return error_set(err, -EINVAL,
                      "--filter %.40s: the keys are ancestor, before, exited, id, label, level, "
-                     "name, network, since and status",
+                     "name, network, since, status and volume",
                      key);
 }
 
@@ -135,6 +133,7 @@ void ps_filter_free(struct ps_filter *filter)
     strv_free(&filter->ancestors);
     strv_free(&filter->networks);
     strv_free(&filter->levels);
+    strv_free(&filter->volumes);
 }
 
 /* --- matching --- */
@@ -157,18 +156,6 @@ static bool name_matches(const char *name, const char *wanted)
         if (to_end && at + length != whole)
             continue;
         if (strncmp(name + at, wanted, length) == 0)
-            return true;
-    }
-    return false;
-}
-
-static bool has_label(const struct strv *labels, const char *wanted)
-{
-    size_t length = strlen(wanted);
-    for (size_t i = 0; i < labels->len; i++) {
-        const char *label = labels->items[i];
-        if (streq(label, wanted) ||
-            (!strchr(wanted, '=') && strncmp(label, wanted, length) == 0 && label[length] == '='))
             return true;
     }
     return false;
@@ -237,6 +224,16 @@ static bool any_network(const struct ps_filter *filter, const struct glance *gla
     return filter->networks.len == 0;
 }
 
+/* By name, or by where it is mounted. */
+static bool any_volume(const struct ps_filter *filter, const struct glance *glance)
+{
+    for (size_t i = 0; i < filter->volumes.len; i++)
+        if (strv_has(&glance->summary.mounts, filter->volumes.items[i]) ||
+            strv_has(&glance->summary.targets, filter->volumes.items[i]))
+            return true;
+    return filter->volumes.len == 0;
+}
+
 static bool any_exit(const struct ps_filter *filter, const struct glance *glance)
 {
     for (size_t i = 0; i < filter->exited_count; i++)
@@ -253,8 +250,9 @@ bool ps_filter_matches(const struct ps_filter *filter, const struct glance *glan
     if (glance->summary.created >= filter->before || glance->summary.created <= filter->since)
         return false;
     for (size_t i = 0; i < filter->labels.len; i++)
-        if (!has_label(&glance->summary.labels, filter->labels.items[i]))
+        if (!labels_have(&glance->summary.labels, filter->labels.items[i]))
             return false;
     return any_name(filter, glance) && any_id(filter, glance) && any_image(filter, glance) &&
-           any_network(filter, glance) && any_level(filter, glance) && any_exit(filter, glance);
+           any_network(filter, glance) && any_level(filter, glance) && any_volume(filter, glance) &&
+           any_exit(filter, glance);
 }

@@ -85,12 +85,13 @@ static int make_plan(struct engine *e, const struct request *request, struct pla
 {
     struct image image = {0};
     struct skeleton skeleton = {.fs = -1, .empty = -1};
+    const struct plan_places places = {&e->store, &e->containers};
     int rc = store_resolve(&e->store, request->image, &image, err);
     if (rc < 0)
         return rc;
     rc = skeleton_open(&e->store, &image, &skeleton, err);
     if (rc == 0) {
-        rc = plan_make(request, &image, &skeleton, plan, err);
+        rc = plan_make(request, &image, &skeleton, &places, plan, err);
         skeleton_close(&skeleton);
     }
     image_free(&image);

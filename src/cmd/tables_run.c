@@ -65,9 +65,12 @@ static const char *const levels[] = {"restricted", "baseline", "privileged", NUL
     {"shm-size", 0, OPTION_SIZE, AT(shm_size), "BYTES", "Size of /dev/shm (64m)", .group = LIMITS}, \
     {"blkio-weight", 0, OPTION_COUNT, AT(blkio_weight), "N", "Weight of block input and output (10 to 1000)", .group = LIMITS}, \
     {"cgroup-parent", 0, OPTION_STRING, AT(cgroup_parent), "NAME", "Control group above the container's", .group = LIMITS}, \
-    {"volume", 'v', OPTION_LIST, AT(volumes), "SOURCE:TARGET[:OPTIONS]", "Mount a file or directory of the host's", .group = STORAGE}, \
-    {"mount", 0, OPTION_LIST, AT(mounts), "type=…,KEY=VALUE", "The same, spelled out: type=bind or tmpfs", .group = STORAGE}, \
+    {"volume", 'v', OPTION_LIST, AT(volumes), "SOURCE:TARGET[:OPTIONS]", "Mount a volume (a name, made when it is missing) or a file or directory of the host's (a path)", .group = STORAGE}, \
+    {"mount", 0, OPTION_LIST, AT(mounts), "type=…,KEY=VALUE", "The same, spelled out: type=bind, volume, tmpfs or image", .group = STORAGE}, \
     {"tmpfs", 0, OPTION_LIST, AT(tmpfs), "PATH[:OPTIONS]", "Mount a file system in memory", .group = STORAGE}, \
+    {"volumes-from", 0, OPTION_LIST, AT(volumes_from), "CONTAINER[:ro]", "Mount what another container has mounted", .group = STORAGE}, \
+    {"image-volume", 0, OPTION_STRING, AT(image_volume), "KIND", "What is mounted at the image's VOLUMEs: an anonymous volume (the default), tmpfs, or nothing (ignore)", .group = STORAGE, .words = (const char *const[]){"anonymous", "tmpfs", "ignore", NULL}}, \
+    {"read-only-tmpfs", 0, OPTION_TRISTATE, AT(read_only_tmpfs), NULL, "Places to write in a read-only root: /tmp, /var/tmp and /run (restricted: there are)", .group = STORAGE}, \
     {"network", 0, OPTION_STRING, AT(network), "MODE", "The network: none (the default), host or container:NAME", .group = NETWORK}, \
     {"net", 0, OPTION_STRING, AT(network), "MODE", "The same as --network", .flags = OPTION_HIDDEN, .group = NETWORK}, \
     {"restart", 0, OPTION_STRING, AT(restart), "POLICY", "Start it again when it has ended: no, always, unless-stopped or on-failure[:TIMES]"}, \
@@ -81,7 +84,6 @@ static const char *const levels[] = {"restricted", "baseline", "privileged", NUL
     {"ipc", 0, OPTION_STRING, AT(name), "MODE", "each container has its own IPC", .flags = LATER}, \
     {"uts", 0, OPTION_STRING, AT(name), "MODE", "each container has its own host name", .flags = LATER}, \
     {"cgroupns", 0, OPTION_STRING, AT(name), "MODE", "each container has its own view of control groups", .flags = LATER}, \
-    {"volumes-from", 0, OPTION_LIST, AT(volumes), "CONTAINER", "mount the same paths with -v", .flags = LATER}, \
     {"runtime", 0, OPTION_STRING, AT(name), "NAME", "caisson is its own runtime", .flags = LATER}, \
     {"gpus", 0, OPTION_STRING, AT(name), "GPUS", "name the device with --device", .flags = LATER}, \
     {"use-api-socket", 0, OPTION_BOOL, AT(quiet), NULL, "it would hand the engine to the container", .flags = LATER}, \

@@ -68,6 +68,7 @@ struct invocation {
 /* Headings of `caisson --help`, in this order. */
 #define GROUP_CONTAINERS "Containers"
 #define GROUP_IMAGES "Images"
+#define GROUP_VOLUMES "Volumes"
 #define GROUP_SYSTEM "System"
 
 struct verb {
@@ -84,7 +85,8 @@ struct verb {
     int least, most;              /* how many arguments; most -1: any number */
     bool stop_at_argument;        /* options end at the first argument (run, exec) */
     const char *program;          /* worker that carries it out ("caisson-image"), NULL: this one */
-    const char *completes; /* what arguments are: "image", "container", "running", "file" or NULL */
+    const char *completes; /* what arguments are: "image", "container", "running", "volume", "file"
+                            or NULL */
     int failure;           /* exit status of usage errors and of negative returns; 0 stands for 1 */
     bool stateless;        /* touches neither --root nor --state (which may then be unknown) */
 };

@@ -84,7 +84,7 @@ static void forget_names(int names, const char *id)
             (void)unlinkat(names, entry->d_name, 0);
 }
 
-void disk_sweep(const struct containers *all, const char *id)
+void disk_sweep(struct containers *all, const char *id)
 {
     autofd lock = disk_lock(all, id, true, LOCK_EX | LOCK_NB, NULL);
     if (lock < 0 || disk_has_config(all, id))

@@ -4,8 +4,9 @@
  *
  *   <root>/containers/ID/    config.json (the plan), image (two lines: config digest, manifest
  *                            digest), last (how it last started and ended), `upper/{fs,work}`,
- *                            volumes/, logs: outlives a boot. Containers with --rm, a read-only
- *                            root and no volumes of their own have no such directory.
+ *                            volumes/ (a file for each anonymous volume that goes with it), logs:
+ *                            outlives a boot. Containers with --rm, a read-only root and no
+ *                            anonymous volumes have no such directory.
  *   <state>/containers/ID/   status (while it runs, until all is cleaned up after it), exit, and
  *                            for containers without a root directory all the rest too. The
  *                            directory itself is the container's lock.
@@ -70,11 +71,13 @@ struct container_status {
 struct container {
     struct containers *all; /* borrowed */
     char id[CONTAINER_ID_MAX];
-    int home;       /* the directory with config.json: below root, or below state */
-    int state;      /* <state>/containers/ID */
-    int lock;       /* -1 while not locked */
-    bool in_state;  /* home is the same directory as state: nothing of it outlives a boot */
-    bool unwritten; /* claimed by us, but there is no config.json yet */
+    int home;          /* the directory with config.json: below root, or below state */
+    int state;         /* <state>/containers/ID */
+    int lock;          /* -1 while not locked */
+    bool in_state;     /* home is the same directory as state: nothing of it outlives a boot */
+    bool unwritten;    /* claimed by us, but there is no config.json yet */
+    int *held_volumes; /* locks, until it is written: volumes.h */
+    size_t held_count;
     struct plan plan;
     struct container_status status;
     enum container_state now;
@@ -141,8 +144,8 @@ int container_list(struct containers *all, struct strv *ids, struct error *err);
  * the monitor already wrote the record. status.oom_killed and pids_hit are set. Takes the lock;
  * nothing to do when another was quicker. -EBUSY when it runs. */
 int container_ended(struct container *c, int wait_status, struct error *err);
-/* Removes it from disk; it must not run (else -EBUSY). Without `volumes` its anonymous volumes are
- * kept below <root>/volumes/ID. */
+/* Removes it from disk; it must not run (else -EBUSY). With `volumes` also its anonymous volumes,
+ * as far as no other container uses them. */
 int container_remove(struct container *c, bool volumes, struct error *err);
 /* Removes what is left of a container whose config.json cannot be read, by its whole id. */
 int container_discard(struct containers *all, const char *id, struct error *err);

@@ -13,17 +13,19 @@
 #include "container/events.h"
 #include "container/names.h"
 #include "container/summary.h"
+#include "container/volumes.h"
 
 #define RANDOM_NAME_TRIES 100
 #define RANDOM_NAME_PLAIN 5 /* then they get a number, for those who have thousands */
 
-/* Nothing of it needs a disk: it is read-only, has no volumes and nobody will look for it later. */
+/* Nothing of it needs a disk: it is read-only, no volume goes with it and nobody will look for it
+ * later. */
 static bool belongs_in_state(const struct plan *plan)
 {
     if (!plan->remove || !plan->root_read_only)
         return false;
     for (size_t i = 0; i < plan->mount_count; i++)
-        if (plan->mounts[i].kind == PLAN_VOLUME)
+        if (plan->mounts[i].anonymous)
             return false;
     return true;
 }
@@ -88,6 +90,9 @@ static int put_files(struct container *c, const struct plan *plan, struct error 
     if (plan->image_id && plan->image_manifest) {
         autobuf image = {0};
         buf_fmt(&image, "%s\n%s\n", plan->image_id, plan->image_manifest);
+        for (size_t i = 0; i < plan->mount_count; i++)
+            if (plan->mounts[i].kind == PLAN_IMAGE)
+                buf_fmt(&image, "%s\n%s\n", plan->mounts[i].source, plan->mounts[i].manifest);
         int rc = put_file(c->home, IMAGE_NAME, ".image", buf_text(&image), image.len, durable, err);
         if (rc < 0)
             return rc;
@@ -124,6 +129,7 @@ static int make_directories_of(struct container *c, const char *id, struct error
 
 static void undo(struct container *c, struct plan *plan, bool named)
 {
+    container_volumes_release(c);
     if (c->lock >= 0)
         (void)disk_remove(c->all, c->id, plan->name, !c->in_state, NULL);
     if (!named)
@@ -154,6 +160,8 @@ int container_claim(struct containers *all, struct plan *plan, struct container 
         rc = error_errno(err, "cannot note the parent of container %.12s", c.id);
     if (rc == 0)
         rc = choose_name(&c, plan, err);
+    if (rc == 0)
+        rc = container_volumes_claim(&c, plan, err);
     if (rc < 0) {
         undo(&c, plan, named);
         return rc;
@@ -175,6 +183,7 @@ int container_write(struct container *c, struct error *err)
     if (rc < 0)
         return rc;
     c->unwritten = false;
+    container_volumes_release(c);
     event_tell(c->all, &c->plan, c->id, "create", NULL, NULL);
     return 0;
 }

@@ -41,11 +41,12 @@ bool disk_alive(const struct containers *all, const char *id);
  * is kept: its control group, its claim of ids. `parent` as --cgroup-parent, NULL. */
 void disk_sweep_group(const struct containers *all, const char *id, const char *parent);
 /* Removes what a killed command left of a container without config.json. */
-void disk_sweep(const struct containers *all, const char *id);
+void disk_sweep(struct containers *all, const char *id);
 /* Clears up after a container with --rm that nobody waits for any more: it is gone then. */
 void disk_tidy(struct containers *all, const char *id);
-/* Removes everything of the container; the caller holds its lock. `name` may be NULL. */
-int disk_remove(const struct containers *all, const char *id, const char *name, bool in_root,
+/* Removes everything of the container, with the volumes that it lists; the caller holds its lock.
+ * `name` may be NULL. */
+int disk_remove(struct containers *all, const char *id, const char *name, bool in_root,
                 struct error *err);
 
 /* Claims `name`, also below root when `in_root`. -EEXIST with whose it is. */

@@ -11,9 +11,11 @@
 #include "base/io.h"
 #include "base/text.h"
 #include "container/disk.h"
+#include "container/volumes.h"
 
 void container_close(struct container *c)
 {
+    container_volumes_release(c);
     if (c->lock >= 0)
         close(c->lock);
     if (c->home >= 0 && c->home != c->state)

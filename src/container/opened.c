@@ -87,30 +87,10 @@ static bool needs_upper(const struct plan *plan)
 
 static int open_writable(struct container *c, struct opened *o, struct error *err)
 {
-    const struct plan *plan = &c->plan;
-    bool volumes = false;
-    for (size_t i = 0; i < plan->mount_count; i++)
-        volumes |= plan->mounts[i].kind == PLAN_VOLUME;
-    if (needs_upper(plan)) {
-        o->upper = writable_layer(c->home, "upper", err);
-        if (o->upper < 0)
-            return o->upper;
-    }
-    if (!volumes)
+    if (!needs_upper(&c->plan))
         return 0;
-    if (mkdirat(c->home, "volumes", 0700) < 0 && errno != EEXIST)
-        return error_errno(err, "cannot create the volumes of container %s", plan->name);
-    o->volumes = open_directory_at(c->home, "volumes", err);
-    if (o->volumes < 0)
-        return o->volumes;
-    for (size_t i = 0; i < plan->mount_count; i++) {
-        if (plan->mounts[i].kind != PLAN_VOLUME)
-            continue;
-        autofd made = writable_layer(o->volumes, plan->mounts[i].source, err);
-        if (made < 0)
-            return made;
-    }
-    return 0;
+    o->upper = writable_layer(c->home, "upper", err);
+    return o->upper < 0 ? o->upper : 0;
 }
 
 int opened_seccomp(struct container *c, struct seccomp_program *out, bool *has, struct error *err)
@@ -173,6 +153,8 @@ int opened_open(struct container *c, struct store *store, struct opened *out, st
     if (rc == 0)
         rc = open_writable(c, out, err);
     if (rc == 0)
+        rc = opened_sources(c, out, err);
+    if (rc == 0)
         rc = opened_seccomp(c, &out->seccomp, &out->has_seccomp, err);
     if (rc == 0)
         rc = opened_landlock(&c->plan, &out->landlock, err);
@@ -190,8 +172,15 @@ void opened_close(struct opened *opened)
     skeleton_close(&opened->skeleton);
     if (opened->upper >= 0)
         close(opened->upper);
-    if (opened->volumes >= 0)
-        close(opened->volumes);
+    for (size_t i = 0; i < opened->source_count; i++) {
+        struct launch_source *source = &opened->sources[i];
+        if (source->fd >= 0)
+            close(source->fd);
+        for (size_t j = 0; j < source->layer_count; j++)
+            close(source->layers[j]);
+        free(source->layers);
+    }
+    free(opened->sources);
     if (opened->join_net >= 0)
         close(opened->join_net);
     if (opened->has_seccomp)

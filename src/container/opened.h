@@ -6,6 +6,7 @@
 #include "container/container.h"
 #include "container/skeleton.h"
 #include "runtime/landlock.h"
+#include "runtime/launch.h"
 #include "runtime/seccomp.h"
 #include "store/store.h"
 
@@ -14,7 +15,9 @@ struct opened {
     int *layers;         /* lowest first, the skeleton last */
     size_t layer_count;
     struct skeleton skeleton;
-    int upper, volumes; /* directories, or -1 */
+    int upper;                     /* directory, or -1 */
+    struct launch_source *sources; /* one for each mount; NULL without volumes and images */
+    size_t source_count;
     int join_net;
     bool has_seccomp;
     struct seccomp_program seccomp;
@@ -23,11 +26,14 @@ struct opened {
 };
 #define OPENED_NONE                                                                                \
     {                                                                                              \
-        .skeleton = {.fs = -1, .empty = -1}, .upper = -1, .volumes = -1, .join_net = -1            \
+        .skeleton = {.fs = -1, .empty = -1}, .upper = -1, .join_net = -1                           \
     }
 
 int opened_open(struct container *c, struct store *store, struct opened *out, struct error *err);
 void opened_close(struct opened *opened);
+
+/* The volumes and images of the plan; its layers are open. */
+int opened_sources(struct container *c, struct opened *opened, struct error *err);
 
 /* The filter that the plan names; *has is false when it names none. Also tells the posture. */
 int opened_seccomp(struct container *c, struct seccomp_program *out, bool *has, struct error *err);

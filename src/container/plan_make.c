@@ -50,7 +50,8 @@ static int check_restart(const struct request *r, struct error *err)
 }
 
 int plan_make(const struct request *request, const struct image *image,
-              const struct skeleton *skeleton, struct plan *out, struct error *err)
+              const struct skeleton *skeleton, const struct plan_places *places, struct plan *out,
+              struct error *err)
 {
     autoplan plan = {0};
     plan_init(&plan);
@@ -59,6 +60,7 @@ int plan_make(const struct request *request, const struct image *image,
     struct planning p = {
         .request = request,
         .image = image,
+        .places = places,
         .passwd = buf_text(&skeleton->passwd),
         .group = buf_text(&skeleton->group),
         .plan = &plan,

@@ -7,10 +7,17 @@
 #ifndef CAISSON_CONTAINER_PLAN_MAKE_H
 #define CAISSON_CONTAINER_PLAN_MAKE_H
 
+#include "container/container.h"
 #include "container/request.h"
 #include "container/skeleton.h"
 #include "runtime/plan.h"
 #include "store/store.h"
+
+/* Where images and other containers are looked up. */
+struct plan_places {
+    struct store *store;
+    struct containers *containers;
+};
 
 enum level { LEVEL_RESTRICTED, LEVEL_BASELINE, LEVEL_PRIVILEGED };
 
@@ -18,6 +25,7 @@ enum level { LEVEL_RESTRICTED, LEVEL_BASELINE, LEVEL_PRIVILEGED };
 struct planning {
     const struct request *request;
     const struct image *image;
+    const struct plan_places *places;
     const char *passwd, *group; /* the image's */
     enum level level;
     struct plan *plan;
@@ -30,7 +38,8 @@ struct planning {
 };
 
 int plan_make(const struct request *request, const struct image *image,
-              const struct skeleton *skeleton, struct plan *out, struct error *err);
+              const struct skeleton *skeleton, const struct plan_places *places, struct plan *out,
+              struct error *err);
 
 /* --env-file and --env (NAME alone takes ours) into an environment. */
 int environment_words(const struct strv *files, const struct strv *words, struct strv *env,

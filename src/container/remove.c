@@ -4,7 +4,8 @@
  *
  * Killed at any instruction, the next command finishes: as long as the status names a process, its
  * control group and id range are there to be given back; as long as config.json is there, all of
- * the container is; without it everything else is rubbish that can be swept.
+ * the container is; without it everything else is rubbish that can be swept, with the anonymous
+ * volumes that it lists.
  */
 #include <fcntl.h>
 #include <sys/file.h>
@@ -17,6 +18,7 @@
 #include "container/disk.h"
 #include "container/events.h"
 #include "container/restart.h"
+#include "container/volumes.h"
 #include "runtime/ids.h"
 
 /* --- from disk --- */
@@ -44,7 +46,7 @@ static int remove_state(const struct containers *all, const char *id, struct err
     return remove_tree_at(all->state_fd, id, err);
 }
 
-int disk_remove(const struct containers *all, const char *id, const char *name, bool in_root,
+int disk_remove(struct containers *all, const char *id, const char *name, bool in_root,
                 struct error *err)
 {
     int rc = forget_config(all->state_fd, id, err);
@@ -54,6 +56,9 @@ int disk_remove(const struct containers *all, const char *id, const char *name, 
         return rc;
     if (name)
         name_release(all, name, id, in_root);
+    autofd home = in_root ? open_directory_at(all->root_fd, id, NULL) : -1;
+    if (home >= 0)
+        container_volumes_remove(all, home);
     if (in_root)
         rc = remove_tree_at(all->root_fd, id, err);
     /* Last, because it is the lock. */
@@ -151,6 +156,7 @@ static int end_locked(struct container *c, int wait_status, struct error *err)
         return keep_end(c, known, err);
     if (known)
         waiters_tell(c->state, &c->exit);
+    container_volumes_release(c);
     c->now = known ? CONTAINER_EXITED : CONTAINER_DEAD;
     c->ending = false;
     return destroy(c, err);
@@ -179,22 +185,6 @@ int container_ended(struct container *c, int wait_status, struct error *err)
 
 /* --- removing --- */
 
-/* Moves the anonymous volumes to where they outlive their container. */
-static int keep_volumes(struct container *c, struct error *err)
-{
-    if (faccessat(c->home, VOLUMES_NAME, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
-        return 0;
-    if (unlinkat(c->home, VOLUMES_NAME, AT_REMOVEDIR) == 0)
-        return 0; /* was empty */
-    if (mkdirat(c->all->root_top, VOLUMES_NAME, 0700) < 0 && errno != EEXIST)
-        return error_errno(err, "cannot create %s/%s", c->all->root, VOLUMES_NAME);
-    autofree char *to = xasprintf("%s/%s", VOLUMES_NAME, c->id);
-    if (renameat(c->home, VOLUMES_NAME, c->all->root_top, to) < 0)
-        return error_errno(err, "cannot keep the volumes of container %.12s in %s/%s", c->id,
-                           c->all->root, to);
-    return 0;
-}
-
 static int remove_locked(struct container *c, bool volumes, struct error *err)
 {
     if (c->now == CONTAINER_RUNNING || c->now == CONTAINER_PAUSED ||
@@ -214,10 +204,11 @@ static int remove_locked(struct container *c, bool volumes, struct error *err)
     } else { /* a start that was killed recorded nothing */
         disk_sweep_group(c->all, c->id, c->plan.cgroup_parent);
     }
-    if (!volumes)
-        rc = keep_volumes(c, err);
+    if (!volumes) /* the list of those that go with it */
+        rc = remove_tree_at(c->home, VOLUMES_NAME, err);
     if (rc < 0)
         return rc;
+    container_volumes_release(c);
     if (c->now == CONTAINER_EXITED)
         waiters_tell(c->state, &c->exit);
     return destroy(c, err);
@@ -251,5 +242,7 @@ int container_discard(struct containers *all, const char *id, struct error *err)
         ids_release(all->state_top, id, c.status.id_base);
     }
     disk_sweep_group(all, id, NULL);
-    return disk_remove(all, id, NULL, true, err);
+    autofd home = open_directory_at(all->root_fd, id, NULL);
+    int rc = home < 0 ? 0 : remove_tree_at(home, VOLUMES_NAME, err);
+    return rc < 0 ? rc : disk_remove(all, id, NULL, true, err);
 }

@@ -47,7 +47,9 @@ struct request {
     struct strv ulimits;
 
     /* storage */
-    struct strv volumes, mounts, tmpfs;
+    struct strv volumes, mounts, tmpfs, volumes_from;
+    const char *image_volume;
+    int read_only_tmpfs; /* -1: not given */
 
     /* logs */
     const char *log_driver;

@@ -199,6 +199,28 @@ int skeleton_open_layers(struct store *store, const struct image *image, struct 
     return 0;
 }
 
+int skeleton_bare_layers(struct store *store, const struct image *image, int *layers, size_t *count,
+                         struct error *err)
+{
+    *count = 0;
+    autofd home = open_home(store, image, err);
+    if (home < 0)
+        return home;
+    int *above = layers + 1;
+    autofd empty = openat(home, "empty", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (empty < 0)
+        return error_errno(err, "cannot open the skeleton of image %s", image->id);
+    int rc = skeleton_layers(store, &image->config.diff_ids, above, count, err);
+    if (rc == 0 && *count == 0) {
+        above[0] = fcntl(empty, F_DUPFD_CLOEXEC, 3);
+        *count = above[0] >= 0;
+        rc = above[0] < 0 ? error_errno(err, "cannot duplicate a descriptor") : 0;
+    }
+    layers[0] = take_fd(&empty);
+    ++*count;
+    return rc;
+}
+
 int skeleton_open(struct store *store, const struct image *image, struct skeleton *out,
                   struct error *err)
 {

@@ -32,6 +32,11 @@ int skeleton_open_layers(struct store *store, const struct image *image, struct 
  * too: what is open is the caller's to close. */
 int skeleton_layers(struct store *store, const struct strv *diff_ids, int *layers, size_t *count,
                     struct error *err);
+/* The image as it is, without the skeleton: layers that count, lowest first, over an empty
+ * directory; at least two, as an overlay that cannot be written wants. Room for OCI_LAYERS_MAX + 2.
+ */
+int skeleton_bare_layers(struct store *store, const struct image *image, int *layers, size_t *count,
+                         struct error *err);
 void skeleton_close(struct skeleton *skeleton);
 
 #endif

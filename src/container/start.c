@@ -123,7 +123,7 @@ static int make_run(struct container *c, struct opened *o, const struct streams 
         .layers = o->layers,
         .layer_count = o->layer_count,
         .upper = o->upper,
-        .volumes = o->volumes,
+        .sources = o->sources,
         .join = {.net = o->join_net, .pid = -1, .ipc = -1},
         .seccomp = o->has_seccomp ? &o->seccomp : NULL,
         .landlock = c->plan.landlock ? &o->landlock : NULL,

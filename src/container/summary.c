@@ -94,10 +94,16 @@ static int read_line(struct container_summary *s, const char *key, char *value)
         char **field;
     } texts[] = {{"name", &s->name},       {"image", &s->image}, {"image_id", &s->image_id},
                  {"command", &s->command}, {"level", &s->level}, {"network", &s->network}};
+    const struct {
+        const char *key;
+        struct strv *list;
+    } lists[] = {{"label", &s->labels}, {"mount", &s->mounts}, {"target", &s->targets}};
     unescape(value);
-    if (streq(key, "label")) {
-        strv_add(&s->labels, value);
-        return 0;
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        if (streq(lists[i].key, key)) {
+            strv_add(lists[i].list, value);
+            return 0;
+        }
     }
     if (streq(key, "created"))
         return parse_i64(value, INT64_MIN, INT64_MAX, &s->created);
@@ -161,6 +167,13 @@ void summary_of_plan(const struct plan *plan, struct container_summary *out)
     summary.level = xstrdup(buf_text(&level));
     summary.network = xstrdup(networks[plan->network]);
     strv_copy(&summary.labels, &plan->labels);
+    for (size_t i = 0; i < plan->mount_count; i++) {
+        const struct plan_mount *m = &plan->mounts[i];
+        if (m->kind != PLAN_VOLUME && m->kind != PLAN_BIND)
+            continue;
+        strv_add(&summary.mounts, m->source);
+        strv_add(&summary.targets, m->target);
+    }
     *out = summary;
 }
 
@@ -173,6 +186,8 @@ void summary_free(struct container_summary *s)
     free(s->level);
     free(s->network);
     strv_free(&s->labels);
+    strv_free(&s->mounts);
+    strv_free(&s->targets);
     *s = (struct container_summary){0};
 }
 
@@ -192,6 +207,10 @@ int summary_write(int home, const struct plan *plan, struct error *err)
     buf_fmt(&text, "created=%lld\n", (long long)summary.created);
     for (size_t i = 0; i < summary.labels.len; i++)
         add_line(&text, "label", summary.labels.items[i]);
+    for (size_t i = 0; i < summary.mounts.len; i++) {
+        add_line(&text, "mount", summary.mounts.items[i]);
+        add_line(&text, "target", summary.targets.items[i]);
+    }
     summary_free(&summary);
     return write_file_at(home, SUMMARY_NAME, buf_text(&text), text.len, 0600, VOLATILE, err);
 }
@@ -215,6 +234,23 @@ static int open_without_plan(struct container *c, struct error *err)
         (!c->in_state && faccessat(c->home, CONFIG_NAME, F_OK, AT_SYMLINK_NOFOLLOW) < 0))
         return error_set(err, -ENOENT, "no such container: %s", c->id);
     return state_load(c, err);
+}
+
+int container_summary(struct containers *all, const char *id, struct container_summary *out,
+                      struct error *err)
+{
+    const int tops[] = {all->state_fd, all->root_fd};
+    for (size_t i = 0; id_valid(id) && i < 2; i++) {
+        autofd home = openat(tops[i], id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (home >= 0 && faccessat(home, CONFIG_NAME, F_OK, AT_SYMLINK_NOFOLLOW) == 0 &&
+            summary_read(home, out) == 0)
+            return 0;
+    }
+    autocontainer c = CONTAINER_EMPTY;
+    int rc = container_open(all, id, &c, err);
+    if (rc == 0)
+        summary_of_plan(&c.plan, out);
+    return rc;
 }
 
 static void take_glance(struct container *c, struct glance *out)
@@ -283,6 +319,11 @@ static int add_sizes(int dir, unsigned depth, uint64_t *bytes)
     return -errno;
 }
 
+int tree_size(int dir, uint64_t *bytes)
+{
+    return add_sizes(dir, 0, bytes);
+}
+
 int container_written(struct containers *all, const char *id, uint64_t *bytes, struct error *err)
 {
     autofree char *path = xasprintf("%s/upper/fs", id);
@@ -290,7 +331,7 @@ int container_written(struct containers *all, const char *id, uint64_t *bytes, s
     autofd fd = openat(all->root_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0 && errno != ENOENT)
         return error_errno(err, "cannot look at what container %.12s has written", id);
-    int rc = fd < 0 ? 0 : add_sizes(fd, 0, &sum);
+    int rc = fd < 0 ? 0 : tree_size(fd, &sum);
     if (rc < 0)
         return error_set(err, rc, "cannot look at what container %.12s has written: %s", id,
                          error_describe(rc));

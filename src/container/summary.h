@@ -17,6 +17,8 @@ struct container_summary {
     char *network;
     nanoseconds created;
     struct strv labels;
+    struct strv mounts;  /* names of volumes and what is bound, which begins with a slash */
+    struct strv targets; /* where they are mounted, in the same order */
 };
 
 /* One container as a list needs it. */
@@ -38,6 +40,9 @@ void glance_free(struct glance *glance);
 
 void summary_of_plan(const struct plan *plan, struct container_summary *out);
 void summary_free(struct container_summary *summary);
+/* Of a container that is there, whatever its state, which is left as it is. -ENOENT, -EBADMSG. */
+int container_summary(struct containers *all, const char *id, struct container_summary *out,
+                      struct error *err);
 /* Only for a container that stays for a while and so will be listed. Not durable: without it
  * everything works the same. */
 int summary_write(int home, const struct plan *plan, struct error *err);
@@ -47,5 +52,7 @@ void level_text(const struct plan *plan, struct buf *out);
 
 /* What it has written to its root file system: bytes; 0 when that is read-only. */
 int container_written(struct containers *all, const char *id, uint64_t *bytes, struct error *err);
+/* Adds the bytes of all files below a directory. */
+int tree_size(int dir, uint64_t *bytes);
 
 #endif

@@ -33,6 +33,11 @@ static const struct verb_binding bindings[] = {
     {&verb_events, command_events},
     {&verb_port, command_port},
     {&verb_system_restore, command_system_restore},
+    {&verb_volume_create, command_volume_create},
+    {&verb_volume_ls, command_volume_ls},
+    {&verb_volume_inspect, command_volume_inspect},
+    {&verb_volume_rm, command_volume_rm},
+    {&verb_volume_prune, command_volume_prune},
     {&verb_version, command_version},
     {NULL, NULL},
 };

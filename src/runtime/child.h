@@ -21,9 +21,9 @@ struct child_start {
     uint32_t id_base;
 };
 
-/* From the parent, with descriptors: CHILD_FIXED ones, then one for each bind mount and volume of
- * the plan, in order, a Landlock ruleset if it is begun, the control groups to join, and mounts
- * that have served (mounts.c). */
+/* From the parent, with descriptors: CHILD_FIXED ones, then one for each mount of the plan
+ * that is no tmpfs, in order, a Landlock ruleset if it is begun, the control groups to join, and
+ * mounts that have served (mounts.c). */
 struct child_go {
     uint32_t fd_count, group_count, spent_count;
     bool landlock_begun;

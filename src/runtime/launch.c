@@ -86,7 +86,7 @@ static struct ids ids_of(const struct launch *l)
     };
 }
 
-/* --- bind mounts -------------------------------------------------------------------------------
+/* --- binds, volumes, images --------------------------------------------------------------------
  */
 
 static unsigned long bind_attributes(const struct plan_mount *m)
@@ -117,53 +117,51 @@ static int clone_bind(struct making *m, const struct plan_mount *mount, int sour
     return fd;
 }
 
-/* An anonymous volume starts with what the image has at its place, without a copy: it is the
- * writable layer of an overlay of its own, of which only that directory is mounted. */
-static int clone_volume(struct making *m, const struct plan_mount *mount, struct error *err)
+/* Volumes have the image's ids on disk, as layers have, and are mapped like them. Nothing that is
+ * mounted below one on the host comes with it. */
+static int clone_volume(struct making *m, const struct plan_mount *mount, int source,
+                        struct error *err)
 {
-    const struct launch *l = m->launch;
-    autofd upper = openat(l->volumes, mount->source, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (upper < 0)
-        return error_errno(err, "cannot open the volume for %s", mount->target);
-    struct rootfs_source source = {
-        .layers = l->layers,
-        .count = l->layer_count,
-        .upper = upper,
-        .spent = &m->result.spent,
-        .id_base = l->id_base,
-        .userns = m->userns,
-    };
-    autofd root = rootfs_mount(&source, err);
-    if (root < 0)
-        return root;
-    int rc = m->userns >= 0 ? rootfs_act_as(l->id_base) : 0;
-    autofd dir = rc < 0 ? rc : inroot_make_directory(root, mount->target);
-    if (m->userns >= 0 && (rc = rootfs_act_as(geteuid())) < 0)
-        return error_set(err, rc, "cannot go back to our own ids: %s", error_describe(rc));
-    if (dir < 0)
-        return error_set(err, dir, "cannot make the volume at %s: %s", mount->target,
-                         error_describe(dir));
-    /* Whoever the container runs as in the place of root has to be able to write to it. */
-    struct stat st;
-    char self[40];
-    snprintf(self, sizeof self, "/proc/self/fd/%d", dir);
-    struct ids ids = ids_of(l);
-    uint32_t owner = ids_outside(&ids, ids.stand_in_uid, l->plan->uid);
-    uint32_t group = ids_outside(&ids, ids.stand_in_gid, l->plan->gid);
-    if (l->plan->uid != 0 && fstat(dir, &st) == 0 && st.st_uid == ids.base && st.st_uid != owner &&
-        chown(self, owner, group) < 0)
-        return error_errno(err, "cannot give the volume at %s to its user", mount->target);
-    return rootfs_clone_part(root, dir, bind_attributes(mount), err);
+    return rootfs_clone_mount(source, m->userns, bind_attributes(mount), 0, false, err);
 }
 
-static int prepare_one(struct making *m, const struct plan_mount *mount, struct error *err)
+/* Another image's files: an overlay of its layers, of which the whole or a part is mounted. */
+static int clone_image(struct making *m, const struct plan_mount *mount,
+                       const struct launch_source *from, struct error *err)
 {
-    if (mount->kind == PLAN_VOLUME)
-        return clone_volume(m, mount, err);
-    autofd source = open(mount->source, O_PATH | O_CLOEXEC);
-    if (source < 0)
-        return error_errno(err, "cannot mount %s at %s", mount->source, mount->target);
-    int fd = clone_bind(m, mount, source, err);
+    struct rootfs_source source = {
+        .layers = from->layers,
+        .count = from->layer_count,
+        .upper = -1,
+        .spent = &m->result.spent,
+        .id_base = m->launch->id_base,
+        .userns = m->userns,
+        .no_devices = true,
+    };
+    const char *subpath = mount->subpath ? mount->subpath : ".";
+    autofd root = rootfs_mount(&source, err);
+    autofd part = root < 0 ? root : inroot_open(root, subpath, O_PATH);
+    if (root >= 0 && part < 0)
+        return error_set(err, part, "cannot open %s in the image: %s", subpath,
+                         error_describe(part));
+    return part < 0 ? part : rootfs_clone_part(root, part, bind_attributes(mount), err);
+}
+
+static int prepare_one(struct making *m, size_t index, struct error *err)
+{
+    const struct plan_mount *mount = &m->launch->plan->mounts[index];
+    const struct launch_source *sources = m->launch->sources;
+    int fd;
+    if (mount->kind == PLAN_BIND) {
+        autofd bound = open(mount->source, O_PATH | O_CLOEXEC);
+        if (bound < 0)
+            return error_errno(err, "cannot mount %s at %s", mount->source, mount->target);
+        fd = clone_bind(m, mount, bound, err);
+    } else if (mount->kind == PLAN_VOLUME) {
+        fd = clone_volume(m, mount, sources[index].fd, err);
+    } else {
+        fd = clone_image(m, mount, &sources[index], err);
+    }
     if (fd < 0)
         return error_prefix(err, "cannot mount %s at %s", mount->source, mount->target);
     return fd;
@@ -173,10 +171,9 @@ static int prepare_binds(struct making *m, struct error *err)
 {
     const struct plan *p = m->launch->plan;
     for (size_t i = 0; i < p->mount_count; i++) {
-        const struct plan_mount *mount = &p->mounts[i];
-        if (mount->kind == PLAN_TMPFS)
+        if (p->mounts[i].kind == PLAN_TMPFS)
             continue;
-        int rc = prepare_one(m, mount, err);
+        int rc = prepare_one(m, i, err);
         if (rc < 0)
             return rc;
         rc = hold(m, rc);

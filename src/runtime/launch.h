@@ -26,13 +26,20 @@ struct launch_join {
     int net, pid, ipc; /* descriptors of namespaces */
 };
 
+/* What a volume or an image of the plan is. */
+struct launch_source {
+    int fd;      /* PLAN_VOLUME: the directory or file, O_PATH; -1 */
+    int *layers; /* PLAN_IMAGE: directories, lowest first; at least two */
+    size_t layer_count;
+};
+
 struct launch {
     const struct plan *plan;
     const int *layers; /* directory descriptors, lowest first, the skeleton last */
     size_t layer_count;
-    int upper;        /* directory with `fs` and `work`, or -1 */
-    int volumes;      /* directory below which PLAN_VOLUME sources lie; -1 */
-    uint32_t id_base; /* 0 without a user namespace */
+    int upper;                           /* directory with `fs` and `work`, or -1 */
+    const struct launch_source *sources; /* one for each mount of the plan; NULL: none needed */
+    uint32_t id_base;                    /* 0 without a user namespace */
     struct launch_join join;
     const struct seccomp_program *seccomp; /* NULL: none */
     const struct landlock_plan *landlock;  /* NULL: none */

@@ -84,6 +84,9 @@ void plan_free(struct plan *plan)
         free(plan->mounts[i].source);
         free(plan->mounts[i].target);
         free(plan->mounts[i].data);
+        free(plan->mounts[i].subpath);
+        free(plan->mounts[i].manifest);
+        strv_free(&plan->mounts[i].labels);
     }
     for (size_t i = 0; i < plan->device_count; i++) {
         free(plan->devices[i].host);

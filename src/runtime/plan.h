@@ -26,7 +26,8 @@
 enum plan_mount_kind {
     PLAN_BIND,   /* source: an absolute path of the host */
     PLAN_TMPFS,  /* data: "size=…,mode=…" */
-    PLAN_VOLUME, /* an anonymous directory of the container's own: source is its name in volumes/ */
+    PLAN_VOLUME, /* source: the name of a volume */
+    PLAN_IMAGE,  /* source: the id of an image, whose files are mounted read-only */
 };
 
 struct plan_mount {
@@ -39,7 +40,13 @@ struct plan_mount {
     bool no_exec, dev, suid;
     bool idmap;                /* bind: what the container writes belongs to bind_uid/bind_gid */
     bool copy_up;              /* tmpfs and volume: start with the image's files of this place */
+    bool anonymous;            /* volume: goes with the container */
+    char *subpath;             /* volume and image: only this of it, without "/" before it; NULL */
+    char *manifest;            /* image: digest */
     unsigned long propagation; /* MS_PRIVATE, MS_SLAVE, … */
+    /* Only for who makes the container, not kept in config.json. */
+    bool make;          /* volume: make it when it is missing, */
+    struct strv labels; /* with these */
 };
 
 struct plan_device {

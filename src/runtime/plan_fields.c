@@ -42,10 +42,15 @@ const struct plan_word plan_seccomp_words[] = {
 
 #define OPTION(member) offsetof(struct plan_mount, member)
 const struct mount_option plan_mount_options[] = {
-    {"rbind", "bind", OPTION(recursive)}, {"ro", "rw", OPTION(read_only)},
-    {"suid", "nosuid", OPTION(suid)},     {"dev", "nodev", OPTION(dev)},
-    {"noexec", "exec", OPTION(no_exec)},  {"idmap", NULL, OPTION(idmap)},
-    {"tmpcopyup", NULL, OPTION(copy_up)}, {NULL, NULL, 0},
+    {"rbind", "bind", OPTION(recursive)},
+    {"ro", "rw", OPTION(read_only)},
+    {"suid", "nosuid", OPTION(suid)},
+    {"dev", "nodev", OPTION(dev)},
+    {"noexec", "exec", OPTION(no_exec)},
+    {"idmap", NULL, OPTION(idmap)},
+    {"tmpcopyup", NULL, OPTION(copy_up)},
+    {"anonymous", NULL, OPTION(anonymous)},
+    {NULL, NULL, 0},
 };
 
 /* --- runtime-spec ------------------------------------------------------------------------------

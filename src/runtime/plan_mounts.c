@@ -15,7 +15,12 @@
 #include "runtime/plan_fields.h"
 
 #define OWN_MOUNTS_MAX 4096
-#define VOLUMES "volumes/" /* below the container's directory, which is the bundle */
+/* Before the name of a volume and the digest of an image; no other runtime would mount these. */
+#define VOLUMES "volumes/"
+#define IMAGES "images/"
+#define VOLUME_NAME_MAX 255
+#define SUBPATH "subpath="
+#define MANIFEST "manifest="
 
 /* --- standard mounts ---------------------------------------------------------------------------
  */
@@ -125,31 +130,41 @@ int part_standard_mounts_read(const json_t *value, void *into, const char *key, 
 /* A tmpfs has no source that could have mounts below it or ids to map. */
 static bool option_applies(const struct mount_option *option, const struct plan_mount *m)
 {
+    if (option->at == offsetof(struct plan_mount, anonymous))
+        return m->kind == PLAN_VOLUME;
     return m->kind != PLAN_TMPFS || (option->at != offsetof(struct plan_mount, recursive) &&
                                      option->at != offsetof(struct plan_mount, idmap));
 }
 
-/* A bind's own user sees their files as the container's user does; a volume belongs to the
- * container as its root file system does. */
+/* A bind's own user sees their files as the container's user does; volumes and images have the
+ * container's ids, as its root file system has. */
 static void write_mappings(const struct plan *plan, const struct plan_mount *m, struct json_out *w)
 {
-    bool volume = m->kind == PLAN_VOLUME;
+    bool whole = m->kind != PLAN_BIND;
     if (m->kind == PLAN_TMPFS || !m->idmap || !(plan->namespaces & PLAN_NS_USER))
         return;
-    write_mapping(w, "uidMappings", volume ? 0 : plan->bind_uid,
-                  plan->id_base + (volume ? 0 : (uint64_t)plan->uid), volume ? PLAN_ID_COUNT : 1);
-    write_mapping(w, "gidMappings", volume ? 0 : plan->bind_gid,
-                  plan->id_base + (volume ? 0 : (uint64_t)plan->gid), volume ? PLAN_ID_COUNT : 1);
+    write_mapping(w, "uidMappings", whole ? 0 : plan->bind_uid,
+                  plan->id_base + (whole ? 0 : (uint64_t)plan->uid), whole ? PLAN_ID_COUNT : 1);
+    write_mapping(w, "gidMappings", whole ? 0 : plan->bind_gid,
+                  plan->id_base + (whole ? 0 : (uint64_t)plan->gid), whole ? PLAN_ID_COUNT : 1);
 }
 
 static void write_source(const struct plan_mount *m, struct json_out *w)
 {
-    if (m->kind != PLAN_VOLUME) {
-        json_str(w, "source", m->kind == PLAN_TMPFS ? "tmpfs" : m->source);
-        return;
-    }
-    autofree char *path = xasprintf("%s%s", VOLUMES, m->source ? m->source : "");
-    json_str(w, "source", path);
+    autobuf source = {0};
+    if (m->kind == PLAN_VOLUME)
+        buf_str(&source, VOLUMES);
+    else if (m->kind == PLAN_IMAGE)
+        buf_str(&source, IMAGES);
+    buf_str(&source, m->kind == PLAN_TMPFS ? "tmpfs" : m->source ? m->source : "");
+    json_str(w, "source", buf_text(&source));
+}
+
+static void write_word(struct json_out *w, const char *key, const char *value)
+{
+    autofree char *word = value ? xasprintf("%s%s", key, value) : NULL;
+    if (word)
+        json_str(w, NULL, word);
 }
 
 static void write_own(const struct plan *plan, const struct plan_mount *m, struct json_out *w)
@@ -172,6 +187,8 @@ static void write_own(const struct plan *plan, const struct plan_mount *m, struc
             json_str(w, NULL, word->name);
     if (m->data)
         write_options(w, m->data);
+    write_word(w, SUBPATH, m->subpath);
+    write_word(w, MANIFEST, m->manifest);
     json_end(w, ']');
     write_mappings(plan, m, w);
     json_end(w, '}');
@@ -228,6 +245,36 @@ static bool read_flag(struct plan_mount *m, const char *word)
     return false;
 }
 
+/* The part behind `prefix` when it is a clean relative path, else NULL. */
+static const char *relative_path(const char *text, const char *prefix)
+{
+    char clean[INROOT_PATH_MAX];
+    if (!starts_with(text, prefix))
+        return NULL;
+    const char *path = text + strlen(prefix);
+    autofree char *absolute = xasprintf("/%s", path);
+    bool plain =
+        *path && inroot_clean(absolute, "source", clean, NULL) == 0 && streq(clean + 1, path);
+    return plain ? path : NULL;
+}
+
+/* What of a volume or an image is mounted, and which image it is. */
+static bool read_part(struct plan_mount *m, const char *word)
+{
+    const char *subpath = relative_path(word, SUBPATH);
+    if (subpath && !m->subpath && (m->kind == PLAN_VOLUME || m->kind == PLAN_IMAGE)) {
+        m->subpath = xstrdup(subpath);
+        return true;
+    }
+    const char *digest = word + strlen(MANIFEST);
+    if (m->kind == PLAN_IMAGE && !m->manifest && starts_with(word, MANIFEST) &&
+        digest_valid(digest)) {
+        m->manifest = xstrdup(digest);
+        return true;
+    }
+    return false;
+}
+
 static int read_options(const json_t *options, struct plan_mount *m, struct error *err)
 {
     autobuf data = {0};
@@ -238,7 +285,7 @@ static int read_options(const json_t *options, struct plan_mount *m, struct erro
         const char *word = json_string_value(json_array_get(options, i));
         if (!word)
             return field_wrong(err, "options", "an array of strings");
-        if (read_flag(m, word))
+        if (read_flag(m, word) || read_part(m, word))
             continue;
         if (m->kind != PLAN_TMPFS || !tmpfs_option(word))
             return error_set(err, -EINVAL, "options has \"%.64s\", which is unknown here", word);
@@ -248,17 +295,24 @@ static int read_options(const json_t *options, struct plan_mount *m, struct erro
     return 0;
 }
 
-/* The part below volumes/ when `source` is a clean path there, else NULL. */
-static const char *volume_source(const char *source)
+static int read_source(struct plan_mount *m, const char *source, struct error *err)
 {
-    char clean[INROOT_PATH_MAX];
-    if (!starts_with(source, VOLUMES))
-        return NULL;
-    const char *name = source + strlen(VOLUMES);
-    autofree char *absolute = xasprintf("/%s", name);
-    bool plain =
-        *name && inroot_clean(absolute, "source", clean, NULL) == 0 && streq(clean + 1, name);
-    return plain ? name : NULL;
+    const char *volume = starts_with(source, VOLUMES) ? source + strlen(VOLUMES) : "";
+    const char *image = starts_with(source, IMAGES) ? source + strlen(IMAGES) : "";
+    if (*source == '/' && strlen(source) < INROOT_PATH_MAX) {
+        m->kind = PLAN_BIND;
+    } else if (field_is_id(volume) && strlen(volume) <= VOLUME_NAME_MAX) {
+        m->kind = PLAN_VOLUME;
+        source = volume;
+    } else if (digest_valid(image)) {
+        m->kind = PLAN_IMAGE;
+        source = image;
+    } else {
+        return field_wrong(err, "source",
+                           "an absolute path, \"volumes/NAME\" or \"images/DIGEST\"");
+    }
+    m->source = xstrdup(source);
+    return 0;
 }
 
 static int read_own(const json_t *value, struct plan_mount *m, struct error *err)
@@ -278,18 +332,14 @@ static int read_own(const json_t *value, struct plan_mount *m, struct error *err
         m->kind = PLAN_TMPFS;
     else if (!streq(type, "bind"))
         return field_wrong(err, "type", "\"bind\" or \"tmpfs\"");
-    else if (*source == '/' && strlen(source) < INROOT_PATH_MAX)
-        m->kind = PLAN_BIND;
-    else if (volume_source(source))
-        m->kind = PLAN_VOLUME;
-    else
-        return field_wrong(err, "source",
-                           "an absolute path, or one below the container's directory");
+    else if ((rc = read_source(m, source, err)) < 0)
+        return rc;
     m->target = xstrdup(clean);
-    if (m->kind != PLAN_TMPFS)
-        m->source = xstrdup(m->kind == PLAN_VOLUME ? volume_source(source) : source);
     m->suid = m->dev = true; /* as for mount(8), when no option says otherwise */
-    return read_options(json_object_get(value, "options"), m, err);
+    rc = read_options(json_object_get(value, "options"), m, err);
+    if (rc == 0 && m->kind == PLAN_IMAGE && !m->manifest)
+        return field_wrong(err, "options", "with the manifest of the image");
+    return rc;
 }
 
 int part_mounts_read(const json_t *value, void *into, const char *key, struct error *err)

@@ -12,27 +12,34 @@
 #include "store/layout.h"
 #include "store/staging.h"
 
+#define USES_MAX (64u << 10) /* bytes of a container's file `image` */
+
 static int add_user(int containers_fd, const char *where, const char *container,
                     struct store_users *out, struct error *err)
 {
     autofree char *path = xasprintf("%s/image", container);
     autobuf text = {0};
-    int rc = read_file_at(containers_fd, path, 1024, &text, err);
+    int rc = read_file_at(containers_fd, path, USES_MAX, &text, err);
     if (rc == -ENOENT || rc == -ENOTDIR)
         return 0; /* not (yet, or any more) a container with an image */
     if (rc < 0)
         return error_prefix(err, "%s", where);
     autostrv lines = {0};
     strv_split(&lines, buf_text(&text), '\n');
-    if (lines.len < 2 || !digest_valid(lines.items[0]) || !digest_valid(lines.items[1]))
-        return error_set(err, -EBADMSG,
-                         "%s/%s is damaged: remove the container with 'caisson rm -f %s'", where,
-                         path, container);
-    out->items = xrealloc(out->items, out->count + 1, sizeof *out->items);
-    struct store_user *user = &out->items[out->count++];
-    user->container = xstrdup(container);
-    memcpy(user->id, lines.items[0], DIGEST_MAX);
-    memcpy(user->manifest, lines.items[1], DIGEST_MAX);
+    size_t i = 0;
+    do {
+        if (i + 1 >= lines.len || !digest_valid(lines.items[i]) ||
+            !digest_valid(lines.items[i + 1]))
+            return error_set(err, -EBADMSG,
+                             "%s/%s is damaged: remove the container with 'caisson rm -f %s'",
+                             where, path, container);
+        out->items = xrealloc(out->items, out->count + 1, sizeof *out->items);
+        struct store_user *user = &out->items[out->count++];
+        user->container = xstrdup(container);
+        memcpy(user->id, lines.items[i], DIGEST_MAX);
+        memcpy(user->manifest, lines.items[i + 1], DIGEST_MAX);
+        i += 2;
+    } while (i < lines.len && *lines.items[i]);
     return 0;
 }
 

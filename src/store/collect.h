@@ -5,7 +5,8 @@
  * nothing is swept.
  *
  * A container is a directory below ROOT/containers or STATE/containers with a file `image`: two
- * lines, the digest of its image's configuration and of its manifest.
+ * lines, the digest of its image's configuration and of its manifest, and two more for each image
+ * that is mounted in it.
  */
 #ifndef CAISSON_STORE_COLLECT_H
 #define CAISSON_STORE_COLLECT_H

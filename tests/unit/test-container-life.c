@@ -350,12 +350,18 @@ static void anonymous_volumes_outlive_a_removal_without_v(void **state)
     struct place *place = *state;
     struct error err = {0};
     for (int volumes = 0; volumes < 2; volumes++) {
+        autoplan plan;
         autocontainer c = CONTAINER_EMPTY;
-        make_container(place, "web", false, &c);
-        autofd dir = container_directory(&c, "volumes", &err);
-        assert_true(dir >= 0);
-        assert_int_equal(write_file_at(dir, "data", "x", 1, 0600, VOLATILE, &err), 0);
-        autofree char *kept = xasprintf("%s/volumes/%s/data", place->root, c.id);
+        make_plan(&plan, "web", false);
+        struct plan_mount *mount = plan_add_mount(&plan);
+        mount->kind = PLAN_VOLUME;
+        mount->source = xstrdup("data");
+        mount->target = xstrdup("/data");
+        mount->anonymous = mount->make = true;
+        assert_int_equal(container_create(&place->all, &plan, &c, &err), 0);
+        container_unlock(&c);
+        autofree char *kept = xasprintf("%s/volumes/data/data", place->root);
+        assert_int_equal(access(kept, F_OK), 0);
         assert_int_equal(container_remove(&c, volumes, &err), 0);
         assert_int_equal(access(kept, F_OK), volumes ? -1 : 0);
     }

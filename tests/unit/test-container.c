@@ -78,7 +78,7 @@ static void with_rm_and_a_read_only_root_nothing_is_below_root(void **state)
     assert_int_equal(count_entries(place, "state/containers"), 1);
 }
 
-static void with_rm_and_a_writable_root_or_volumes_it_is_below_root(void **state)
+static void with_rm_and_a_writable_root_or_anonymous_volumes_it_is_below_root(void **state)
 {
     struct place *place = *state;
     struct error err = {0};
@@ -91,8 +91,9 @@ static void with_rm_and_a_writable_root_or_volumes_it_is_below_root(void **state
         } else {
             struct plan_mount *mount = plan_add_mount(&plan);
             mount->kind = PLAN_VOLUME;
-            mount->source = xstrdup("volumes/0");
+            mount->source = xstrdup("data");
             mount->target = xstrdup("/data");
+            mount->anonymous = mount->make = true;
         }
         assert_int_equal(container_create(&place->all, &plan, &c, &err), 0);
         assert_false(c.in_state);
@@ -324,7 +325,7 @@ int main(void)
         IN_PLACE(an_ambiguous_prefix_is_an_error_that_names_two),
         IN_PLACE(a_missing_container_is_named_and_a_near_name_suggested),
         IN_PLACE(with_rm_and_a_read_only_root_nothing_is_below_root),
-        IN_PLACE(with_rm_and_a_writable_root_or_volumes_it_is_below_root),
+        IN_PLACE(with_rm_and_a_writable_root_or_anonymous_volumes_it_is_below_root),
         IN_PLACE(a_name_has_one_owner_wherever_it_lies),
         IN_PLACE(a_name_survives_a_boot),
         IN_PLACE(a_name_whose_container_is_gone_is_free),

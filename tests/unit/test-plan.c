@@ -124,12 +124,21 @@ static void full_mounts(struct plan *plan)
                              .copy_up = true};
     m = plan_add_mount(plan);
     *m = (struct plan_mount){.kind = PLAN_VOLUME,
-                             .source = xstrdup("0"),
+                             .source = xstrdup("db-1.data"),
                              .target = xstrdup("/var/lib/db"),
+                             .subpath = xstrdup("main/14"),
+                             .anonymous = true,
                              .dev = true,
                              .suid = true,
                              .idmap = true,
                              .copy_up = true};
+    m = plan_add_mount(plan);
+    *m = (struct plan_mount){.kind = PLAN_IMAGE,
+                             .source = xstrdup(DIGEST_A),
+                             .manifest = xstrdup(DIGEST_B),
+                             .target = xstrdup("/model"),
+                             .read_only = true,
+                             .idmap = true};
     assert_int_equal(plan_add_device(plan, "/dev/null", "/dev/nothing", DEVICE_READ, NULL), 0);
     strv_add(&plan->masked, "/proc/kcore");
     strv_add(&plan->masked, "/sys/firmware");
@@ -336,9 +345,9 @@ static void mounts_survive_with_their_options(void **state)
     full_plan(&plan);
     autofree char *text = written(&plan, 0);
     read_back(text, &back);
-    assert_int_equal(back.mount_count, 3);
+    assert_int_equal(back.mount_count, 4);
     const struct plan_mount *bind = &back.mounts[0], *tmp = &back.mounts[1],
-                            *volume = &back.mounts[2];
+                            *volume = &back.mounts[2], *image = &back.mounts[3];
     assert_int_equal(bind->kind, PLAN_BIND);
     assert_string_equal(bind->source, "/home/user/data");
     assert_true(bind->read_only && bind->recursive && bind->idmap);
@@ -349,8 +358,13 @@ static void mounts_survive_with_their_options(void **state)
     assert_true(tmp->no_exec && tmp->copy_up);
     assert_false(tmp->read_only || tmp->recursive);
     assert_int_equal(volume->kind, PLAN_VOLUME);
-    assert_string_equal(volume->source, "0");
-    assert_true(volume->dev && volume->suid && volume->copy_up);
+    assert_string_equal(volume->source, "db-1.data");
+    assert_string_equal(volume->subpath, "main/14");
+    assert_true(volume->dev && volume->suid && volume->copy_up && volume->anonymous);
+    assert_int_equal(image->kind, PLAN_IMAGE);
+    assert_string_equal(image->source, DIGEST_A);
+    assert_string_equal(image->manifest, DIGEST_B);
+    assert_true(image->read_only);
 }
 
 static void what_was_not_asked_for_stays_so(void **state)
@@ -393,7 +407,9 @@ static void the_configuration_is_true_for_other_runtimes(void **state)
         {"mounts.5.options.4", "size=1048576"},
         {"mounts.7.options.0", "rbind"},
         {"mounts.7.options.1", "rro"},
-        {"mounts.9.source", "volumes/0"},
+        {"mounts.9.source", "volumes/db-1.data"},
+        {"mounts.9.options.8", "subpath=main/14"},
+        {"mounts.10.source", "images/" DIGEST_A},
         {"linux.cgroupsPath", "/tenants/a/0123456789ab"},
         {"linux.devices.0.path", "/dev/nothing"},
         {"linux.resources.devices.0.access", "rwm"},
@@ -531,6 +547,13 @@ static const struct damage damages[] = {
     {"mounts.5.destination", NULL, "mounts[5].destination must"},
     {"mounts.5.type", "\"nfs\"", "mounts[5].type must"},
     {"mounts.5.source", "\"volumes/../x\"", "mounts[5].source must"},
+    {"mounts.5.source", "\"volumes/.new.x\"", "mounts[5].source must"},
+    {"mounts.5.source", "\"volumes/a/b\"", "mounts[5].source must"},
+    {"mounts.5.source", "\"volumes/\"", "mounts[5].source must"},
+    {"mounts.5.source", "\"images/busybox\"", "mounts[5].source must"},
+    {"mounts.7.options.7", "\"subpath=../x\"", "mounts[7].options has \"subpath=../x\""},
+    {"mounts.7.options.7", "\"subpath=/x\"", "mounts[7].options has \"subpath=/x\""},
+    {"mounts.8.options", "[]", "mounts[8].options must"},
     {"mounts.5.source", "\"x\"", "mounts[5].source must"},
     {"mounts.5.source", NULL, "mounts[5].source must"},
     {"mounts.5.options.0", "\"rebind\"", "mounts[5].options has \"rebind\""},

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* volume create, rm, prune: what changes volumes. */
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "cmd/container_words.h"
+#include "cmd/print.h"
+#include "cmd/volume_options.h"
+#include "container/volumes.h"
+
+int command_volume_create(const struct invocation *call, void *options, struct error *err)
+{
+    const struct volume_create_options *o = options;
+    struct volume volume = {.labels = o->labels, .anonymous = call->count == 0};
+    autocontainers all = {0};
+    int rc = call->count ? volume_check_name(call->arguments[0], err) : 0;
+    if (rc == 0)
+        rc = containers_here(&all, err);
+    if (rc < 0)
+        return rc;
+    if (call->count)
+        snprintf(volume.name, sizeof volume.name, "%s", call->arguments[0]);
+    else
+        volume_random_name(volume.name);
+    rc = volume_create(&all, &volume, true, err);
+    return rc < 0 ? rc : print_word(volume.name);
+}
+
+static int remove_one(struct containers *all, const char *word, void *closure, struct error *err)
+{
+    const struct volume_rm_options *o = closure;
+    struct error why = {0};
+    int rc = volume_remove(all, word, NULL, &why);
+    if (rc == -ENOENT && o->force)
+        return 0; /* as was wanted */
+    return rc < 0 ? error_set(err, rc, "%s", why.text) : print_word(word);
+}
+
+int command_volume_rm(const struct invocation *call, void *options, struct error *err)
+{
+    return for_each_word(call, remove_one, options, err);
+}
+
+/* --- prune --- */
+
+struct volume_filter {
+    struct strv labels, without;
+    bool all;
+};
+
+static void filter_free(struct volume_filter *filter)
+{
+    strv_free(&filter->labels);
+    strv_free(&filter->without);
+}
+
+static int parse(const struct strv *words, struct volume_filter *out, struct error *err)
+{
+    for (size_t i = 0; i < words->len; i++) {
+        const char *word = words->items[i];
+        if (starts_with(word, "label!="))
+            strv_add(&out->without, word + strlen("label!="));
+        else if (starts_with(word, "label="))
+            strv_add(&out->labels, word + strlen("label="));
+        else if (streq(word, "all=true") || streq(word, "all=1"))
+            out->all = true;
+        else if (!streq(word, "all=false") && !streq(word, "all=0"))
+            return error_set(err, -EINVAL, "--filter %.60s: known are label=, label!= and all=true",
+                             word);
+    }
+    return 0;
+}
+
+static bool matches(const struct volume_filter *filter, const struct volume *volume)
+{
+    if (!volume->anonymous && !filter->all)
+        return false;
+    for (size_t i = 0; i < filter->labels.len; i++)
+        if (!labels_have(&volume->labels, filter->labels.items[i]))
+            return false;
+    for (size_t i = 0; i < filter->without.len; i++)
+        if (labels_have(&volume->labels, filter->without.items[i]))
+            return false;
+    return true;
+}
+
+/* Who uses it is looked at again under its lock: a container may have been made since. */
+static int prune_one(struct containers *all, const struct volume_filter *filter, const char *name,
+                     struct buf *said, uint64_t *freed, struct error *err)
+{
+    autovolume volume = {0};
+    uint64_t bytes = 0;
+    int rc = volume_read(all, name, &volume, err);
+    if (rc == 0 && !matches(filter, &volume))
+        return 0;
+    if (rc == 0)
+        rc = volume_remove(all, name, &bytes, err);
+    if (rc == -ENOENT || rc == -EBUSY)
+        return 0;
+    if (rc == 0) {
+        buf_fmt(said, "%s\n", name);
+        *freed += bytes;
+    }
+    return rc;
+}
+
+static int prune(const struct volume_filter *filter, struct buf *said, uint64_t *freed,
+                 struct error *err)
+{
+    autocontainers all = {0};
+    autostrv names = {0}, uses = {0};
+    int status = 0;
+    int rc = containers_here(&all, err);
+    if (rc == 0)
+        rc = volume_list(&all, &names, err);
+    if (rc == 0)
+        rc = volume_uses(&all, &uses, err);
+    for (size_t i = 0; rc == 0 && i < names.len; i++) {
+        struct error wrong = {0};
+        if (volume_use_count(&uses, names.items[i]) == 0 &&
+            prune_one(&all, filter, names.items[i], said, freed, &wrong) < 0) {
+            tell_error(&wrong);
+            status = 1;
+        }
+    }
+    return rc < 0 ? rc : status;
+}
+
+int command_volume_prune(const struct invocation *call, void *options, struct error *err)
+{
+    const struct volume_prune_options *o = options;
+    __attribute__((cleanup(filter_free))) struct volume_filter filter = {.all = o->all};
+    autobuf said = {0}, answer = {0};
+    uint64_t freed = 0;
+    (void)call;
+    int rc = parse(&o->filters, &filter, err);
+    if (rc < 0)
+        return rc;
+    if (!o->force && !isatty(STDIN_FILENO))
+        return error_set(err, -EINVAL,
+                         "there is no terminal to ask: give -f to remove without a question");
+    if (!o->force &&
+        !ask(filter.all ? "This removes all volumes that no container uses. Go on?"
+                        : "This removes all anonymous volumes that no container uses. Go on?"))
+        return 0;
+    int status = prune(&filter, &said, &freed, err);
+    if (said.len > 0)
+        buf_fmt(&answer, "Deleted Volumes:\n%s\n", buf_text(&said));
+    buf_str(&answer, "Total reclaimed space: ");
+    format_size(&answer, freed);
+    buf_char(&answer, '\n');
+    int printed = print(&answer);
+    return status ? status : printed;
+}
