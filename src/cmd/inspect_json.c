@@ -175,7 +175,7 @@ static void write_namespaces(struct json_out *w, const struct plan *plan)
 
 static const char *propagation_name(unsigned long propagation)
 {
-    bool deep = propagation & MS_REC;
+    bool deep = propagation == 0 || propagation & MS_REC; /* 0: how it is anyway */
     if (propagation & MS_SHARED)
         return deep ? "rshared" : "shared";
     if (propagation & MS_SLAVE)

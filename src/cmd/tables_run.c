@@ -133,6 +133,8 @@ const struct verb verb_run = {
                 "caisson run -d --name web --memory=512m --cpus=1.5 my-app:latest\n"
                 "# Places to write in a read-only root\n"
                 "caisson run --tmpfs /app/cache:size=32m -v ./data:/data my-app:latest\n"
+                "# A volume that outlives the container, and another image's files\n"
+                "caisson run -v db:/var/lib/db --mount type=image,source=model:1,target=/model app\n"
                 "# What would be run\n"
                 "caisson run --dry-run alpine true",
     .options = run_options_table,

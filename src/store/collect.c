@@ -19,11 +19,12 @@ static int add_user(int containers_fd, const char *where, const char *container,
 {
     autofree char *path = xasprintf("%s/image", container);
     autobuf text = {0};
-    int rc = read_file_at(containers_fd, path, USES_MAX, &text, err);
+    struct error why = {0};
+    int rc = read_file_at(containers_fd, path, USES_MAX, &text, &why);
     if (rc == -ENOENT || rc == -ENOTDIR)
         return 0; /* not (yet, or any more) a container with an image */
     if (rc < 0)
-        return error_prefix(err, "%s", where);
+        return error_set(err, rc, "%s: %s", where, why.text);
     autostrv lines = {0};
     strv_split(&lines, buf_text(&text), '\n');
     size_t i = 0;

@@ -81,8 +81,9 @@ state_of() { caisson inspect -f '{{.State.Status}}' "$1"; }
     caisson run --name wrote -v /data --user 0 busybox sh -c 'echo precious >/data/file'
     caisson rm wrote
     grep -rq precious "$CAISSON_ROOT/volumes"
-    rm -rf "${CAISSON_ROOT:?}/volumes"
     caisson rm -v keep
+    [ "$(caisson volume ls -q --filter dangling=true | wc -l)" = 1 ]
+    caisson volume prune -f
     caisson run --name wrote -v /data --user 0 busybox sh -c 'echo precious >/data/file'
     caisson rm -v wrote
     caisson run --rm -v /data --user 0 busybox sh -c 'echo precious >/data/file'
