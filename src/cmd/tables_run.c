@@ -126,17 +126,18 @@ const struct verb verb_run = {
         "that changes it; `inspect` shows what is in force.\n\n"
         "The exit status is the command's own, 128 + n when signal n ended it, 125 when caisson "
         "failed, 126 when the command cannot be executed, 127 when it is not there.",
-    .examples = "caisson run --rm alpine echo hello\n"
-                "# A shell\n"
-                "caisson run --rm -it alpine sh\n"
-                "# In the background, with limits\n"
-                "caisson run -d --name web --memory=512m --cpus=1.5 my-app:latest\n"
-                "# Places to write in a read-only root\n"
-                "caisson run --tmpfs /app/cache:size=32m -v ./data:/data my-app:latest\n"
-                "# A volume that outlives the container, and another image's files\n"
-                "caisson run -v db:/var/lib/db --mount type=image,source=model:1,target=/model app\n"
-                "# What would be run\n"
-                "caisson run --dry-run alpine true",
+    .examples =
+        "caisson run --rm alpine echo hello\n"
+        "# A shell\n"
+        "caisson run --rm -it alpine sh\n"
+        "# In the background, with limits\n"
+        "caisson run -d --name web --memory=512m --cpus=1.5 my-app:latest\n"
+        "# Places to write in a read-only root\n"
+        "caisson run --tmpfs /app/cache:size=32m -v ./data:/data my-app:latest\n"
+        "# A volume that outlives the container, and another image's files\n"
+        "caisson run -v db:/var/lib/db --mount type=image,source=model:1,target=/model app\n"
+        "# What would be run\n"
+        "caisson run --dry-run alpine true",
     .options = run_options_table,
     .options_size = sizeof(struct request),
     .least = 1,

@@ -19,12 +19,15 @@ int volume_uses(struct containers *all, struct strv *uses, struct error *err)
     int rc = container_list(all, &ids, err);
     for (size_t i = 0; rc == 0 && i < ids.len; i++) {
         struct container_summary summary = {0};
-        rc = container_summary(all, ids.items[i], &summary, err);
-        if (rc == -ENOENT) {
+        struct error why = {0};
+        rc = container_summary(all, ids.items[i], &summary, &why);
+        if (rc == -ENOENT) { /* removed meanwhile, or not yet there */
             rc = 0;
             continue;
         }
-        for (size_t m = 0; rc == 0 && m < summary.mounts.len; m++) {
+        if (rc < 0)
+            return error_set(err, rc, "%s", why.text);
+        for (size_t m = 0; m < summary.mounts.len; m++) {
             if (!volume_name_valid(summary.mounts.items[m]))
                 continue; /* a bind */
             strv_add(uses, summary.mounts.items[m]);

@@ -280,6 +280,8 @@ int volume_read(const struct containers *all, const char *name, struct volume *o
     rc = read_file_at(home, DESCRIPTION_NAME, DESCRIPTION_MAX, &text, NULL);
     if (rc == 0)
         rc = parse(&text, &volume);
+    if (rc < 0 && !still_there(top, name, home))
+        return no_such_volume(name, err);
     if (rc < 0)
         return error_set(err, -EBADMSG, "%s of volume %s is damaged: %s", DESCRIPTION_NAME, name,
                          error_describe(rc));
