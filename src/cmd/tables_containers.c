@@ -9,7 +9,7 @@ static const struct option ps_table[] = {
      "Show also those that do not run"},
     {"filter", 'f', OPTION_LIST, offsetof(struct ps_options, filters), "KEY=VALUE",
      "Show only those with this name, id, status, label, ancestor, exited, level, "
-     "network, before or since"},
+     "network, volume, before or since"},
     {"format", 0, OPTION_STRING, offsetof(struct ps_options, format), "FORMAT", LIST_FORMAT_HELP},
     {"last", 'n', OPTION_COUNT, offsetof(struct ps_options, last), "N",
      "Show the last N created, running or not", .flags = OPTION_MINUS_ONE},
@@ -195,7 +195,7 @@ static const struct option rm_table[] = {
     {"force", 'f', OPTION_BOOL, offsetof(struct rm_options, force), NULL,
      "Kill those that run; those that are not there are no error"},
     {"volumes", 'v', OPTION_BOOL, offsetof(struct rm_options, volumes), NULL,
-     "Remove their anonymous volumes too"},
+     "Remove their anonymous volumes too, but for those that other containers use"},
     {"link", 'l', OPTION_BOOL, offsetof(struct rm_options, force), NULL,
      "links between containers do not exist; containers on one network know each other by name",
      .flags = OPTION_UNSUPPORTED},

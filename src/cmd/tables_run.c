@@ -84,6 +84,7 @@ static const char *const levels[] = {"restricted", "baseline", "privileged", NUL
     {"ipc", 0, OPTION_STRING, AT(name), "MODE", "each container has its own IPC", .flags = LATER}, \
     {"uts", 0, OPTION_STRING, AT(name), "MODE", "each container has its own host name", .flags = LATER}, \
     {"cgroupns", 0, OPTION_STRING, AT(name), "MODE", "each container has its own view of control groups", .flags = LATER}, \
+    {"volume-driver", 0, OPTION_STRING, AT(name), "DRIVER", "volumes are directories of this host", .flags = LATER}, \
     {"runtime", 0, OPTION_STRING, AT(name), "NAME", "caisson is its own runtime", .flags = LATER}, \
     {"gpus", 0, OPTION_STRING, AT(name), "GPUS", "name the device with --device", .flags = LATER}, \
     {"use-api-socket", 0, OPTION_BOOL, AT(quiet), NULL, "it would hand the engine to the container", .flags = LATER}, \

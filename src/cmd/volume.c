@@ -110,8 +110,10 @@ static int prune(const struct volume_filter *filter, struct buf *said, uint64_t 
     autostrv names = {0}, uses = {0};
     int status = 0;
     int rc = containers_here(&all, err);
-    if (rc == 0)
+    if (rc == 0) {
+        volume_sweep(&all);
         rc = volume_list(&all, &names, err);
+    }
     if (rc == 0)
         rc = volume_uses(&all, &uses, err);
     for (size_t i = 0; rc == 0 && i < names.len; i++) {

@@ -172,6 +172,13 @@ void volumes_sweep(int top)
     }
 }
 
+void volume_sweep(const struct containers *all)
+{
+    autofd top = volumes_directory(all, false, NULL);
+    if (top >= 0)
+        volumes_sweep(top);
+}
+
 /* --- making one --- */
 
 static void describe(const struct volume *volume, struct buf *out)

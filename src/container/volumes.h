@@ -64,6 +64,9 @@ size_t volume_use_count(const struct strv *uses, const char *name);
  * freed; NULL: nobody wants to know. */
 int volume_remove(struct containers *all, const char *name, uint64_t *bytes, struct error *err);
 
+/* Removes what dead commands left of volumes. */
+void volume_sweep(const struct containers *all);
+
 /* The directory of a volume, locked shared: it will not be removed. -ENOENT. */
 int volume_hold(const struct containers *all, const char *name, struct error *err);
 
@@ -96,7 +99,7 @@ void container_volumes_remove(struct containers *all, int home);
 
 /* <root>/volumes; -ENOENT without a sentence where there is none and `make` is not given. */
 int volumes_directory(const struct containers *all, bool make, struct error *err);
-/* Removes what dead commands left there. */
+/* volume_sweep() of that directory. */
 void volumes_sweep(int top);
 /* As volume_hold(), with LOCK_SH or LOCK_EX | LOCK_NB: then -EBUSY. */
 int volume_lock(const struct containers *all, const char *name, int kind, struct error *err);

@@ -259,22 +259,26 @@ static void a_collection_takes_what_nothing_names_and_no_more(void **state)
     assert_true(there(&f->store, LAYERS_DIR, digest_hex(DIFF_ID)));
 }
 
-static void a_container_keeps_its_image(void **state)
+static void a_container_keeps_its_image_and_those_mounted_in_it(void **state)
 {
     struct fixture *f = *state;
-    char id[DIGEST_MAX], manifest[DIGEST_MAX], file[100];
+    char id[DIGEST_MAX], manifest[DIGEST_MAX], other[DIGEST_MAX], others[DIGEST_MAX], file[100];
     put_image(&f->store, "a", NULL, id, manifest);
+    put_image(&f->store, "b", NULL, other, others);
     assert_int_equal(store_forget(&f->store, id, NULL), 0);
+    assert_int_equal(store_forget(&f->store, other, NULL), 0);
     snprintf(file, sizeof file, "%s/containers/c1", f->path);
     assert_int_equal(make_directories(file, 0700, NULL), 0);
     autobuf text = {0};
-    buf_fmt(&text, "%s\n%s\n", id, manifest);
+    buf_fmt(&text, "%s\n%s\n%s\n%s\n", id, manifest, other, others);
     int fd = openat(f->store.root_fd, "containers/c1/image", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     assert_int_equal(write_all(fd, text.data, text.len), 0);
     close(fd);
     autocollected gone = {0};
     assert_int_equal(collect(f, &gone, NULL), 0);
     assert_true(there(&f->store, LAYERS_DIR, digest_hex(DIFF_ID)));
+    assert_true(there(&f->store, BLOBS_DIR, digest_hex(id)));
+    assert_true(there(&f->store, BLOBS_DIR, digest_hex(other)));
     assert_int_equal(remove_tree_at(f->store.root_fd, "containers/c1", NULL), 0);
     assert_int_equal(collect(f, &gone, NULL), 0);
     assert_false(there(&f->store, LAYERS_DIR, digest_hex(DIFF_ID)));
@@ -357,7 +361,7 @@ int main(void)
         EACH(names_longer_than_file_names_are_kept_apart),
         EACH(a_listing_has_every_image_with_all_its_names),
         EACH(a_collection_takes_what_nothing_names_and_no_more),
-        EACH(a_container_keeps_its_image),
+        EACH(a_container_keeps_its_image_and_those_mounted_in_it),
         EACH(nothing_is_swept_when_something_cannot_be_read),
         EACH(entries_of_dead_writers_go_and_those_of_living_stay),
         EACH(a_collector_waits_for_whoever_uses_images),
