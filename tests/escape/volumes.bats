@@ -103,8 +103,8 @@ hostile_data() {
     chmod 4755 "$TREE/data/dir/id"
     [ "$(id -u)" != 0 ] || mknod -m 666 "$TREE/data/zero" c 1 5
     (
-        cd "$TREE/data"
-        for _ in $(seq 900); do mkdir d && cd d; done
+        cd "$TREE/data" || exit
+        for _ in $(seq 900); do mkdir d && cd d || exit; done
         touch bottom
     )
 }
