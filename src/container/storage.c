@@ -40,8 +40,15 @@ static bool has_target(const struct plan *plan, const char *target)
     return false;
 }
 
-/* Places to write in a read-only root. Their size is bounded, so that filling them is an error for
- * the program inside and not the end of the container. */
+/* The size of places to write is bounded, so that filling them is an error for the program inside
+ * and not the end of the container. */
+static uint64_t scratch_size(const struct plan *plan)
+{
+    int64_t memory = plan->limits.memory;
+    return memory > 0 ? (uint64_t)memory / 4 : UINT64_C(256) << 20;
+}
+
+/* Places to write in a read-only root. */
 static void add_scratch(struct plan *plan, const char *target, const char *mode, bool no_exec,
                         uint64_t size)
 {
@@ -109,7 +116,7 @@ static int image_volumes(struct planning *p, struct error *err)
         struct plan_mount *m = plan_add_mount(p->plan);
         if (streq(kind, "tmpfs")) {
             m->kind = PLAN_TMPFS;
-            m->data = xstrdup("mode=1777");
+            m->data = xasprintf("size=%llu,mode=1777", (unsigned long long)scratch_size(p->plan));
         } else {
             m->kind = PLAN_VOLUME;
             m->idmap = m->copy_up = m->anonymous = m->make = true;
@@ -162,8 +169,7 @@ static void add_scratches(struct planning *p)
 {
     struct plan *plan = p->plan;
     int asked = p->request->read_only_tmpfs;
-    int64_t memory = plan->limits.memory;
-    uint64_t size = memory > 0 ? (uint64_t)memory / 4 : UINT64_C(256) << 20;
+    uint64_t size = scratch_size(plan);
     if (!plan->root_read_only)
         return;
     if (asked < 0 ? p->level == LEVEL_RESTRICTED : asked) {

@@ -239,7 +239,7 @@ run_() { caisson run --rm "$@"; }
 @test "bad input is refused with a sentence and changes nothing" {
     before=$(find "$CAISSON_ROOT/containers" "$CAISSON_STATE" | sort)
     for bad in "-u -1" "-u 0x0" "-u 4294967296" "-u 1:" "-u :1" "-u no-such-user" "--name a/b" "--name .." "--name -x" \
-        "-m 1" "--memory-swap 16m" "--cpus 0.001" "--cpus x" "--pids-limit x" "-v rel:/x" "-v /no/such:/x" "-v /tmp:x" \
+        "-m 1" "--memory-swap 16m" "--cpus 0.001" "--cpus x" "--pids-limit x" "-v rel/dir:/x" "-v /no/such:/x" "-v /tmp:x" \
         "-v /tmp:/proc/x" "-v /tmp:/a/../b" "--tmpfs /x:size=q" "--mount type=bind,target=/x" "-h a/b" "-e =x" \
         "--sysctl kernel.core_pattern=x" "--sysctl a/../b=1" "--cap-add NONSENSE" "--security-opt nonsense" \
         "--device /etc/passwd" "--ulimit nonsense=1" "--network bridge" "--level strict" "--stop-signal NONE" \
