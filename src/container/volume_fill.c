@@ -50,23 +50,30 @@ static int open_image_part(const struct volume_start *start, struct error *err)
     return fd;
 }
 
+static int throw_away(const struct filling *f, struct error *err)
+{
+    int rc = remove_tree_at(f->home, FILLING, err);
+    return rc < 0 ? rc : remove_tree_at(f->home, LINKS, err);
+}
+
 /* filling/ becomes filled/. */
 static int copy(const struct filling *f, int from, struct error *err)
 {
-    int rc = 0;
     if (mkdirat(f->home, FILLING, 0700) < 0 || mkdirat(f->home, LINKS, 0700) < 0)
         return error_errno(err, "cannot create a directory");
     autofd to = open_directory_at(f->home, FILLING, err);
     autofd links = to < 0 ? to : open_directory_at(f->home, LINKS, err);
     if (links < 0)
         return links;
-    rc = tree_copy(from, to, links, err);
+    int rc = tree_copy(from, to, links, err);
     if (rc == 0 && f->start->durable && syncfs(to) < 0)
         rc = error_errno(err, "cannot write to disk");
     if (rc == 0)
         rc = remove_tree_at(f->home, LINKS, err);
     if (rc == 0 && renameat(f->home, FILLING, f->home, FILLED) < 0)
         rc = error_errno(err, "cannot rename a directory");
+    if (rc < 0) /* the disk may be full of it */
+        (void)throw_away(f, NULL);
     return rc;
 }
 
@@ -129,9 +136,7 @@ static int fill(const struct filling *f, struct error *err)
     int rc = 0;
     bool complete = faccessat(f->home, FILLED, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
     if (!complete && is_empty(f->data)) {
-        rc = remove_tree_at(f->home, FILLING, err);
-        if (rc == 0)
-            rc = remove_tree_at(f->home, LINKS, err);
+        rc = throw_away(f, err);
         autofd from = rc == 0 && f->start->copy ? open_image_part(f->start, err) : -ENOENT;
         if (rc == 0 && from != -ENOENT)
             rc = from < 0 ? from : copy(f, from, err);
