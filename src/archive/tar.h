@@ -108,7 +108,8 @@ struct tar_writer {
     uint64_t left; /* content still owed for the entry begun; set by the functions below */
     uint64_t padding;
 };
-/* Begins an entry; entry->size bytes of content must follow for TAR_FILE. No sparse files. */
+/* Begins an entry; for TAR_FILE entry->size bytes of content must follow, or entry->stored ones
+ * when it is sparse: those of its segments. */
 int tar_write_entry(struct tar_writer *writer, const struct tar_entry *entry, struct error *err);
 int tar_write_data(struct tar_writer *writer, const void *bytes, size_t length, struct error *err);
 /* The two empty blocks at the end. */

@@ -134,6 +134,22 @@ static void fill_block(struct tar_block *b, const struct tar_entry *e, struct bu
     finish_block(b);
 }
 
+/* Form 1.0 of sparse files: the map is the beginning of the content, in decimal lines. What GNU tar
+ * and Go's reader know best. */
+static void describe_sparse(const struct tar_entry *e, struct buf *map, struct buf *pax)
+{
+    buf_fmt(map, "%zu\n", e->segment_count);
+    for (size_t i = 0; i < e->segment_count; i++)
+        buf_fmt(map, "%llu\n%llu\n", (unsigned long long)e->segments[i].offset,
+                (unsigned long long)e->segments[i].length);
+    for (uint64_t left = tar_padding(map->len); left > 0; left--)
+        buf_char(map, '\0');
+    add_text(pax, "GNU.sparse.major", "1");
+    add_text(pax, "GNU.sparse.minor", "0");
+    add_text(pax, "GNU.sparse.name", e->path);
+    add_number(pax, "GNU.sparse.realsize", e->size);
+}
+
 static int put_pax(struct tar_writer *w, const struct buf *pax, struct error *err)
 {
     struct tar_block b = {.type = 'x', .name = "PaxHeaders/entry"};
@@ -153,18 +169,27 @@ int tar_write_entry(struct tar_writer *w, const struct tar_entry *e, struct erro
 {
     if (w->left > 0)
         return error_set(err, -EINVAL, "%s: the entry before it is not complete", e->path);
-    if (e->sparse || e->type == TAR_UNKNOWN || e->size > TAR_SIZE_MAX)
+    if (e->type == TAR_UNKNOWN || e->size > TAR_SIZE_MAX)
         return error_set(err, -EINVAL, "%s: cannot write this kind of entry", e->path);
     struct tar_block b = {0};
+    struct tar_entry plain = *e;
     autobuf pax = {0};
-    fill_block(&b, e, &pax);
+    autobuf map = {0};
+    if (e->sparse) {
+        describe_sparse(e, &map, &pax);
+        plain.path = "GNUSparseFile.0/file";
+        plain.size = map.len + e->stored;
+    }
+    fill_block(&b, &plain, &pax);
     int rc = pax.len > 0 ? put_pax(w, &pax, err) : 0;
     if (rc == 0)
         rc = put(w, &b, sizeof b, err);
+    if (rc == 0 && map.len > 0)
+        rc = put(w, map.data, map.len, err);
     if (rc < 0)
         return rc;
-    w->left = e->type == TAR_FILE ? e->size : 0;
-    w->padding = tar_padding(w->left);
+    w->left = e->type == TAR_FILE ? plain.size - map.len : 0;
+    w->padding = tar_padding(w->left); /* the map is whole blocks */
     return 0;
 }
 

@@ -28,6 +28,14 @@ int inroot_open(int rootfd, const char *path, int flags)
     return resolve(rootfd, path, flags, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
 }
 
+int inroot_open_beneath(int dirfd, const char *path, int flags)
+{
+    if (!*path)
+        path = ".";
+    return resolve(dirfd, path, flags,
+                   RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
+}
+
 int inroot_open_or_say(int rootfd, const char *path, int flags, struct error *err)
 {
     int fd = inroot_open(rootfd, path, flags);

@@ -20,6 +20,9 @@
 /* Opens `path` (relative and absolute mean the same) below rootfd. The descriptor or -errno. Safe
  * after clone3. O_CLOEXEC is added. */
 int inroot_open(int rootfd, const char *path, int flags);
+/* Opens `path`, which is relative, beneath dirfd and through no symlink at all: -ELOOP where one is
+ * on the way. With O_PATH | O_NOFOLLOW the last part may be one, which is then what is opened. */
+int inroot_open_beneath(int dirfd, const char *path, int flags);
 /* As inroot_open(), with a sentence. */
 int inroot_open_or_say(int rootfd, const char *path, int flags, struct error *err);
 /* Opens a regular file to read it; -EINVAL for anything else, which is not opened at all: opening a
