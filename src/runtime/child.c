@@ -10,6 +10,7 @@
 #include "base/io.h"
 #include "base/process.h"
 #include "base/text.h"
+#include "runtime/errand.h"
 #include "runtime/syscalls.h"
 
 static _Noreturn void send_failure(struct child *c, const struct child_message *message)
@@ -220,6 +221,8 @@ _Noreturn void child_main(struct child *c)
     wait_for_go(c);
     join_groups(c);
     child_mount_everything(c);
+    if (l->errand)
+        errand_begin(c, l->errand, c->proc);
     child_wait_for_limits(c);
     struct enter e = {
         .plan = c->plan,

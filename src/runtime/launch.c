@@ -429,16 +429,19 @@ static int carry_out(struct making *m, int *exit_code, struct error *err)
 {
     const struct plan *p = m->launch->plan;
     struct assembly_state state = {0};
-    int rc = cgroup_begin(p->cgroup_parent, p->id, &p->limits, &m->group, &m->result.cgroup, err);
+    bool limited = !m->launch->errand; /* what we do there ourselves has no group of its own */
+    int rc = limited ? cgroup_begin(p->cgroup_parent, p->id, &p->limits, &m->group,
+                                    &m->result.cgroup, err)
+                     : 0;
     if (rc == 0)
         rc = start_child(m, err);
     if (rc == 0)
         rc = let_start(m, err);
     if (rc == 0 && m->launch->meanwhile)
         rc = m->launch->meanwhile(m->launch->closure, err);
-    if (rc == 0)
+    if (rc == 0 && limited)
         rc = cgroup_finish(m->group, &m->result.cgroup, err);
-    if (rc == 0 && ids_limited())
+    if (rc == 0 && limited && ids_limited())
         rc = cgroup_check_asked(&m->result.cgroup, p->limits.by_flag, err);
     if (rc == 0)
         rc = prepare_mounts(m, err);

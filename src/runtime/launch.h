@@ -33,9 +33,12 @@ struct launch_source {
     size_t layer_count;
 };
 
+struct errand;
+
 struct launch {
     const struct plan *plan;
-    const int *layers; /* directory descriptors, lowest first, the skeleton last */
+    const struct errand *errand; /* what is done there instead of the plan's command; NULL */
+    const int *layers;           /* directory descriptors, lowest first, the skeleton last */
     size_t layer_count;
     int upper;                           /* directory with `fs` and `work`, or -1 */
     const struct launch_source *sources; /* one for each mount of the plan; NULL: none needed */
