@@ -48,3 +48,14 @@ int source_date_epoch(int64_t *seconds, struct error *err)
     *seconds = (int64_t)value;
     return 1;
 }
+
+int image_full_name(const char *text, struct buf *out, struct error *err)
+{
+    autoreference ref = {0};
+    int rc = reference_parse(text, &ref, err);
+    if (rc == 0 && ref.digest[0])
+        rc = error_set(err, -EINVAL, "the name %.200s may not have a digest", text);
+    if (rc == 0)
+        reference_full(&ref, out);
+    return rc;
+}

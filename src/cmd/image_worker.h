@@ -14,6 +14,8 @@ int confine_to_store(const struct store *store, int extra, struct error *err);
 void limits_from_options(const struct limit_options *options, struct ingest_limits *out);
 /* SOURCE_DATE_EPOCH as seconds. 1: set; 0: not set; -EINVAL: set to something else. */
 int source_date_epoch(int64_t *seconds, struct error *err);
+/* "alpine" to "docker.io/library/alpine:latest"; a digest is -EINVAL. */
+int image_full_name(const char *text, struct buf *out, struct error *err);
 
 /* Makes an image of one layer. `ready`, when given, is asked between reading and publishing whether
  * whoever wrote the stream ended well. */
@@ -35,6 +37,7 @@ int import_image(struct store *store, const struct import_request *request,
                  struct image_config *config, char id[DIGEST_MAX], struct error *err);
 
 verb_handler command_import, command_load, command_save, command_images, command_image_inspect,
-    command_history, command_rmi, command_image_prune, command_tag, command_bootstrap;
+    command_history, command_rmi, command_image_prune, command_tag, command_bootstrap,
+    command_commit_layer, command_decompress;
 
 #endif

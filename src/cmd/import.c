@@ -133,17 +133,6 @@ static int open_source(const char *file, struct stream_source *out, int *fd, str
     return 0;
 }
 
-static int full_name(const char *text, struct buf *out, struct error *err)
-{
-    autoreference ref = {0};
-    int rc = reference_parse(text, &ref, err);
-    if (rc == 0 && ref.digest[0])
-        rc = error_set(err, -EINVAL, "the name %.200s may not have a digest", text);
-    if (rc == 0)
-        reference_full(&ref, out);
-    return rc;
-}
-
 int command_import(const struct invocation *call, void *options, struct error *err)
 {
     const struct import_options *o = options;
@@ -158,7 +147,7 @@ int command_import(const struct invocation *call, void *options, struct error *e
                                      .changes = &o->changes,
                                      .comment = o->message ? o->message : buf_text(&comment),
                                      .platform = o->platform};
-    int rc = call->count > 1 ? full_name(call->arguments[1], &name, err) : 0;
+    int rc = call->count > 1 ? image_full_name(call->arguments[1], &name, err) : 0;
     if (rc < 0)
         return rc;
     request.name = name.len > 0 ? buf_text(&name) : NULL;

@@ -13,6 +13,8 @@ static const struct verb_binding bindings[] = {
     {&verb_image_prune, command_image_prune},
     {&verb_tag, command_tag},
     {&verb_bootstrap, command_bootstrap},
+    {&verb_commit_layer, command_commit_layer},
+    {&verb_decompress, command_decompress},
     {NULL, NULL},
 };
 

@@ -163,3 +163,9 @@ int store_layer_size(struct store *store, const char *diff_id, uint64_t *size, s
 {
     return layout_read_number(store, diff_id, LAYER_SIZE, size, err);
 }
+
+int store_layer_tar_size(struct store *store, const char *diff_id, uint64_t *size,
+                         struct error *err)
+{
+    return layout_read_number(store, diff_id, LAYER_TAR_SIZE, size, err);
+}

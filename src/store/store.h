@@ -81,6 +81,9 @@ int store_read_blob(struct store *store, const char *digest, const char *what, s
                     struct error *err);
 /* Bytes of a layer's files. */
 int store_layer_size(struct store *store, const char *diff_id, uint64_t *size, struct error *err);
+/* Bytes of the tar that it came as. */
+int store_layer_tar_size(struct store *store, const char *diff_id, uint64_t *size,
+                         struct error *err);
 
 /* For listings: every name and every image with no name that is still there. */
 struct image_entry {

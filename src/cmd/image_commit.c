@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The worker's part of commit (a tar and a configuration become an image on top of another) and of
+ * cp (decompression). */
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "archive/confine.h"
+#include "base/hash.h"
+#include "base/io.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "cmd/image_worker.h"
+#include "cmd/print.h"
+
+#define EMPTY_TAR 1024 /* bytes: its end and nothing else */
+
+static int read_config(int fd, const struct image *base, struct image_config *out,
+                       struct error *err)
+{
+    autobuf text = {0};
+    int rc = read_fd(fd, OCI_DOCUMENT_MAX, &text);
+    if (rc < 0)
+        return error_set(err, rc, "cannot read the image's configuration: %s", error_describe(rc));
+    rc = image_config_parse(buf_text(&text), text.len, out, err);
+    if (rc < 0)
+        return error_prefix(err, "the image's configuration");
+    strv_free(&out->diff_ids);
+    strv_copy(&out->diff_ids, &base->config.diff_ids);
+    return 0;
+}
+
+/* A container that wrote nothing adds a step to the history and no layer. */
+static void add_layer(struct image_config *config, const struct ingest_layer *layer, bool empty)
+{
+    if (!empty)
+        strv_add(&config->diff_ids, layer->diff_id);
+    if (config->history_count > 0)
+        config->history[config->history_count - 1].empty_layer = empty;
+}
+
+static int set_manifest(struct store *store, const struct image_config *config,
+                        const struct ingest_layer *last, struct ingest_image *image,
+                        struct error *err)
+{
+    size_t count = config->diff_ids.len;
+    autofree struct ingest_layer *layers = xcalloc(count + 1, sizeof *layers);
+    autofree const struct ingest_layer **pointers = xcalloc(count + 1, sizeof *pointers);
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < count; i++) {
+        memcpy(layers[i].diff_id, config->diff_ids.items[i], DIGEST_MAX);
+        pointers[i] = &layers[i];
+        if (streq(layers[i].diff_id, last->diff_id))
+            layers[i].tar_bytes = last->tar_bytes;
+        else
+            rc = store_layer_tar_size(store, layers[i].diff_id, &layers[i].tar_bytes, err);
+    }
+    if (rc == 0)
+        ingest_manifest(image, pointers, count);
+    return rc;
+}
+
+static int publish(struct staging *staging, struct ingest_layer *layer, const char *name,
+                   struct image_config *config, char id[DIGEST_MAX], struct error *err)
+{
+    struct ingest_image image = {0};
+    char hex[SHA256_HEX];
+    bool empty = layer->tar_bytes <= EMPTY_TAR;
+    add_layer(config, layer, empty);
+    if (config->diff_ids.len > OCI_LAYERS_MAX)
+        return error_set(err, -E2BIG,
+                         "the image would have more than %d layers: make it flat with caisson "
+                         "export and caisson import",
+                         OCI_LAYERS_MAX);
+    image_config_write(config, &image.config);
+    sha256_hex(image.config.data, image.config.len, hex);
+    snprintf(image.id, DIGEST_MAX, "sha256:%s", hex);
+    if (name)
+        strv_add(&image.names, name);
+    int rc = set_manifest(staging->store, config, layer, &image, err);
+    if (rc == 0)
+        rc = ingest_publish(staging, layer, empty ? 0 : 1, &image, 1, err);
+    if (rc == 0)
+        memcpy(id, image.id, DIGEST_MAX);
+    ingest_image_free(&image);
+    return rc;
+}
+
+/* Whether whoever wrote the tar ended well. */
+static int await_verdict(int fd, struct error *err)
+{
+    char byte;
+    if (read_full(fd, &byte, 1) == 1)
+        return 0;
+    return error_set(err, -ECANCELED, "no image was made: the container could not be read to its "
+                                      "end");
+}
+
+static int read_number(const char *text, int *fd, struct error *err)
+{
+    uint64_t number;
+    if (parse_u64(text, 1 << 20, &number) < 0)
+        return error_set(err, -EINVAL, "%.20s is no descriptor", text);
+    *fd = (int)number;
+    return 0;
+}
+
+static int make_image(struct store *store, const struct image *base, int config_fd, int verdict,
+                      const char *name, char id[DIGEST_MAX], struct error *err)
+{
+    autostaging staging = {0};
+    autoconfig config = {0};
+    struct ingest_layer layer = {.source = {.fd = STDIN_FILENO, .length = STREAM_TO_END,
+                                            .raw = true}};
+    struct ingest_limits limits = {.stream = {.max_bytes = UINT64_MAX, .max_ratio = UINT64_MAX},
+                                   .layer = {.max_bytes = UINT64_MAX}};
+    int rc = confine_to_store(store, -1, err);
+    if (rc == 0)
+        rc = read_config(config_fd, base, &config, err);
+    if (rc == 0)
+        rc = staging_open(store, &staging, err);
+    if (rc == 0)
+        rc = ingest_layers(&staging, &layer, 1, &limits, err);
+    if (rc == 0)
+        rc = await_verdict(verdict, err);
+    return rc < 0 ? rc : publish(&staging, &layer, name, &config, id, err);
+}
+
+int command_commit_layer(const struct invocation *call, void *options, struct error *err)
+{
+    autostore store = {0};
+    autoimage base = {0};
+    autobuf name = {0};
+    autobuf line = {0};
+    char id[DIGEST_MAX];
+    int config, verdict;
+    (void)options;
+    int rc = call->count > 3 ? image_full_name(call->arguments[3], &name, err) : 0;
+    if (rc == 0)
+        rc = read_number(call->arguments[1], &config, err);
+    if (rc == 0)
+        rc = read_number(call->arguments[2], &verdict, err);
+    if (rc == 0)
+        rc = open_store(&store, err);
+    if (rc == 0)
+        rc = store_lock(&store, LOCK_SH, err);
+    if (rc == 0)
+        rc = store_resolve(&store, call->arguments[0], &base, err);
+    if (rc == 0)
+        rc = make_image(&store, &base, config, verdict, name.len > 0 ? buf_text(&name) : NULL, id,
+                        err);
+    if (rc < 0)
+        return rc;
+    buf_fmt(&line, "%s\n", id);
+    return print(&line);
+}
+
+/* --- decompression --- */
+
+int command_decompress(const struct invocation *call, void *options, struct error *err)
+{
+    const struct confine_paths nothing = {0};
+    const struct stream_limits limits = {0};
+    struct stream_source source = {
+        .fd = STDIN_FILENO, .length = STREAM_TO_END, .no_digests = true};
+    const void *bytes;
+    ssize_t n;
+    (void)call;
+    (void)options;
+    int rc = worker_confine(&nothing, err);
+    if (rc < 0)
+        return rc;
+    autostream stream = stream_open(&source, &limits, err);
+    if (!stream)
+        return err->code;
+    while ((n = stream_peek(stream, &bytes, err)) > 0) {
+        rc = write_all(STDOUT_FILENO, bytes, (size_t)n);
+        if (rc < 0)
+            return error_set(err, rc, "cannot write: %s", error_describe(rc));
+        stream_used(stream, (size_t)n);
+    }
+    return (int)n;
+}
