@@ -35,7 +35,7 @@ struct tree_give {
     /* The top is a writable layer of overlayfs: whiteouts and opaque directories become those of an
      * image's layer, overlayfs's own marks are left out. */
     bool layer;
-    const struct strv *empty; /* names in the archive of directories that are given empty; NULL */
+    const struct strv *empty;   /* names in the archive of directories that are given empty; NULL */
     uint64_t entries, left_out; /* counted */
 };
 

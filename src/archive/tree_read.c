@@ -28,9 +28,9 @@ int file_reopen(int descriptors, int fd, int flags)
 bool file_system_is_kernels(const struct statfs *fs)
 {
     static const unsigned long magics[] = {
-        PROC_SUPER_MAGIC,   SYSFS_MAGIC,   DEVPTS_SUPER_MAGIC, CGROUP_SUPER_MAGIC,
+        PROC_SUPER_MAGIC,    SYSFS_MAGIC,   DEVPTS_SUPER_MAGIC, CGROUP_SUPER_MAGIC,
         CGROUP2_SUPER_MAGIC, DEBUGFS_MAGIC, TRACEFS_MAGIC,      SECURITYFS_MAGIC,
-        BPF_FS_MAGIC,       MQUEUE_MAGIC,  PSTOREFS_MAGIC,     EFIVARFS_MAGIC,
+        BPF_FS_MAGIC,        MQUEUE_MAGIC,  PSTOREFS_MAGIC,     EFIVARFS_MAGIC,
     };
     for (size_t i = 0; i < sizeof magics / sizeof *magics; i++)
         if ((unsigned long)fs->f_type == magics[i])

@@ -30,14 +30,14 @@ struct fresh {
 
 struct taking {
     struct tree_take *take;
-    int base; /* what names are beneath; owned */
+    int base;  /* what names are beneath; owned */
     char *top; /* name of the top beneath `base` when that is no directory; NULL */
     bool started;
     uid_t uid;
     gid_t gid;
     struct fresh *fresh;
     size_t fresh_count;
-    void *files; /* tsearch(3): inodes of the files made */
+    void *files;  /* tsearch(3): inodes of the files made */
     char *parent; /* the directory used last, and its descriptor */
     int parent_fd;
 };
@@ -162,8 +162,8 @@ static int take_directory(struct taking *t, const struct item *item, struct erro
 {
     if (item->name.kind == NAME_ROOT)
         return 0; /* it was there before */
-    autofd fd = make_directory(t, item->parent_fd, item->name.base, item->name.path, item->entry,
-                               err);
+    autofd fd =
+        make_directory(t, item->parent_fd, item->name.base, item->name.path, item->entry, err);
     return fd < 0 ? fd : 0;
 }
 
@@ -211,7 +211,8 @@ static void take_marks(const struct taking *t, int fd, const struct tar_entry *e
         if (starts_with(mark->name, "user.overlay.") || (lends && t->take->harmless) ||
             (!lends && !starts_with(mark->name, "user.")))
             continue;
-        (void)fsetxattr(fd, mark->name, mark->value, mark->length, 0); /* where the place has them */
+        (void)fsetxattr(fd, mark->name, mark->value, mark->length,
+                        0); /* where the place has them */
     }
 }
 
@@ -424,7 +425,7 @@ static int take_top(struct taking *t, const struct tar_entry *e, struct error *e
     struct item item = {.entry = e, .parent_fd = t->base};
     int rc = copy_target(take->source, directory, take->dest, take->found, &target, err);
     if (rc == 0)
-        rc = layer_name_plain(target == TARGET_BESIDE  ? take->dest->name
+        rc = layer_name_plain(target == TARGET_BESIDE ? take->dest->name
                               : target == TARGET_INTO ? take->source->name
                                                       : ".",
                               &item.name, err);
@@ -446,8 +447,7 @@ static int take_entry(struct taking *t, const struct tar_entry *e, struct error 
 {
     struct item item = {.entry = e};
     if (++t->take->entries > TREE_TAKE_MAX)
-        return error_set(err, -EFBIG, "more than %llu files",
-                         (unsigned long long)TREE_TAKE_MAX);
+        return error_set(err, -EFBIG, "more than %llu files", (unsigned long long)TREE_TAKE_MAX);
     if (t->take->keep_ids && (e->uid >= UINT32_MAX || e->gid >= UINT32_MAX))
         return error_set(err, -EINVAL, "it belongs to an id that cannot exist");
     bool first = !t->started;

@@ -138,8 +138,8 @@ struct worker {
     int verdict; /* one byte: the tar is whole */
 };
 
-static int start_worker(const struct container *c, int config, const char *name,
-                        struct worker *out, struct error *err)
+static int start_worker(const struct container *c, int config, const char *name, struct worker *out,
+                        struct error *err)
 {
     autofree char *program = NULL;
     autostrv words = {0};

@@ -92,8 +92,9 @@ static int await_verdict(int fd, struct error *err)
     char byte;
     if (read_full(fd, &byte, 1) == 1)
         return 0;
-    return error_set(err, -ECANCELED, "no image was made: the container could not be read to its "
-                                      "end");
+    return error_set(err, -ECANCELED,
+                     "no image was made: the container could not be read to its "
+                     "end");
 }
 
 static int read_number(const char *text, int *fd, struct error *err)
@@ -110,8 +111,8 @@ static int make_image(struct store *store, const struct image *base, int config_
 {
     autostaging staging = {0};
     autoconfig config = {0};
-    struct ingest_layer layer = {.source = {.fd = STDIN_FILENO, .length = STREAM_TO_END,
-                                            .raw = true}};
+    struct ingest_layer layer = {
+        .source = {.fd = STDIN_FILENO, .length = STREAM_TO_END, .raw = true}};
     struct ingest_limits limits = {.stream = {.max_bytes = UINT64_MAX, .max_ratio = UINT64_MAX},
                                    .layer = {.max_bytes = UINT64_MAX}};
     int rc = confine_to_store(store, -1, err);
@@ -161,8 +162,7 @@ int command_decompress(const struct invocation *call, void *options, struct erro
 {
     const struct confine_paths nothing = {0};
     const struct stream_limits limits = {0};
-    struct stream_source source = {
-        .fd = STDIN_FILENO, .length = STREAM_TO_END, .no_digests = true};
+    struct stream_source source = {.fd = STDIN_FILENO, .length = STREAM_TO_END, .no_digests = true};
     const void *bytes;
     ssize_t n;
     (void)call;

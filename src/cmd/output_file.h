@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where an archive goes that a verb writes (-o FILE). A file is written under another name first, so
- * that an old archive is only replaced by a whole one. */
+/* Where an archive goes that a verb writes (-o FILE). A file is written under another name first,
+ * so that an old archive is only replaced by a whole one. */
 #ifndef CAISSON_CMD_OUTPUT_FILE_H
 #define CAISSON_CMD_OUTPUT_FILE_H
 

@@ -12,8 +12,8 @@
 
 void progress_begin(struct progress *progress, bool quiet)
 {
-    *progress = (struct progress){.wanted = !quiet && isatty(STDERR_FILENO),
-                                  .begun = clock_monotonic()};
+    *progress =
+        (struct progress){.wanted = !quiet && isatty(STDERR_FILENO), .begun = clock_monotonic()};
 }
 
 void progress_bytes(void *closure, uint64_t bytes)

@@ -116,8 +116,7 @@ int commit_describe(const struct plan *plan, const struct commit_words *words,
     free(config->author);
     config->author = words->author ? xstrdup(words->author) : NULL;
     replace(&config->created, words->created);
-    config->history =
-        xrealloc(config->history, config->history_count + 1, sizeof *config->history);
+    config->history = xrealloc(config->history, config->history_count + 1, sizeof *config->history);
     config->history[config->history_count++] = (struct history_entry){
         .created = xstrdup(words->created),
         .created_by = buf_take(&command),

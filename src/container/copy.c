@@ -46,9 +46,9 @@ static int confine(struct error *err)
 static int open_source(const struct inside *in, const struct errand_place *place, struct error *err)
 {
     bool follow = in->copy->follow || in->path->directory;
-    int fd = inroot_open(place->root, in->path->clean,
-                         O_PATH | (follow ? 0 : O_NOFOLLOW) |
-                             (in->path->directory ? O_DIRECTORY : 0));
+    int fd =
+        inroot_open(place->root, in->path->clean,
+                    O_PATH | (follow ? 0 : O_NOFOLLOW) | (in->path->directory ? O_DIRECTORY : 0));
     if (fd == -ENOENT)
         return error_set(err, fd, "there is no %s in the container", in->path->clean);
     if (fd < 0)
@@ -103,8 +103,7 @@ static void target_free(struct target *t)
 
 static int open_parent(struct target *t, int root, struct error *err)
 {
-    autofree char *parent =
-        xstrndup(t->path.clean, strlen(t->path.clean) - strlen(t->path.name));
+    autofree char *parent = xstrndup(t->path.clean, strlen(t->path.clean) - strlen(t->path.name));
     t->into = inroot_open(root, parent, O_PATH | O_DIRECTORY);
     if (t->into == -ENOENT)
         return error_set(err, t->into, "the directory %s does not exist in the container", parent);
@@ -245,8 +244,8 @@ static int better(int writer, const struct error *written, int reader, const str
     return rc < 0 ? error_set(err, rc, "%s", from->text) : 0;
 }
 
-static int begin_out(struct copy *copy, struct inside *in, bool bare, struct visit *visit, int *from,
-                     struct error *err)
+static int begin_out(struct copy *copy, struct inside *in, bool bare, struct visit *visit,
+                     int *from, struct error *err)
 {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) < 0)
@@ -413,8 +412,9 @@ int copy_in(struct copy *copy, const char *from, struct error *err)
     return better(write_rc, &outer, read_rc, &inner, err);
 }
 
-int copy_in_tar(struct copy *copy, int from, int (*ended)(void *closure, struct error *err),
-                void *closure, struct error *err)
+int copy_in_tar(struct copy *copy, int from,
+                int (*ended)(void *closure, bool read, struct error *err), void *closure,
+                struct error *err)
 {
     autocopypath path = {0};
     struct visit visit = VISIT_NONE;
@@ -422,9 +422,9 @@ int copy_in_tar(struct copy *copy, int from, int (*ended)(void *closure, struct 
     copy_path_read(copy->inside, "/", &path);
     struct inside in = {.path = &path};
     int rc = begin_in(copy, &in, from, &visit, err);
+    int read_rc = rc < 0 ? rc : visit_end(&visit, &copy->left_out, &inner);
+    int write_rc = ended(closure, read_rc == 0, &outer);
     if (rc < 0)
         return rc;
-    int read_rc = visit_end(&visit, &copy->left_out, &inner);
-    int write_rc = ended ? ended(closure, &outer) : 0;
     return better(write_rc, &outer, read_rc, &inner, err);
 }

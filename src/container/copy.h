@@ -30,10 +30,11 @@ int copy_out(struct copy *copy, const char *to, struct error *err);
 int copy_out_tar(struct copy *copy, int to, struct error *err);
 /* From a path of the host. */
 int copy_in(struct copy *copy, const char *from, struct error *err);
-/* From a tar that is not compressed; `from` is closed. `ended`, when given, says whether whoever
- * writes it ended well. */
-int copy_in_tar(struct copy *copy, int from, int (*ended)(void *closure, struct error *err),
-                void *closure, struct error *err);
+/* From a tar that is not compressed; `from` is closed. `ended` says whether whoever writes it ended
+ * well; when nobody reads any more, it is told so. */
+int copy_in_tar(struct copy *copy, int from,
+                int (*ended)(void *closure, bool read, struct error *err), void *closure,
+                struct error *err);
 /* The whole root file system without what is mounted on it, as a tar. */
 int copy_root(struct copy *copy, int to, struct error *err);
 

@@ -61,6 +61,8 @@ static int open_home(struct container *c, struct error *err)
     if (c->in_state) {
         c->home = c->state;
     } else if (rc == -ENOENT) {
+        if (err)
+            *err = (struct error){0}; /* nothing is wrong yet */
         c->home = openat(c->all->root_fd, c->id, flags);
         rc = c->home < 0 ? -ENOENT : read_config(c->home, c, &text, err);
     }

@@ -38,8 +38,8 @@ static void bare(struct plan *plan)
     plan->passwd = plan->group = plan->hosts = plan->resolv_conf = plan->hostname = NULL;
 }
 
-static int launch(struct visit *v, struct launch *l, struct plan *plan,
-                  const struct errand *errand, struct error *err)
+static int launch(struct visit *v, struct launch *l, struct plan *plan, const struct errand *errand,
+                  struct error *err)
 {
     struct containers *all = v->container->all;
     const char *id = v->container->id;

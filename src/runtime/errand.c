@@ -50,8 +50,7 @@ static void close_others(struct child *c, const struct errand_place *place)
         }
     unsigned from = 3;
     for (int i = 0; i < count; from = (unsigned)kept[i] + 1, i++)
-        if ((unsigned)kept[i] > from &&
-            close_range(from, (unsigned)kept[i] - 1, 0) < 0)
+        if ((unsigned)kept[i] > from && close_range(from, (unsigned)kept[i] - 1, 0) < 0)
             fail_errno(c, "cannot close descriptors");
     if (close_range(from, ~0U, 0) < 0) /* the way to fail is among them */
         _exit(EXIT_FAILURE);
@@ -123,6 +122,56 @@ _Noreturn void errand_begin(struct child *c, const struct errand *errand, int pr
 }
 
 /* --- our half --------------------------------------------------------------------------------- */
+
+/* Who interrupts us ends the errands; we then give back what was taken for them and end in order.
+ */
+#define AT_ONCE 2
+static const int interrupts[] = {SIGINT, SIGTERM, SIGHUP};
+#define INTERRUPTS (sizeof interrupts / sizeof *interrupts)
+static struct sigaction before[INTERRUPTS];
+static volatile pid_t under_way[AT_ONCE];
+static volatile sig_atomic_t interrupted;
+
+static void end_errands(int number)
+{
+    int saved = errno;
+    interrupted = number;
+    for (int i = 0; i < AT_ONCE; i++)
+        if (under_way[i] > 0)
+            kill(under_way[i], SIGKILL);
+    errno = saved;
+}
+
+static bool any_under_way(void)
+{
+    for (int i = 0; i < AT_ONCE; i++)
+        if (under_way[i] > 0)
+            return true;
+    return false;
+}
+
+/* An ignored signal stays ignored. */
+static void watch(pid_t pid)
+{
+    const struct sigaction end = {.sa_handler = end_errands};
+    for (size_t i = 0; !any_under_way() && i < INTERRUPTS; i++)
+        if (sigaction(interrupts[i], NULL, &before[i]) == 0 && before[i].sa_handler != SIG_IGN)
+            sigaction(interrupts[i], &end, NULL);
+    for (int i = 0; i < AT_ONCE; i++)
+        if (under_way[i] == 0) {
+            under_way[i] = pid;
+            return;
+        }
+}
+
+static void watch_no_more(pid_t pid)
+{
+    for (int i = 0; i < AT_ONCE; i++)
+        if (under_way[i] == pid)
+            under_way[i] = 0;
+    for (size_t i = 0; !any_under_way() && i < INTERRUPTS; i++)
+        sigaction(interrupts[i], &before[i], NULL);
+}
 
 static int begin(const struct errand *errand, int *report, struct error *err)
 {
@@ -208,6 +257,7 @@ int errand_join(const struct plan *plan, int pidfd, const struct errand *errand,
             (void)errand_end(&run, NULL, NULL);
         return rc;
     }
+    watch(run.pid);
     *out = run;
     return 0;
 }
@@ -234,6 +284,7 @@ int errand_aside(const struct errand *errand, struct errand_run *out, struct err
         close(run.report);
         return error_errno(err, "cannot start a process");
     }
+    watch(run.pid);
     *out = run;
     return 0;
 }
@@ -257,6 +308,7 @@ int errand_launch(struct launch *launch, const struct errand *errand, struct err
     close(launched.pidfd);
     cgroup_close(&launched.cgroup);
     *spent = launched.spent;
+    watch(launched.pid);
     *out = (struct errand_run){.pid = launched.pid, .report = report};
     return 0;
 }
@@ -270,7 +322,10 @@ int errand_end(struct errand_run *run, uint64_t *count, struct error *err)
     while (waitpid(run->pid, NULL, 0) < 0 && errno == EINTR)
         ;
     close(run->report);
+    watch_no_more(run->pid);
     *run = (struct errand_run)ERRAND_RUN_NONE;
+    if (interrupted)
+        return error_set(err, -EINTR, "interrupted");
     if (n != (ssize_t)sizeof report)
         return error_set(err, -ECHILD, "the process in the container's place was killed");
     if (count)

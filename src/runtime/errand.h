@@ -7,8 +7,8 @@
  * the first process of one that does not (launch.h). It has the ids of the container's root, and of
  * that root's capabilities those for files; no_new_privs; no descriptor but those it needs, no
  * terminal. It is in no process namespace and in no control group of a running container: nothing
- * inside can see, signal, trace or freeze it. What it finds it reports through a pipe; whoever reads
- * that takes it for what a container says.
+ * inside can see, signal, trace or freeze it. What it finds it reports through a pipe; whoever
+ * reads that takes it for what a container says.
  */
 #ifndef CAISSON_RUNTIME_ERRAND_H
 #define CAISSON_RUNTIME_ERRAND_H
@@ -35,8 +35,8 @@ struct errand {
     void *closure;
     int fds[ERRAND_FDS_MAX]; /* that work() needs; -1: none */
     bool bare;               /* only the root file system, without what is mounted on it */
-    /* Whether the files it makes have to be `uid`'s and `gid`'s, the container's user's: asked while
-     * that can still be chosen. NULL: they are its root's. */
+    /* Whether the files it makes have to be `uid`'s and `gid`'s, the container's user's: asked
+     * while that can still be chosen. NULL: they are its root's. */
     bool (*as_user)(void *closure, const struct errand_place *place);
     uint32_t uid, gid;
 };
@@ -63,8 +63,8 @@ int errand_join(const struct plan *plan, int pidfd, const struct errand *errand,
 /* In a container that does not run; launch->errand is set here. `spent` is closed later. */
 int errand_launch(struct launch *launch, const struct errand *errand, struct errand_run *out,
                   struct spent *spent, struct error *err);
-/* Not in a container at all: the other end of a pipe, in a process that can be confined. Its root is
- * -1. */
+/* Not in a container at all: the other end of a pipe, in a process that can be confined. Its root
+ * is -1. */
 int errand_aside(const struct errand *errand, struct errand_run *out, struct error *err);
 /* Waits for its end. 0, or its code with its sentence. Nothing to do for ERRAND_RUN_NONE. */
 int errand_end(struct errand_run *run, uint64_t *count, struct error *err);
