@@ -33,8 +33,6 @@ struct taking {
     int base;  /* what names are beneath; owned */
     char *top; /* name of the top beneath `base` when that is no directory; NULL */
     bool started;
-    uid_t uid;
-    gid_t gid;
     struct fresh *fresh;
     size_t fresh_count;
     void *files;  /* tsearch(3): inodes of the files made */
@@ -98,8 +96,8 @@ static void note_fresh(struct taking *t, const char *path, int fd, const struct 
         .device = st.st_dev,
         .inode = st.st_ino,
         .mode = entry ? mode_of(t, entry) : 0755,
-        .uid = ids ? (uid_t)entry->uid : t->uid,
-        .gid = ids ? (gid_t)entry->gid : t->gid,
+        .uid = ids ? (uid_t)entry->uid : t->take->uid,
+        .gid = ids ? (gid_t)entry->gid : t->take->gid,
         .mtime = {.tv_sec = entry ? entry->mtime : 0,
                   .tv_nsec = entry ? (long)entry->mtime_nsec : UTIME_NOW},
     };
@@ -192,8 +190,8 @@ static int own(const struct taking *t, int fd, const struct tar_entry *e, struct
 {
     struct stat st;
     bool keep = t->take->keep_ids;
-    uid_t uid = keep ? (uid_t)e->uid : t->uid;
-    gid_t gid = keep ? (gid_t)e->gid : t->gid;
+    uid_t uid = keep ? (uid_t)e->uid : t->take->uid;
+    gid_t gid = keep ? (gid_t)e->gid : t->take->gid;
     if (fstat(fd, &st) < 0)
         return error_errno(err, "cannot look at it");
     if ((st.st_uid == uid && st.st_gid == gid) || fchown(fd, uid, gid) == 0)
@@ -359,8 +357,8 @@ static int finish_named(struct taking *t, const struct item *item, struct error 
     const char *base = item->name.base;
     if (e->type == TAR_HARDLINK)
         return 0;
-    uid_t uid = t->take->keep_ids ? (uid_t)e->uid : t->uid;
-    gid_t gid = t->take->keep_ids ? (gid_t)e->gid : t->gid;
+    uid_t uid = t->take->keep_ids ? (uid_t)e->uid : t->take->uid;
+    gid_t gid = t->take->keep_ids ? (gid_t)e->gid : t->take->gid;
     if (fchownat(item->parent_fd, base, uid, gid, AT_SYMLINK_NOFOLLOW) < 0 && t->take->keep_ids)
         return error_errno(err, "cannot give it to user %u, group %u", uid, gid);
     struct timespec times[2] = {{.tv_nsec = UTIME_OMIT},
@@ -507,8 +505,7 @@ static void taking_end(struct taking *t)
 
 int tree_take(struct tree_take *take, struct error *err)
 {
-    struct taking t __attribute__((cleanup(taking_end))) = {
-        .take = take, .uid = geteuid(), .gid = getegid(), .parent_fd = -1};
+    struct taking t __attribute__((cleanup(taking_end))) = {.take = take, .parent_fd = -1};
     t.base = inroot_open_beneath(take->into, ".", O_RDONLY | O_DIRECTORY);
     if (t.base == -EACCES)
         t.base = inroot_open_beneath(take->into, ".", O_PATH | O_DIRECTORY);

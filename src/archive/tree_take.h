@@ -26,8 +26,10 @@ struct tree_take {
      * names are names beneath `into`. */
     const struct copy_path *source, *dest;
     enum copy_found found; /* what `dest` is: `into` itself, or, if not a directory, beneath it */
-    bool keep_ids;         /* else all belongs to whom files of ours belong to */
-    bool harmless;         /* no setuid, no setgid, no file capabilities */
+    bool keep_ids;         /* else all belongs to these: */
+    uid_t uid;
+    gid_t gid;
+    bool harmless;              /* no setuid, no setgid, no file capabilities */
     uint64_t entries, left_out; /* counted */
 };
 

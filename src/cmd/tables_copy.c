@@ -29,8 +29,9 @@ const struct verb verb_cp = {
         "file replaces a file; directories are merged, and those that were there keep their mode "
         "and owner. The directory above DEST has to exist.\n\n"
         "What is copied out belongs to whoever runs the command, what is copied in to the "
-        "container's root; modes and times stay. Setuid and setgid bits and file capabilities stay "
-        "behind in the container. Devices and sockets are not copied.\n\n"
+        "container's root, or to who stands in for it; modes and times stay. Setuid and setgid "
+        "bits and file capabilities stay behind in the container. Devices and sockets are not "
+        "copied.\n\n"
         "With - in the place of DEST a tar is written to standard output; in the place of SOURCE "
         "one is read from standard input (gzip, xz and zstd too) and unpacked into the directory "
         "DEST, with the owners that it names.",

@@ -156,12 +156,15 @@ static int find_target(const struct inside *in, const struct errand_place *place
     return open_parent(t, place->root, err);
 }
 
-/* Mounts where the container's root can own nothing: binds of which all but its user's files belong
- * to nobody (runtime/ids.h). */
+/* Who stands in for the container's root has its files too. And there are mounts where that root
+ * can own nothing: binds of which all but its user's files belong to nobody (runtime/ids.h). */
 static bool as_user(void *closure, const struct errand_place *place)
 {
+    const struct inside *in = closure;
+    if (in->copy->container->plan.stand_in)
+        return true;
     struct target t __attribute__((cleanup(target_free))) = {.into = -1};
-    if (find_target(closure, place, &t, NULL) < 0)
+    if (find_target(in, place, &t, NULL) < 0)
         return false;
     autofd dir = inroot_open_beneath(t.into, ".", O_RDONLY | O_DIRECTORY);
     autofd file = dir < 0 ? -1 : openat(dir, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
@@ -185,8 +188,8 @@ static int check_target(const struct inside *in, const struct errand_place *plac
     return 0;
 }
 
-static int unpack_inside(const struct inside *in, const struct target *t, uint64_t *count,
-                         struct error *err)
+static int unpack_inside(const struct inside *in, const struct errand_place *place,
+                         const struct target *t, uint64_t *count, struct error *err)
 {
     autopipe pipe = {.fd = in->fd};
     autostream stream = tar_pipe_open(&pipe, err);
@@ -200,6 +203,8 @@ static int unpack_inside(const struct inside *in, const struct target *t, uint64
         .dest = in->source ? &t->path : NULL,
         .found = t->found,
         .keep_ids = in->copy->archive || !in->source,
+        .uid = place->uid,
+        .gid = place->gid,
     };
     int rc = tree_take(&take, err);
     *count = take.left_out;
@@ -221,7 +226,7 @@ static int take_inside(void *closure, const struct errand_place *place, uint64_t
         rc = find_target(in, place, &t, err);
     if (rc == 0)
         rc = check_target(in, place, &t, err);
-    return rc < 0 ? rc : unpack_inside(in, &t, count, err);
+    return rc < 0 ? rc : unpack_inside(in, place, &t, count, err);
 }
 
 /* --- here --------------------------------------------------------------------------------------

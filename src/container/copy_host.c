@@ -151,6 +151,8 @@ int host_take(const struct copy *copy, struct host_place *place, int from, uint6
         .dest = &place->path,
         .found = place->found,
         .keep_ids = copy->archive,
+        .uid = geteuid(),
+        .gid = getegid(),
         .harmless = true,
     };
     rc = tree_take(&take, err);

@@ -27,6 +27,7 @@ static void only_files(struct plan *plan)
     plan->terminal = plan->init = false;
     plan->rlimit_count = plan->device_count = 0;
     plan->all_devices = false;
+    plan->remove = false; /* or its writable layer could not be used a second time */
     plan->oom_score_adj = INT64_MIN;
     plan->cwd = top;
 }

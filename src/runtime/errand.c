@@ -10,14 +10,13 @@
 #include <sys/wait.h>
 
 #include "base/io.h"
-#include "base/memory.h"
 #include "base/process.h"
+#include "base/text.h"
 #include "runtime/syscalls.h"
 
 #define BIT(capability) (UINT64_C(1) << (capability))
 #define FILE_CAPS                                                                                  \
-    (BIT(CAP_CHOWN) | BIT(CAP_DAC_OVERRIDE) | BIT(CAP_DAC_READ_SEARCH) | BIT(CAP_FOWNER) |         \
-     BIT(CAP_FSETID) | BIT(CAP_SETFCAP))
+    (BIT(CAP_CHOWN) | BIT(CAP_DAC_OVERRIDE) | BIT(CAP_FOWNER) | BIT(CAP_FSETID) | BIT(CAP_SETFCAP))
 
 /* Our own half of an errand: the pipe, opened before the fork. */
 struct started {
@@ -75,8 +74,7 @@ static void reduce(struct child *c)
         _exit(EXIT_FAILURE);
 }
 
-static void choose_owner(struct child *c, const struct errand *errand,
-                         const struct errand_place *place)
+static void choose_owner(struct child *c, const struct errand *errand, struct errand_place *place)
 {
     if (!errand->as_user || !errand->as_user(errand->closure, place))
         return;
@@ -84,6 +82,8 @@ static void choose_owner(struct child *c, const struct errand *errand,
     if (rc < 0)
         child_fail(c, rc, "cannot make files as the container's user");
     syscall(SYS_setfsgid, errand->gid);
+    place->uid = errand->uid;
+    place->gid = errand->gid;
 }
 
 static _Noreturn void do_it(const struct errand_place *place)
@@ -330,6 +330,10 @@ int errand_end(struct errand_run *run, uint64_t *count, struct error *err)
         return error_set(err, -ECHILD, "the process in the container's place was killed");
     if (count)
         *count = report.count;
+    if (report.code >= 0)
+        return 0;
+    autobuf shown = {0};
     report.text[sizeof report.text - 1] = '\0';
-    return report.code < 0 ? error_set(err, report.code, "%s", report.text) : 0;
+    buf_printable(&shown, report.text);
+    return error_set(err, report.code, "%s", buf_text(&shown));
 }

@@ -21,9 +21,10 @@
 #include "runtime/child.h"
 
 struct errand_place {
-    int root;        /* the container's, O_PATH; also the root directory of the process */
-    int descriptors; /* /proc/self/fd of the process, from a procfs that is not the container's */
-    bool running;    /* the container does */
+    int root;          /* the container's, O_PATH; also the root directory of the process */
+    int descriptors;   /* /proc/self/fd of the process, from a procfs that is not the container's */
+    bool running;      /* the container does */
+    uint32_t uid, gid; /* whose the files are that it makes */
 };
 
 #define ERRAND_FDS_MAX 4
@@ -35,7 +36,7 @@ struct errand {
     void *closure;
     int fds[ERRAND_FDS_MAX]; /* that work() needs; -1: none */
     bool bare;               /* only the root file system, without what is mounted on it */
-    /* Whether the files it makes have to be `uid`'s and `gid`'s, the container's user's: asked
+    /* Whether the files it makes are to be `uid`'s and `gid`'s, the container's user's: asked
      * while that can still be chosen. NULL: they are its root's. */
     bool (*as_user)(void *closure, const struct errand_place *place);
     uint32_t uid, gid;

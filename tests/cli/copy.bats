@@ -197,6 +197,25 @@ rule_in() {
     caisson cp unborn:/greeting back
     cmp greeting back
     [ "$(caisson start -a unborn)" = hello ]
+    # Also one that will be gone when it ends.
+    caisson create --rm --name brief --level baseline busybox cat /greeting >/dev/null
+    caisson cp greeting brief:/greeting
+    [ "$(caisson start -a brief)" = hello ]
+}
+
+@test "a container without a user namespace can be copied to and from" {
+    skip_unless_root
+    caisson run -d --name open --level privileged busybox sleep 1000 >/dev/null
+    echo x >f
+    for state in running stopped; do
+        caisson cp f open:/f
+        caisson cp open:/f "$state"
+        cmp f "$state"
+        fails 1 "a device cannot be copied" timeout 10 caisson cp open:/dev/null null
+        [ "$state" = stopped ] || caisson stop -t 0 open
+    done
+    caisson export open | tar -t f >/dev/null
+    caisson commit open >/dev/null
 }
 
 @test "a paused container can be copied to and from" {
@@ -217,6 +236,7 @@ rule_in() {
     fails 1 "read-only in the container" caisson cp f strict:/etc/f
     caisson cp f strict:/tmp/f
     [ "$(inside strict cat /tmp/f)" = x ]
+    [ "$(inside strict stat -c '%u %g' /tmp/f)" = "65532 65532" ]
     caisson cp f strict:/bind/f
     [ "$(inside strict cat /bind/f)" = x ]
     [ "$(stat -c %u bind/f)" = "$(own_id)" ]

@@ -74,7 +74,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct tar_reader *tar = tar_open(stream, NULL, NULL);
         struct copy_path name = {0};
         copy_path_read("/d/name", "/", &name);
-        struct tree_take take = {.tar = tar, .into = into, .harmless = true};
+        struct tree_take take = {
+            .tar = tar, .into = into, .harmless = true, .uid = geteuid(), .gid = getegid()};
         if (size % 2) { /* one tree, to a place of its own */
             take.source = take.dest = &name;
             take.found = size % 4 == 1 ? FOUND_NOTHING : FOUND_DIRECTORY;

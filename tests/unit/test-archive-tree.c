@@ -25,11 +25,16 @@ static void paths_are_taken_apart(void **state)
         const char *text, *clean, *name;
         bool directory, contents;
     } table[] = {
-        {"/a/b", "/a/b", "b", false, false},   {"/a//b/", "/a/b", "b", true, false},
-        {"/a/b/.", "/a/b", "b", true, true},   {".", "/here", "here", true, true},
-        {"..", "/", "", true, true},           {"x/../y", "/here/y", "y", false, false},
-        {"/../../etc", "/etc", "etc", false, false}, {"/", "/", "", true, true},
-        {"./x", "/here/x", "x", false, false}, {"...", "/here/...", "...", false, false},
+        {"/a/b", "/a/b", "b", false, false},
+        {"/a//b/", "/a/b", "b", true, false},
+        {"/a/b/.", "/a/b", "b", true, true},
+        {".", "/here", "here", true, true},
+        {"..", "/", "", true, true},
+        {"x/../y", "/here/y", "y", false, false},
+        {"/../../etc", "/etc", "etc", false, false},
+        {"/", "/", "", true, true},
+        {"./x", "/here/x", "x", false, false},
+        {"...", "/here/...", "...", false, false},
     };
     (void)state;
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
@@ -72,8 +77,7 @@ static void targets_are_those_of_docker_cp(void **state)
         enum copy_target target;
         copy_path_read(table[i].source, "/", &source);
         copy_path_read(table[i].dest, "/", &dest);
-        int rc =
-            copy_target(&source, table[i].directory, &dest, table[i].found, &target, &err);
+        int rc = copy_target(&source, table[i].directory, &dest, table[i].found, &target, &err);
         assert_int_equal(rc < 0 ? rc : (int)target, table[i].expected);
     }
 }
@@ -93,6 +97,8 @@ static int take(struct kit *kit, struct tree_take *out)
     struct tar_reader *tar = tar_open(stream, NULL, NULL);
     out->tar = tar;
     out->into = into;
+    out->uid = geteuid();
+    out->gid = getegid();
     int rc = tree_take(out, &kit->err);
     tar_close(tar);
     stream_close(stream);
