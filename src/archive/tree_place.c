@@ -50,6 +50,12 @@ void copy_path_free(struct copy_path *path)
     *path = (struct copy_path){0};
 }
 
+char *copy_path_parent(const struct copy_path *path)
+{
+    size_t length = strlen(path->clean) - strlen(path->name);
+    return xstrndup(path->clean, length > 1 ? length - 1 : length);
+}
+
 int copy_target(const struct copy_path *source, bool source_is_directory,
                 const struct copy_path *dest, enum copy_found found, enum copy_target *out,
                 struct error *err)

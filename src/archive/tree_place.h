@@ -18,6 +18,8 @@ struct copy_path {
 /* `text`, from the directory `from` when it is relative. */
 void copy_path_read(const char *text, const char *from, struct copy_path *out);
 void copy_path_free(struct copy_path *path);
+/* The directory it is in, owned by the caller. */
+char *copy_path_parent(const struct copy_path *path);
 #define autocopypath __attribute__((cleanup(copy_path_free))) struct copy_path
 
 enum copy_found { FOUND_NOTHING, FOUND_DIRECTORY, FOUND_OTHER };

@@ -18,6 +18,7 @@
 #include "cmd/worker.h"
 #include "container/changes.h"
 #include "container/commit.h"
+#include "oci/reference.h"
 
 /* --- diff --- */
 
@@ -209,7 +210,12 @@ int command_commit(const struct invocation *call, void *options, struct error *e
     autocontainer c = CONTAINER_EMPTY;
     autostore store = {0};
     struct worker worker;
-    int rc = containers_here(&all, err);
+    autoreference reference = {0};
+    int rc = name ? reference_parse(name, &reference, err) : 0; /* before anything stands still */
+    if (rc == 0 && reference.digest[0])
+        rc = error_set(err, -EINVAL, "the name %.200s may not have a digest", name);
+    if (rc == 0)
+        rc = containers_here(&all, err);
     if (rc == 0)
         rc = container_find(&all, call->arguments[0], &c, err);
     if (rc == 0)

@@ -86,15 +86,15 @@ static int publish(struct staging *staging, struct ingest_layer *layer, const ch
     return rc;
 }
 
-/* Whether whoever wrote the tar ended well. */
-static int await_verdict(int fd, struct error *err)
+/* Whether whoever wrote the tar ended well. If not, the front says what happened, and nothing is
+ * said here: 1. */
+static int await_verdict(int fd, int rc, struct error *err)
 {
     char byte;
-    if (read_full(fd, &byte, 1) == 1)
-        return 0;
-    return error_set(err, -ECANCELED,
-                     "no image was made: the container could not be read to its "
-                     "end");
+    if ((rc < 0 && rc != -EBADMSG) || read_full(fd, &byte, 1) == 1)
+        return rc;
+    *err = (struct error){0};
+    return 1;
 }
 
 static int read_number(const char *text, int *fd, struct error *err)
@@ -122,9 +122,8 @@ static int make_image(struct store *store, const struct image *base, int config_
         rc = staging_open(store, &staging, err);
     if (rc == 0)
         rc = ingest_layers(&staging, &layer, 1, &limits, err);
-    if (rc == 0)
-        rc = await_verdict(verdict, err);
-    return rc < 0 ? rc : publish(&staging, &layer, name, &config, id, err);
+    rc = await_verdict(verdict, rc, err);
+    return rc != 0 ? rc : publish(&staging, &layer, name, &config, id, err);
 }
 
 int command_commit_layer(const struct invocation *call, void *options, struct error *err)
@@ -150,7 +149,7 @@ int command_commit_layer(const struct invocation *call, void *options, struct er
     if (rc == 0)
         rc = make_image(&store, &base, config, verdict, name.len > 0 ? buf_text(&name) : NULL, id,
                         err);
-    if (rc < 0)
+    if (rc != 0)
         return rc;
     buf_fmt(&line, "%s\n", id);
     return print(&line);

@@ -103,7 +103,7 @@ static void target_free(struct target *t)
 
 static int open_parent(struct target *t, int root, struct error *err)
 {
-    autofree char *parent = xstrndup(t->path.clean, strlen(t->path.clean) - strlen(t->path.name));
+    autofree char *parent = copy_path_parent(&t->path);
     t->into = inroot_open(root, parent, O_PATH | O_DIRECTORY);
     if (t->into == -ENOENT)
         return error_set(err, t->into, "the directory %s does not exist in the container", parent);

@@ -72,9 +72,7 @@ void host_place_free(struct host_place *place)
 
 static int open_parent(struct host_place *place, const char *path, struct error *err)
 {
-    const char *clean = place->path.clean;
-    size_t length = strlen(clean) - strlen(place->path.name);
-    autofree char *parent = xstrndup(clean, length);
+    autofree char *parent = copy_path_parent(&place->path);
     place->into = open(parent, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (place->into >= 0)
         return 0;
