@@ -48,6 +48,11 @@ victim() {
     caisson cp ms22:/tmp/ran "$BATS_TEST_TMPDIR/ran"
 }
 
+# lacks GREP-ARGUMENT...: nothing matches. (A bare "! grep" never fails a test.)
+lacks() {
+    ! grep -q "$@"
+}
+
 # What an engine that follows the path from outside reads meanwhile: the host's file.
 from_outside() {
     local pid
@@ -69,7 +74,7 @@ from_outside() {
         for _ in $(seq 60); do
             rm -rf "$BATS_TEST_TMPDIR/out" "$BATS_TEST_TMPDIR/tree"
             caisson cp -L reader:/d/x "$BATS_TEST_TMPDIR/tree" 2>/dev/null || true
-            ! grep -rqs "of the host" "$BATS_TEST_TMPDIR/tree"
+            lacks -rs "of the host" "$BATS_TEST_TMPDIR/tree"
             caisson cp reader:/d/x/file "$BATS_TEST_TMPDIR/out" 2>/dev/null || continue
             [ "$(cat "$BATS_TEST_TMPDIR/out")" = "of the container" ]
             got=$((got + 1))
@@ -120,6 +125,7 @@ from_outside() {
     [ ! -e /x ]
 }
 
+# Seen to fail: with inroot_open_beneath() following links.
 @test "links of the container and of the destination are not followed on the host" {
     victim linker
     caisson exec linker sh -c "mkdir -p /t/sub; ln -s '$CANARY' /t/canary; ln -s '$CANARY/file' /t/file; echo evil >/t/sub/file; echo evil >/t/sub/new"
@@ -136,6 +142,7 @@ from_outside() {
     [ ! -L "$BATS_TEST_TMPDIR/dst/file" ] # the link itself was replaced
 }
 
+# Seen to fail: as the one before.
 @test "links that the archive on standard input brings are not followed either" {
     victim stdin
     mkdir -p "$BATS_TEST_TMPDIR/a" "$BATS_TEST_TMPDIR/b/l"
@@ -188,6 +195,6 @@ from_outside() {
     caisson commit maker maker:1 >/dev/null
     caisson save maker:1 >"$BATS_TEST_TMPDIR/image.tar"
     caisson export maker >"$BATS_TEST_TMPDIR/root.tar"
-    ! grep -aq "of the host" "$BATS_TEST_TMPDIR/image.tar" "$BATS_TEST_TMPDIR/root.tar"
+    lacks -a "of the host" "$BATS_TEST_TMPDIR/image.tar" "$BATS_TEST_TMPDIR/root.tar"
     [[ $(tar -tvf "$BATS_TEST_TMPDIR/root.tar" link) = *"link -> $CANARY" ]]
 }
