@@ -18,6 +18,7 @@
 #include "cmd/worker.h"
 #include "container/changes.h"
 #include "container/commit.h"
+#include "container/events.h"
 #include "oci/reference.h"
 
 /* --- diff --- */
@@ -228,5 +229,9 @@ int command_commit(const struct invocation *call, void *options, struct error *e
     if (config < 0)
         return config;
     rc = start_worker(&c, config, name, &worker, err);
-    return rc < 0 ? rc : feed_worker(&c, o, &worker, err);
+    if (rc == 0)
+        rc = feed_worker(&c, o, &worker, err);
+    if (rc == 0)
+        event_tell(&all, &c.plan, c.id, "commit", "comment", o->message ? o->message : "");
+    return rc;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cp and export: which word is in the container and which here, and nothing else. */
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -16,6 +17,7 @@
 #include "cmd/progress.h"
 #include "cmd/worker.h"
 #include "container/copy.h"
+#include "container/events.h"
 
 /* "CONTAINER:PATH"; container NULL: a path of the host. */
 struct side {
@@ -114,7 +116,10 @@ static int copy_from_stdin(struct copy *copy, struct error *err)
     int ends[2];
     if (isatty(STDIN_FILENO))
         return error_set(err, -EINVAL, "standard input is a terminal: pipe a tar into it");
-    int rc = worker_path(name, &program, err);
+    char self[PATH_MAX];
+    int rc = front_program(self, sizeof self, err);
+    if (rc == 0)
+        rc = worker_path_from(self, name, &program, err);
     if (rc < 0)
         return rc;
     if (pipe2(ends, O_CLOEXEC) < 0)
@@ -181,6 +186,9 @@ int command_cp(const struct invocation *call, void *options, struct error *err)
     };
     rc = carry_out(&copy, &from, &to, err);
     progress_end(&progress);
+    if (rc == 0)
+        event_tell(&side.all, &side.container.plan, side.container.id,
+                   from.container ? "archive-path" : "extract-to-dir", "path", copy.inside);
     if (rc == 0 && copy.left_out > 0)
         tell_warning("%llu devices or sockets were not copied", (unsigned long long)copy.left_out);
     return rc;
@@ -199,5 +207,9 @@ int command_export(const struct invocation *call, void *options, struct error *e
         rc = output_file_open(o->output, &file, err);
     if (rc == 0)
         rc = copy_root(&copy, file.fd, err);
-    return rc < 0 ? rc : output_file_finish(&file, err);
+    if (rc == 0)
+        rc = output_file_finish(&file, err);
+    if (rc == 0)
+        event_tell(&side.all, &side.container.plan, side.container.id, "export", NULL, NULL);
+    return rc;
 }

@@ -196,7 +196,7 @@ const struct verb verb_events = {
     .description = "Prints a line for each event of a container from now on: create, start, "
                    "attach, exec_start, "
                    "exec_die, health_status, pause, unpause, update, rename, kill, stop, restart, "
-                   "oom, die and "
+                   "archive-path and extract-to-dir (cp), export, commit, oom, die and "
                    "destroy. What commands did earlier is kept, about two megabytes of it, until "
                    "the next boot: "
                    "--since shows it.",

@@ -8,5 +8,7 @@
 
 /* The path of `program`, owned by the caller. -ENOENT with what to do when it is missing. */
 int worker_path(const char *program, char **path, struct error *err);
+/* The same from another place than this program's: that of a sealed copy. */
+int worker_path_from(const char *self, const char *program, char **path, struct error *err);
 
 #endif

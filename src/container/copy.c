@@ -375,7 +375,7 @@ static int begin_in(struct copy *copy, struct inside *in, int from, struct visit
         .work = take_inside,
         .closure = in,
         .fds = {from, -1, -1, -1},
-        .as_user = plan->namespaces & PLAN_NS_USER ? as_user : NULL,
+        .as_user = as_user,
         .uid = plan->uid,
         .gid = plan->gid,
     };

@@ -218,6 +218,7 @@ rule_in() {
         caisson cp open:/f "$state"
         cmp f "$state"
         fails 1 "a device cannot be copied" timeout 10 caisson cp open:/dev/null null
+        tar -c f | caisson cp - open:/tmp
         [ "$state" = stopped ] || caisson stop -t 0 open
     done
     caisson export open | tar -t f >/dev/null
@@ -386,6 +387,18 @@ rule_in() {
     [ -z "$(tar -xOf one.tar etc/hosts)" ]
     caisson import one.tar whole:flat >/dev/null
     [ "$(caisson run --rm whole:flat busybox cat /etc/new)" = x ]
+}
+
+@test "events tell of copies, exports and commits" {
+    container told
+    caisson cp told:/etc/passwd p
+    caisson cp p told:/p
+    caisson export told >/dev/null
+    caisson commit -q told >/dev/null
+    events=$(caisson events --since 1h --until 0s --filter container=told --format '{{.Action}}')
+    for event in archive-path extract-to-dir export commit; do
+        grep -qx -- "$event" <<<"$events"
+    done
 }
 
 @test "export is not written to a terminal" {
