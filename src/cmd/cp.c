@@ -19,29 +19,30 @@
 #include "container/copy.h"
 #include "container/events.h"
 
-/* "CONTAINER:PATH"; container NULL: a path of the host. */
+/* "CONTAINER:PATH"; container NULL: a path of the host. Owned: a process in the place of a
+ * container has wiped our words (process_hide_words()). */
 struct side {
-    char *container;
-    const char *path;
+    char *container, *path;
 };
 
 static void side_free(struct side *side)
 {
     free(side->container);
+    free(side->path);
 }
 #define autoside __attribute__((cleanup(side_free))) struct side
 
 static void read_side(const char *word, struct side *out)
 {
     const char *colon = strchr(word, ':');
-    out->path = word;
-    if (word[0] == '/' || word[0] == '.' || !colon || colon == word)
-        return;
     const char *slash = strchr(word, '/');
-    if (slash && slash < colon)
+    bool here = word[0] == '.' || !colon || colon == word || (slash && slash < colon);
+    if (here) {
+        out->path = xstrdup(word);
         return;
+    }
     out->container = xstrndup(word, (size_t)(colon - word));
-    out->path = *(colon + 1) ? colon + 1 : "/";
+    out->path = xstrdup(*(colon + 1) ? colon + 1 : "/");
 }
 
 /* A container found, and all that is open for it. */

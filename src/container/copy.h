@@ -16,7 +16,7 @@
 struct copy {
     struct container *container;
     struct store *store;
-    const char *inside; /* the path in the container */
+    const char *inside; /* the path in the container; no word of argv, which a child has wiped */
     bool archive;       /* ids are kept */
     bool follow;        /* a symbolic link as the source is followed */
     tar_progress *progress;
