@@ -60,6 +60,16 @@ struct events_options {
     struct strv filters;
 };
 
+struct system_df_options {
+    const char *format;
+    bool verbose;
+};
+
+struct system_prune_options {
+    bool all, force, volumes;
+    struct strv filters;
+};
+
 struct container_prune_options {
     struct strv filters;
     bool force;

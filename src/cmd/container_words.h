@@ -28,8 +28,9 @@ int read_signal(const char *flag, const char *text, int *number, struct error *e
 verb_handler command_ps, command_inspect, command_logs, command_attach, command_start, command_stop,
     command_kill, command_wait, command_rm, command_stats, command_top, command_info, command_ended,
     command_restart, command_pause, command_unpause, command_rename, command_update,
-    command_container_prune, command_events, command_port, command_system_restore, command_health,
-    command_cp, command_diff, command_export, command_commit;
+    command_container_prune, command_system_df, command_system_prune, command_events, command_port,
+    command_system_restore, command_health, command_cp, command_diff, command_export,
+    command_commit;
 verb_handler command_volume_create, command_volume_ls, command_volume_inspect, command_volume_rm,
     command_volume_prune;
 

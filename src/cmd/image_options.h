@@ -49,7 +49,7 @@ struct rmi_options {
 };
 
 struct image_prune_options {
-    bool all, force;
+    bool all, force, bytes;
     struct strv filters;
 };
 

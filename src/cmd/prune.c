@@ -5,6 +5,7 @@
 #include "cmd/container_options.h"
 #include "cmd/container_words.h"
 #include "cmd/print.h"
+#include "cmd/prune_parts.h"
 #include "container/summary.h"
 
 struct prune_filter {
@@ -95,6 +96,40 @@ static int prune(const struct prune_filter *filter, struct buf *said, uint64_t *
     return rc < 0 ? rc : status;
 }
 
+int prune_containers(const struct strv *filters, struct buf *said, uint64_t *freed,
+                     struct error *err)
+{
+    __attribute__((cleanup(filter_free))) struct prune_filter filter = {0};
+    int rc = parse(filters, &filter, err);
+    return rc < 0 ? rc : prune(&filter, said, freed, err);
+}
+
+/* --- what they have in common --- */
+
+int prune_confirm(bool force, const char *question, struct error *err)
+{
+    if (force)
+        return 1;
+    if (!isatty(STDIN_FILENO))
+        return error_set(err, -EINVAL,
+                         "there is no terminal to ask: give -f to remove without a question");
+    return ask(question);
+}
+
+void prune_section(struct buf *answer, const char *heading, const struct buf *said)
+{
+    if (said->len > 0)
+        buf_fmt(answer, "%s:\n%s\n", heading, buf_text(said));
+}
+
+int prune_print(struct buf *answer, uint64_t freed)
+{
+    buf_str(answer, "Total reclaimed space: ");
+    format_size(answer, freed);
+    buf_char(answer, '\n');
+    return print(answer);
+}
+
 int command_container_prune(const struct invocation *call, void *options, struct error *err)
 {
     const struct container_prune_options *o = options;
@@ -102,20 +137,13 @@ int command_container_prune(const struct invocation *call, void *options, struct
     autobuf said = {0}, answer = {0};
     uint64_t freed = 0;
     (void)call;
-    int rc = parse(&o->filters, &filter, err);
-    if (rc < 0)
+    int rc = parse(&o->filters, &filter, err); /* before the question */
+    if (rc == 0)
+        rc = prune_confirm(o->force, "This removes all containers that do not run. Go on?", err);
+    if (rc <= 0)
         return rc;
-    if (!o->force && !isatty(STDIN_FILENO))
-        return error_set(err, -EINVAL,
-                         "there is no terminal to ask: give -f to remove without a question");
-    if (!o->force && !ask("This removes all containers that do not run. Go on?"))
-        return 0;
     int status = prune(&filter, &said, &freed, err);
-    if (said.len > 0)
-        buf_fmt(&answer, "Deleted Containers:\n%s\n", buf_text(&said));
-    buf_str(&answer, "Total reclaimed space: ");
-    format_size(&answer, freed);
-    buf_char(&answer, '\n');
-    int printed = print(&answer);
+    prune_section(&answer, "Deleted Containers", &said);
+    int printed = prune_print(&answer, freed);
     return status ? status : printed;
 }

@@ -190,9 +190,13 @@ int command_image_prune(const struct invocation *call, void *options, struct err
         rc = prune(&removal, o, err);
     if (rc == 0)
         rc = collect(&removal, &freed, err);
-    if (removal.said.len > 0)
+    if (removal.said.len > 0 && o->bytes)
+        buf_add(&answer, removal.said.data, removal.said.len);
+    else if (removal.said.len > 0)
         buf_fmt(&answer, "Deleted Images:\n%s\n", buf_text(&removal.said));
-    if (rc == 0) {
+    if (rc == 0 && o->bytes) {
+        buf_fmt(&answer, "%llu\n", (unsigned long long)freed);
+    } else if (rc == 0) {
         buf_str(&answer, "Total reclaimed space: ");
         format_size(&answer, freed);
         buf_char(&answer, '\n');

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The verbs that change containers which are there, as data. */
 #include "cmd/container_options.h"
+#include "cmd/list.h"
 #include "cmd/verb.h"
 #include "container/request.h"
 
@@ -219,6 +220,54 @@ const struct verb verb_port = {
     .least = 1,
     .most = 2,
     .completes = "container",
+};
+
+static const struct option system_df_table[] = {
+    {"format", 0, OPTION_STRING, offsetof(struct system_df_options, format), "FORMAT",
+     LIST_FORMAT_HELP},
+    {"verbose", 'v', OPTION_BOOL, offsetof(struct system_df_options, verbose), NULL,
+     "A line for each image, container and volume"},
+    {NULL},
+};
+
+const struct verb verb_system_df = {
+    .name = "system df",
+    .group = GROUP_SYSTEM,
+    .arguments = "",
+    .summary = "Show how much disk images, containers and volumes take",
+    .description = "A layer counts once, however many images have it. What could be given back: "
+                   "layers that only images have which no container uses, what containers wrote "
+                   "that do not run, and volumes that no container uses.",
+    .examples = "caisson system df\n"
+                "caisson system df --format json",
+    .options = system_df_table,
+    .options_size = sizeof(struct system_df_options),
+};
+
+static const struct option system_prune_table[] = {
+    {"all", 'a', OPTION_BOOL, offsetof(struct system_prune_options, all), NULL,
+     "Also images that have a name and that no container uses"},
+    {"volumes", 0, OPTION_BOOL, offsetof(struct system_prune_options, volumes), NULL,
+     "Also anonymous volumes that no container uses"},
+    {"filter", 0, OPTION_LIST, offsetof(struct system_prune_options, filters), "KEY=VALUE",
+     "Remove only what matches: label=, label!=, until= (not with --volumes)"},
+    {"force", 'f', OPTION_BOOL, offsetof(struct system_prune_options, force), NULL,
+     "Do not ask first"},
+    {NULL},
+};
+
+const struct verb verb_system_prune = {
+    .name = "system prune",
+    .group = GROUP_SYSTEM,
+    .arguments = "",
+    .summary = "Remove what nothing uses: containers that do not run, images without a name",
+    .description = "container prune and image prune in one, with --volumes also volume prune; and "
+                   "what killed commands left behind.",
+    .examples = "caisson system prune\n"
+                "# As much as possible, without a question\n"
+                "caisson system prune -a --volumes -f",
+    .options = system_prune_table,
+    .options_size = sizeof(struct system_prune_options),
 };
 
 const struct verb verb_system_restore = {

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "cmd/container_words.h"
 #include "cmd/print.h"
+#include "cmd/prune_parts.h"
 #include "cmd/volume_options.h"
 #include "container/volumes.h"
 
@@ -127,6 +128,14 @@ static int prune(const struct volume_filter *filter, struct buf *said, uint64_t 
     return rc < 0 ? rc : status;
 }
 
+int prune_volumes(bool named_too, const struct strv *filters, struct buf *said, uint64_t *freed,
+                  struct error *err)
+{
+    __attribute__((cleanup(filter_free))) struct volume_filter filter = {.all = named_too};
+    int rc = parse(filters, &filter, err);
+    return rc < 0 ? rc : prune(&filter, said, freed, err);
+}
+
 int command_volume_prune(const struct invocation *call, void *options, struct error *err)
 {
     const struct volume_prune_options *o = options;
@@ -134,22 +143,18 @@ int command_volume_prune(const struct invocation *call, void *options, struct er
     autobuf said = {0}, answer = {0};
     uint64_t freed = 0;
     (void)call;
-    int rc = parse(&o->filters, &filter, err);
-    if (rc < 0)
+    int rc = parse(&o->filters, &filter, err); /* before the question */
+    if (rc == 0)
+        rc =
+            prune_confirm(o->force,
+                          filter.all ? "This removes all volumes that no container uses. Go on?"
+                                     : "This removes all anonymous volumes that no container uses. "
+                                       "Go on?",
+                          err);
+    if (rc <= 0)
         return rc;
-    if (!o->force && !isatty(STDIN_FILENO))
-        return error_set(err, -EINVAL,
-                         "there is no terminal to ask: give -f to remove without a question");
-    if (!o->force &&
-        !ask(filter.all ? "This removes all volumes that no container uses. Go on?"
-                        : "This removes all anonymous volumes that no container uses. Go on?"))
-        return 0;
     int status = prune(&filter, &said, &freed, err);
-    if (said.len > 0)
-        buf_fmt(&answer, "Deleted Volumes:\n%s\n", buf_text(&said));
-    buf_str(&answer, "Total reclaimed space: ");
-    format_size(&answer, freed);
-    buf_char(&answer, '\n');
-    int printed = print(&answer);
+    prune_section(&answer, "Deleted Volumes", &said);
+    int printed = prune_print(&answer, freed);
     return status ? status : printed;
 }

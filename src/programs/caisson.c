@@ -36,6 +36,8 @@ static const struct verb_binding bindings[] = {
     {&verb_container_prune, command_container_prune},
     {&verb_events, command_events},
     {&verb_port, command_port},
+    {&verb_system_df, command_system_df},
+    {&verb_system_prune, command_system_prune},
     {&verb_system_restore, command_system_restore},
     {&verb_volume_create, command_volume_create},
     {&verb_volume_ls, command_volume_ls},
