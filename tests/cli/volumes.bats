@@ -238,13 +238,13 @@ run_() { caisson run --rm "$@"; }
 @test "a disk that is full while a volume is filled is named, and gets its room back" {
     skip_unless_root # a file system of its own
     mkdir -p "$CAISSON_ROOT/volumes"
-    mount -t tmpfs -o size=1m,mode=700 caisson-test "$CAISSON_ROOT/volumes"
-    local rc=0
-    fails 125 "into volume data: cannot copy busybox: No space left" caisson run --rm -v data:/bin busybox true || rc=$?
-    [ ! -e "$CAISSON_ROOT/volumes/data/filling" ] || rc=1
-    caisson volume rm data >/dev/null || rc=1
-    umount "$CAISSON_ROOT/volumes"
-    [ "$rc" = 0 ]
+    export -f fails
+    unshare -m bash -e -c '
+        mount -t tmpfs -o size=1m,mode=700 caisson-full "$CAISSON_ROOT/volumes"
+        fails 125 "into volume data: cannot copy busybox: No space left" \
+            caisson run --rm -v data:/bin busybox true
+        [ ! -e "$CAISSON_ROOT/volumes/data/filling" ]
+        caisson volume rm data >/dev/null'
 }
 
 @test "two containers that start at once with an empty volume both see it filled" {
