@@ -53,10 +53,38 @@ int load_add_image(struct load_plan *plan, struct buf *text, const struct platfo
     return 0;
 }
 
-void load_add_layer(struct load_plan *plan, struct load_image *image,
-                    const struct ingest_layer *layer)
+int load_full_name(const char *name, char **out, struct error *err)
+{
+    autoreference ref = {0};
+    autobuf full = {0};
+    int rc = reference_parse(name, &ref, err);
+    if (rc < 0 || !ref.tag)
+        return rc;
+    ref.digest[0] = '\0';
+    reference_full(&ref, &full);
+    *out = buf_take(&full);
+    return 0;
+}
+
+int load_add_name(struct load_plan *plan, struct load_image *image, const char *full,
+                  struct error *err)
+{
+    if (plan->name_count == LOAD_NAMES_MAX)
+        return error_set(err, -E2BIG, "more than %d names of images", LOAD_NAMES_MAX);
+    plan->name_count++;
+    if (!strv_has(&image->image.names, full))
+        strv_add(&image->image.names, full);
+    return 0;
+}
+
+int load_add_layer(struct load_plan *plan, struct load_image *image,
+                   const struct ingest_layer *layer, struct error *err)
 {
     size_t at = 0;
+    if (plan->use_count == LOAD_LAYERS_MAX)
+        return error_set(err, -E2BIG, "more than %d layers in all images: save fewer at a time",
+                         LOAD_LAYERS_MAX);
+    plan->use_count++;
     while (at < plan->layer_count && !(streq(plan->layers[at].diff_id, layer->diff_id) &&
                                        streq(plan->layers[at].digest, layer->digest)))
         at++;
@@ -66,6 +94,7 @@ void load_add_layer(struct load_plan *plan, struct load_image *image,
     }
     image->layers = xrealloc(image->layers, image->layer_count + 1, sizeof *image->layers);
     image->layers[image->layer_count++] = at;
+    return 0;
 }
 
 /* One configuration under two entries is one image; of two images with one name the later has it.

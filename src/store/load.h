@@ -36,7 +36,7 @@ struct load_plan {
     struct ingest_layer *layers;
     size_t layer_count;
     struct load_image *images;
-    size_t image_count;
+    size_t image_count, name_count, use_count; /* names and layers of all images, counted */
 };
 void load_plan_free(struct load_plan *plan);
 #define autoplan __attribute__((cleanup(load_plan_free))) struct load_plan
@@ -48,13 +48,21 @@ int load_plan(struct bundle *bundle, const struct platform *platform, struct loa
 int load_execute(struct staging *staging, struct load_plan *plan,
                  const struct ingest_limits *limits, struct error *err);
 
+/* Every image is compared with every other by name and by layer, while the store is locked. */
 #define LOAD_IMAGES_MAX 1000
+#define LOAD_NAMES_MAX 4000
+#define LOAD_LAYERS_MAX 20000
 
 /* For the two readers. The configuration's text is taken over on success. */
 int load_add_image(struct load_plan *plan, struct buf *config, const struct platform *platform,
                    struct load_image **out, struct error *err);
-void load_add_layer(struct load_plan *plan, struct load_image *image,
-                    const struct ingest_layer *layer);
+/* The name under which the store files what an archive calls `name`. A digest in it is the
+ * archive's word only and is left out; *out stays as it is when nothing else is left. */
+int load_full_name(const char *name, char **out, struct error *err);
+int load_add_name(struct load_plan *plan, struct load_image *image, const char *full,
+                  struct error *err);
+int load_add_layer(struct load_plan *plan, struct load_image *image,
+                   const struct ingest_layer *layer, struct error *err);
 int load_docker(struct bundle *bundle, const struct platform *platform, struct load_plan *plan,
                 struct error *err);
 int load_oci(struct bundle *bundle, const struct platform *platform, struct load_plan *plan,

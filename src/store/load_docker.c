@@ -25,21 +25,18 @@ static int check_config_name(const char *path, const char *id, struct error *err
     return 0;
 }
 
-static int add_names(const json_t *item, struct load_image *image, struct error *err)
+static int add_names(const json_t *item, struct load_plan *plan, struct load_image *image,
+                     struct error *err)
 {
     autostrv tags = {0};
     int rc = json_get_strings(item, "RepoTags", &tags, err);
     for (size_t i = 0; rc == 0 && i < tags.len; i++) {
-        autoreference ref = {0};
-        autobuf full = {0};
+        autofree char *full = NULL;
         if (streq(tags.items[i], "<none>:<none>"))
             continue;
-        rc = reference_parse(tags.items[i], &ref, err);
-        if (rc < 0)
-            return rc;
-        reference_full(&ref, &full);
-        if (!strv_has(&image->image.names, buf_text(&full)))
-            strv_add(&image->image.names, buf_text(&full));
+        rc = load_full_name(tags.items[i], &full, err);
+        if (rc == 0 && full)
+            rc = load_add_name(plan, image, full, err);
     }
     return rc;
 }
@@ -60,7 +57,7 @@ static int add_layers(const json_t *item, struct bundle *bundle, struct load_pla
         memcpy(layer.diff_id, config.diff_ids.items[i], DIGEST_MAX);
         rc = bundle_find(bundle, paths.items[i], &layer.source, err);
         if (rc == 0)
-            load_add_layer(plan, image, &layer);
+            rc = load_add_layer(plan, image, &layer, err);
     }
     return rc;
 }
@@ -81,7 +78,7 @@ static int add_image(const json_t *item, struct bundle *bundle, const struct pla
     if (rc == 0)
         rc = check_config_name(path, image->image.id, err);
     if (rc == 0)
-        rc = add_names(item, image, err);
+        rc = add_names(item, plan, image, err);
     if (rc == 0)
         rc = add_layers(item, bundle, plan, image, err);
     return rc;

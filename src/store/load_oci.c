@@ -83,7 +83,7 @@ static int add_layers(const struct reader *reader, const struct manifest *manife
                            descriptor->digest, (unsigned long long)layer.source.length,
                            (long long)descriptor->size);
         if (rc == 0)
-            load_add_layer(reader->plan, image, &layer);
+            rc = load_add_layer(reader->plan, image, &layer, err);
     }
     return rc;
 }
@@ -105,10 +105,10 @@ static int add_manifest(const struct reader *reader, const struct descriptor *de
         rc = read_document(reader->bundle, &manifest.config, &config, err);
     if (rc == 0)
         rc = load_add_image(reader->plan, &config, reader->platform, &image, err);
+    if (rc == 0 && name)
+        rc = load_add_name(reader->plan, image, name, err);
     if (rc < 0)
         return rc;
-    if (name)
-        strv_add(&image->image.names, name);
     image->image.manifest = text;
     text = (struct buf){0};
     return add_layers(reader, &manifest, image, err);
@@ -169,14 +169,7 @@ static int entry_name(const struct index_entry *entry, char **out, struct error 
         if (!name || !strpbrk(name, ":/"))
             return 0;
     }
-    autoreference ref = {0};
-    autobuf full = {0};
-    int rc = reference_parse(name, &ref, err);
-    if (rc < 0)
-        return rc;
-    reference_full(&ref, &full);
-    *out = buf_take(&full);
-    return 0;
+    return load_full_name(name, out, err);
 }
 
 /* Whether another entry of the same name fits this machine better than this one: several manifests

@@ -7,6 +7,9 @@
 #include "base/text.h"
 #include "store/layout.h"
 
+/* From this many digits on a word looks like an id that was copied, and no longer like a name. */
+#define SHORT_ID_MIN 7
+
 /* Which image is meant: digests only, nothing of it read yet. */
 struct found {
     char id[DIGEST_MAX], manifest[DIGEST_MAX];
@@ -30,7 +33,8 @@ static void found_record(struct found *found, struct name_record *record)
     found->name = record->name;
 }
 
-/* name@digest without a name of its own: any tag of the repository that is this manifest. */
+/* name@digest: any tag of the repository that is this manifest. The digest alone decides: what an
+ * archive calls its images must not. */
 static int find_digest(struct store *store, const struct reference *ref, struct found *out,
                        struct error *err)
 {
@@ -60,11 +64,11 @@ static int find_name(struct store *store, const struct reference *ref, struct fo
     autobuf full = {0};
     char file[STORE_PATH_MAX];
     struct name_record record;
+    if (ref->digest[0])
+        return find_digest(store, ref, out, err);
     reference_full(ref, &full);
     layout_name_file(buf_text(&full), file);
     int rc = layout_read_name(store, file, &record, err);
-    if (rc == -ENOENT && ref->digest[0])
-        return find_digest(store, ref, out, err);
     if (rc == 0)
         found_record(out, &record);
     return rc;
@@ -100,6 +104,23 @@ static int find_id(struct store *store, const char *text, const char *prefix, st
     return 0;
 }
 
+/* Digits as `images` prints them mean an id; an archive that calls its image by the digits of
+ * another must not be run in its place, and an id that begins like a name must not either. */
+static int refuse_double(struct store *store, const char *text, const struct found *found,
+                         struct error *err)
+{
+    struct found by_id = {0};
+    int rc = find_id(store, text, text, &by_id, NULL);
+    if (rc == -ENOENT || (rc == 0 && streq(by_id.id, found->id)))
+        return 0;
+    if (rc < 0 && rc != -EINVAL)
+        return error_set(err, rc, "cannot look for an image with the id %s", text);
+    return error_set(err, -EINVAL,
+                     "%s is the name of one image and the beginning of another's id: write "
+                     "%s:latest for the name, or more digits of the id",
+                     text, text);
+}
+
 static int find(struct store *store, const char *text, struct found *out, struct error *err)
 {
     autoreference ref = {0};
@@ -110,6 +131,12 @@ static int find(struct store *store, const char *text, struct found *out, struct
     bool may_be_name = !(may_be_id && hex != text) && reference_parse(text, &ref, &wrong) == 0;
     if (may_be_name) {
         int rc = find_name(store, &ref, out, err);
+        if (rc == 0 && may_be_id && digits >= SHORT_ID_MIN) {
+            rc = refuse_double(store, text, out, err);
+            if (rc < 0)
+                free(take_ptr(out->name));
+            return rc;
+        }
         if (rc != -ENOENT)
             return rc;
     }

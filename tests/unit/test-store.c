@@ -143,6 +143,49 @@ static void a_name_wins_over_an_id_that_begins_like_it(void **state)
     assert_string_equal(got, a);
 }
 
+/* Seen to fail before: the archive's image had both words. */
+static void a_name_cannot_take_the_place_of_an_id_as_it_is_printed(void **state)
+{
+    struct fixture *f = *state;
+    char a[DIGEST_MAX], b[DIGEST_MAX], manifest[DIGEST_MAX], got[DIGEST_MAX], name[200];
+    struct error err = {0};
+    put_image(&f->store, "a", NULL, a, manifest);
+    snprintf(name, sizeof name, "docker.io/library/%.12s:latest", digest_hex(a));
+    put_image(&f->store, "b", name, b, manifest);
+    snprintf(name, sizeof name, "%.12s", digest_hex(a));
+    assert_int_equal(resolve(&f->store, name, got, &err), -EINVAL);
+    assert_non_null(strstr(err.text, ":latest"));
+    snprintf(name, sizeof name, "%.12s:latest", digest_hex(a));
+    assert_int_equal(resolve(&f->store, name, got, NULL), 0);
+    assert_string_equal(got, b);
+    snprintf(name, sizeof name, "%.13s", digest_hex(a));
+    assert_int_equal(resolve(&f->store, name, got, NULL), 0);
+    assert_string_equal(got, a);
+    /* One image by both ways is no question. */
+    snprintf(name, sizeof name, "docker.io/library/%.9s:latest", digest_hex(a));
+    put_image(&f->store, "a", name, a, manifest);
+    snprintf(name, sizeof name, "%.9s", digest_hex(a));
+    assert_int_equal(resolve(&f->store, name, got, NULL), 0);
+    assert_string_equal(got, a);
+}
+
+/* Seen to fail before: a record filed under the name with its digest was believed. */
+static void a_digest_is_compared_and_never_believed(void **state)
+{
+    struct fixture *f = *state;
+    char id[DIGEST_MAX], manifest[DIGEST_MAX], got[DIGEST_MAX], name[200];
+    static const char *const wanted = "x@" DIFF_ID, *const tagged = "x:1@" DIFF_ID;
+    put_image(&f->store, "a", "docker.io/library/x@" DIFF_ID, id, manifest);
+    put_image(&f->store, "a", "docker.io/library/x:1@" DIFF_ID, id, manifest);
+    assert_int_equal(resolve(&f->store, wanted, got, NULL), -ENOENT);
+    assert_int_equal(resolve(&f->store, tagged, got, NULL), -ENOENT);
+    put_image(&f->store, "a", "docker.io/library/x:1", id, manifest);
+    assert_int_equal(resolve(&f->store, tagged, got, NULL), -ENOENT);
+    snprintf(name, sizeof name, "x:1@%s", manifest);
+    assert_int_equal(resolve(&f->store, name, got, NULL), 0);
+    assert_string_equal(got, id);
+}
+
 static void what_is_not_there_and_what_is_ambiguous_is_told_apart(void **state)
 {
     struct fixture *f = *state;
@@ -355,6 +398,8 @@ int main(void)
 #define EACH(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         EACH(an_image_is_found_by_name_id_prefix_and_digest),
+        EACH(a_name_cannot_take_the_place_of_an_id_as_it_is_printed),
+        EACH(a_digest_is_compared_and_never_believed),
         EACH(a_name_wins_over_an_id_that_begins_like_it),
         EACH(what_is_not_there_and_what_is_ambiguous_is_told_apart),
         EACH(damage_is_noticed_and_named),

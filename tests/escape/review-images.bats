@@ -1,0 +1,108 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Images whose documents were written by hand: names that lie, numbers and texts without end. What is
+# refused must be so at once and in words; what runs must be possible to end.
+load ../lib/common
+
+setup_file() {
+    common_setup_file
+    image
+    tar -C "$BATS_FILE_TMPDIR" --owner=0 --group=0 --transform='s|^bin/busybox|bin/sh|' \
+        -cf "$BATS_FILE_TMPDIR/layer.tar" -C / bin/busybox
+}
+teardown_file() { common_teardown_file; }
+
+# archive FILE: a docker-archive with busybox as /bin/sh. The Python on standard input may change
+# `config` (the image's "config"), `tags`, `files` (more files of the layer) and `entry` (of
+# manifest.json).
+archive() {
+    LAYER=$BATS_FILE_TMPDIR/layer.tar OUT=$1 python3 -c '
+import hashlib, io, json, os, platform, sys, tarfile
+config, tags, files, entry = {"Cmd": ["/bin/sh", "-c", "echo ran"]}, [], {}, {}
+exec(sys.stdin.read())
+def add(tar, name, data):
+    info = tarfile.TarInfo(name); info.size = len(data); tar.addfile(info, io.BytesIO(data))
+buffer = io.BytesIO(open(os.environ["LAYER"], "rb").read())
+with tarfile.open(fileobj=buffer, mode="a") as tar:
+    for name, data in files.items():
+        add(tar, name, data)
+layer = buffer.getvalue()
+arch = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+document = json.dumps({"os": "linux", "architecture": arch, "config": config, "rootfs": {"type": "layers",
+    "diff_ids": ["sha256:" + hashlib.sha256(layer).hexdigest()]}}).encode()
+with tarfile.open(os.environ["OUT"], "w") as tar:
+    add(tar, "config.json", document)
+    add(tar, "layer.tar", layer)
+    add(tar, "manifest.json", json.dumps([{"Config": "config.json", "RepoTags": tags, "Layers": ["layer.tar"]} | entry]).encode())
+'
+}
+
+# --- names ----------------------------------------------------------------------------------------
+
+# Seen to fail: the archive's image ran under the digest of another.
+@test "an archive cannot give its image the digest that somebody pinned" {
+    local pinned=busybox@sha256:117ebcd6e1a6a2b1c9c1cd9e5a9a2b36a2ec9b2b1f4d39d4c1d0d3b1b2a0c5e1
+    archive "$BATS_TEST_TMPDIR/a.tar" <<P
+tags = ["$pinned", "docker.io/library/other:1@${pinned#*@}"]
+P
+    caisson load -i "$BATS_TEST_TMPDIR/a.tar"
+    fails 125 "no such image" caisson run --rm "$pinned"
+    fails 125 "no such image" caisson run --rm "other@${pinned#*@}"
+    # Without the digest the name is one like any other.
+    [ "$(caisson run --rm other:1)" = ran ]
+}
+
+# Seen to fail as above, by the annotation.
+@test "an OCI archive cannot give its image the digest that somebody pinned" {
+    local pinned=docker.io/library/busybox@sha256:117ebcd6e1a6a2b1c9c1cd9e5a9a2b36a2ec9b2b1f4d39d4c1d0d3b1b2a0c5e1
+    mkdir "$BATS_TEST_TMPDIR/oci"
+    caisson save --format oci-archive -o "$BATS_TEST_TMPDIR/o.tar" busybox
+    tar -C "$BATS_TEST_TMPDIR/oci" -xf "$BATS_TEST_TMPDIR/o.tar"
+    python3 - "$BATS_TEST_TMPDIR/oci/index.json" "$pinned" <<'P'
+import json, sys
+index = json.load(open(sys.argv[1]))
+index["manifests"][0]["annotations"] = {"io.containerd.image.name": sys.argv[2]}
+json.dump(index, open(sys.argv[1], "w"))
+P
+    caisson load -i "$BATS_TEST_TMPDIR/oci" | grep "Loaded image ID"
+    fails 125 "no such image" caisson run --rm "$pinned"
+}
+
+# Seen to fail: what `images` printed for busybox ran the archive's image.
+@test "an archive cannot call its image by the digits of another's id" {
+    local id
+    id=$(caisson images -q busybox)
+    archive "$BATS_TEST_TMPDIR/a.tar" <<P
+tags = ["$id"]
+P
+    caisson load -i "$BATS_TEST_TMPDIR/a.tar"
+    fails 125 "more digits of the id" caisson run --rm "$id" /bin/sh -c :
+    [ "$(caisson run --rm "$id:latest")" = ran ]
+    caisson rmi "$id:latest"
+    caisson run --rm "$id" true
+}
+
+# --- numbers --------------------------------------------------------------------------------------
+
+# Seen to fail: all were loaded, each after work for every pair of them with the store locked.
+@test "documents with more of anything than an image can want are refused at once" {
+    archive "$BATS_TEST_TMPDIR/volumes.tar" <<<'config["Volumes"] = {"/%d" % i: {} for i in range(201)}'
+    fails 1 "\"Volumes\": more than 200" timeout 10 caisson load -i "$BATS_TEST_TMPDIR/volumes.tar"
+    archive "$BATS_TEST_TMPDIR/env.tar" <<<'config["Env"] = ["A%d=" % i for i in range(200000)]'
+    fails 1 "\"Env\": more than 4000" timeout 10 caisson load -i "$BATS_TEST_TMPDIR/env.tar"
+    archive "$BATS_TEST_TMPDIR/labels.tar" <<<'config["Labels"] = {"A%d" % i: "" for i in range(200000)}'
+    fails 1 "\"Labels\": more than 4000" timeout 10 caisson load -i "$BATS_TEST_TMPDIR/labels.tar"
+    archive "$BATS_TEST_TMPDIR/tags.tar" <<<'tags = ["a%d" % i for i in range(250000)]'
+    fails 1 "more than 4000 names" timeout 10 caisson load -i "$BATS_TEST_TMPDIR/tags.tar"
+    archive "$BATS_TEST_TMPDIR/words.tar" <<<'config["Cmd"] = ["a"] * 70000'
+    fails 1 "\"Cmd\": more than 65536 words" timeout 10 caisson load -i "$BATS_TEST_TMPDIR/words.tar"
+    archive "$BATS_TEST_TMPDIR/name.tar" <<<'config["Labels"] = {"": "x"}'
+    fails 1 "a key may not be empty" caisson load -i "$BATS_TEST_TMPDIR/name.tar"
+    archive "$BATS_TEST_TMPDIR/most.tar" <<'P'
+config["Env"] = ["A%d=" % i for i in range(4000)]
+config["Labels"] = {"A%d" % i: "" for i in range(4000)}
+tags = ["most"]
+P
+    caisson load -i "$BATS_TEST_TMPDIR/most.tar"
+    [ "$(timeout 10 caisson run --rm most)" = ran ]
+}
