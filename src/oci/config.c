@@ -6,15 +6,26 @@
 #include "oci/document.h"
 
 /* The keys of an object used as a set ({"80/tcp": {}}). */
-static int parse_set(const json_t *object, const char *key, struct strv *out, struct error *err)
+static int parse_set(const json_t *object, const char *key, size_t max, struct strv *out,
+                     struct error *err)
 {
     json_t *set = NULL, *item;
     const char *name;
     int rc = json_get_object(object, key, &set, err);
     if (rc < 0 || !set)
         return rc;
+    if (json_object_size(set) > max)
+        return error_set(err, -E2BIG, "\"%s\": more than %zu", key, max);
     json_object_foreach(set, name, item) strv_add(out, name);
     return 0;
+}
+
+static int parse_words(const json_t *config, const char *key, struct strv *out, struct error *err)
+{
+    int rc = json_get_strings(config, key, out, err);
+    if (rc == 0 && out->len > OCI_WORDS_MAX)
+        rc = error_set(err, -E2BIG, "\"%s\": more than %d words", key, OCI_WORDS_MAX);
+    return rc;
 }
 
 static int parse_env(const json_t *config, struct image_config *out, struct error *err)
@@ -23,6 +34,8 @@ static int parse_env(const json_t *config, struct image_config *out, struct erro
     int rc = json_get_strings(config, "Env", &env, err);
     if (rc < 0)
         return rc;
+    if (env.len > OCI_PAIRS_MAX)
+        return error_set(err, -E2BIG, "\"Env\": more than %d variables", OCI_PAIRS_MAX);
     for (size_t i = 0; i < env.len; i++) {
         const char *item = env.items[i];
         if (item[0] == '=' || !item[0])
@@ -38,7 +51,7 @@ static int parse_health(const json_t *config, struct health_check *out, struct e
     int rc = json_get_object(config, "Healthcheck", &health, err);
     if (rc < 0 || !health)
         return rc;
-    rc = json_get_strings(health, "Test", &out->test, err);
+    rc = parse_words(health, "Test", &out->test, err);
     const struct {
         const char *key;
         int64_t *value;
@@ -66,12 +79,12 @@ static int parse_process(const json_t *json, struct image_config *out, struct er
            (rc = document_string(config, "WorkingDir", &out->working_dir, err)) < 0 ||
            (rc = document_string(config, "StopSignal", &out->stop_signal, err)) < 0 ||
            (rc = parse_env(config, out, err)) < 0 ||
-           (rc = json_get_strings(config, "Entrypoint", &out->entrypoint, err)) < 0 ||
-           (rc = json_get_strings(config, "Cmd", &out->command, err)) < 0 ||
-           (rc = json_get_strings(config, "Shell", &out->shell, err)) < 0 ||
-           (rc = json_get_strings(config, "OnBuild", &out->on_build, err)) < 0 ||
-           (rc = parse_set(config, "Volumes", &out->volumes, err)) < 0 ||
-           (rc = parse_set(config, "ExposedPorts", &out->ports, err)) < 0 ||
+           (rc = parse_words(config, "Entrypoint", &out->entrypoint, err)) < 0 ||
+           (rc = parse_words(config, "Cmd", &out->command, err)) < 0 ||
+           (rc = parse_words(config, "Shell", &out->shell, err)) < 0 ||
+           (rc = parse_words(config, "OnBuild", &out->on_build, err)) < 0 ||
+           (rc = parse_set(config, "Volumes", OCI_VOLUMES_MAX, &out->volumes, err)) < 0 ||
+           (rc = parse_set(config, "ExposedPorts", OCI_WORDS_MAX, &out->ports, err)) < 0 ||
            (rc = document_map(config, "Labels", &out->labels, err)) < 0 ||
            (rc = parse_health(config, &out->health, err)) < 0);
     return rc < 0 ? error_prefix(err, "\"config\"") : 0;

@@ -27,9 +27,13 @@ int document_map(const json_t *object, const char *key, struct strv *out, struct
     int rc = json_get_object(object, key, &map, err);
     if (rc < 0 || !map)
         return rc;
+    if (json_object_size(map) > OCI_PAIRS_MAX)
+        return error_set(err, -E2BIG, "\"%s\": more than %d", key, OCI_PAIRS_MAX);
     json_object_foreach(map, name, item)
     {
         const char *value = "";
+        if (!*name)
+            return error_set(err, -EINVAL, "\"%s\": a key may not be empty", key);
         if (strchr(name, '=')) /* "a=b": "c" and "a": "b=c" would be the same to us */
             return error_set(err, -EINVAL, "\"%s\": a key may not have '='", key);
         rc = json_get_string(map, name, &value, err);

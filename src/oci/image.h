@@ -18,6 +18,10 @@
 #define DIGEST_MAX 72 /* "sha256:" + 64 hexadecimal digits + NUL */
 #define OCI_DOCUMENT_MAX (4u << 20)
 #define OCI_LAYERS_MAX 500
+/* Of each kind; what works with them compares every one with every other. */
+#define OCI_VOLUMES_MAX 200
+#define OCI_PAIRS_MAX 4000  /* variables; labels; annotations */
+#define OCI_WORDS_MAX 65536 /* of a command; ports */
 
 /* "sha256:" and 64 lower-case hexadecimal digits, nothing else. */
 bool digest_valid(const char *digest);

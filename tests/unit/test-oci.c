@@ -229,6 +229,33 @@ static void configurations_with_wrong_types_are_refused(void **state)
     }
 }
 
+static void refuse_many(const char *before, int count, const char *item_end, const char *after,
+                        const char *told)
+{
+    struct image_config config = {0};
+    struct error err = {0};
+    autobuf text = {0};
+    buf_fmt(&text, "{\"config\":{%s", before);
+    for (int i = 0; i < count; i++) {
+        buf_fmt(&text, "%s\"%d%s", i ? "," : "", i, item_end);
+    }
+    buf_fmt(&text, "%s},\"rootfs\":{\"type\":\"layers\"}}", after);
+    int rc = image_config_parse(buf_text(&text), text.len, &config, &err);
+    if (rc >= 0 || !strstr(err.text, told))
+        fail_msg("told \"%s\" and not \"%s\"", err.text, told);
+}
+
+static void more_than_an_image_can_want_is_refused(void **state)
+{
+    (void)state;
+    refuse_many("\"Env\":[", OCI_PAIRS_MAX + 1, "=\"", "]", "more than 4000 variables");
+    refuse_many("\"Labels\":{", OCI_PAIRS_MAX + 1, "\":\"\"", "}", "more than 4000");
+    refuse_many("\"Volumes\":{", OCI_VOLUMES_MAX + 1, "\":{}", "}", "more than 200");
+    refuse_many("\"ExposedPorts\":{", OCI_WORDS_MAX + 1, "\":{}", "}", "more than 65536");
+    refuse_many("\"Cmd\":[", OCI_WORDS_MAX + 1, "\"", "]", "more than 65536 words");
+    refuse_many("\"Labels\":{\"\":\"\",", 1, "\":\"\"", "}", "may not be empty");
+}
+
 static void change(struct image_config *config, const char *instruction)
 {
     struct error err = {0};
@@ -320,6 +347,7 @@ int main(void)
         cmocka_unit_test(a_configuration_is_written_as_it_was_read),
         cmocka_unit_test(a_configuration_without_its_optional_parts_has_empty_fields),
         cmocka_unit_test(configurations_with_wrong_types_are_refused),
+        cmocka_unit_test(more_than_an_image_can_want_is_refused),
         cmocka_unit_test(changes_are_read_as_a_dockerfile_is),
         cmocka_unit_test(changes_that_mean_nothing_are_refused),
     };
