@@ -23,6 +23,8 @@
 #define DEFAULT_START_INTERVAL (5 * NSEC_PER_SEC)
 #define DEFAULT_RETRIES 3
 #define LEAST_TIME (NSEC_PER_SEC / 1000)
+#define LEAST_PAUSE NSEC_PER_SEC /* of an image's: a check costs a process or two */
+#define MOST_TIME (INT64_C(366) * 24 * 3600 * NSEC_PER_SEC) /* can be added to any clock */
 
 bool health_wanted(const struct plan *plan)
 {
@@ -52,7 +54,39 @@ static int refuse_without_check(const struct request *r, struct error *err)
 
 static int64_t or_default(int64_t value, int64_t usual)
 {
-    return value > 0 ? value : usual;
+    return value <= 0 ? usual : value < MOST_TIME ? value : MOST_TIME;
+}
+
+/* What an image says of the pace; only a flag can ask for more than once a second. */
+static int64_t not_too_often(int64_t pause)
+{
+    return pause > 0 && pause < LEAST_PAUSE ? LEAST_PAUSE : pause;
+}
+
+static int plan_times(const struct request *r, const struct health_check *image,
+                      struct plan_health *health, struct error *err)
+{
+    health->interval = not_too_often(image->interval);
+    health->timeout = image->timeout;
+    health->start_period = image->start_period;
+    health->start_interval = not_too_often(image->start_interval);
+    int rc = time_flag("--health-interval", r->health_interval, &health->interval, err);
+    if (rc == 0)
+        rc = time_flag("--health-timeout", r->health_timeout, &health->timeout, err);
+    if (rc == 0)
+        rc = time_flag("--health-start-period", r->health_start_period, &health->start_period, err);
+    if (rc == 0)
+        rc = time_flag("--health-start-interval", r->health_start_interval, &health->start_interval,
+                       err);
+    if (rc < 0)
+        return rc;
+    health->interval = or_default(health->interval, DEFAULT_INTERVAL);
+    health->timeout = or_default(health->timeout, DEFAULT_TIMEOUT);
+    health->start_interval = or_default(health->start_interval, DEFAULT_START_INTERVAL);
+    health->start_period = or_default(health->start_period, 0);
+    health->retries = or_default(
+        r->health_retries != INT64_MIN ? r->health_retries : image->retries, DEFAULT_RETRIES);
+    return 0;
 }
 
 int plan_health(struct planning *p, struct error *err)
@@ -80,26 +114,7 @@ int plan_health(struct planning *p, struct error *err)
                          "the image's health check names no command: give --health-cmd or "
                          "--no-healthcheck");
     }
-    health->interval = image->interval;
-    health->timeout = image->timeout;
-    health->start_period = image->start_period;
-    health->start_interval = image->start_interval;
-    int rc = time_flag("--health-interval", r->health_interval, &health->interval, err);
-    if (rc == 0)
-        rc = time_flag("--health-timeout", r->health_timeout, &health->timeout, err);
-    if (rc == 0)
-        rc = time_flag("--health-start-period", r->health_start_period, &health->start_period, err);
-    if (rc == 0)
-        rc = time_flag("--health-start-interval", r->health_start_interval, &health->start_interval,
-                       err);
-    if (rc < 0)
-        return rc;
-    health->interval = or_default(health->interval, DEFAULT_INTERVAL);
-    health->timeout = or_default(health->timeout, DEFAULT_TIMEOUT);
-    health->start_interval = or_default(health->start_interval, DEFAULT_START_INTERVAL);
-    health->retries = or_default(
-        r->health_retries != INT64_MIN ? r->health_retries : image->retries, DEFAULT_RETRIES);
-    return 0;
+    return plan_times(r, image, health, err);
 }
 
 /* --- one check --- */

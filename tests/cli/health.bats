@@ -82,6 +82,32 @@ assert not json.load(sys.stdin)["caisson"].get("health", {}).get("test")'
     waits 20 is web healthy
 }
 
+# Seen to fail: the whole state was "none" from then on.
+@test "a check may print any bytes" {
+    caisson run -d --name web --health-cmd 'printf "a\\000b\\377\\033[2J"; exit 1' --health-interval 100ms \
+        --health-retries 2 busybox sleep 100
+    waits 20 is web unhealthy
+    caisson inspect web | python3 -c '
+import json, sys
+entry = json.load(sys.stdin)[0]["State"]["Health"]["Log"][-1]
+assert entry["Output"] == "a\ufffdb\ufffd\x1b[2J", entry'
+}
+
+# Seen to fail: a check every nanosecond took a processor of the host, and one with a timeout to the
+# end of time was over before it began.
+@test "an image cannot ask for a check more often than once a second, and times do not overflow" {
+    tar -C "$BATS_FILE_TMPDIR/tree" -c . |
+        caisson import -c 'HEALTHCHECK --interval=1ns --start-interval=1ns --timeout=2562047h --start-period=2562047h CMD exit 0' - often >/dev/null
+    caisson run --dry-run --format json often true | python3 -c '
+import json, sys
+health = json.load(sys.stdin)["caisson"]["health"]
+assert health["interval"] == health["start_interval"] == 10**9, health
+assert health["timeout"] == health["start_period"] == 366 * 24 * 3600 * 10**9, health'
+    caisson run --dry-run --format json --health-interval 5ms often true | grep -q '"interval": *5000000\b'
+    caisson run -d --name web --health-cmd true --health-interval 100ms --health-timeout 2562047h busybox sleep 100
+    waits 20 is web healthy
+}
+
 @test "checks end with the container, and wrong words are refused" {
     caisson run -d --name web --health-cmd 'sleep 0.1' --health-interval 50ms busybox sleep 100
     waits 20 is web healthy
