@@ -57,6 +57,33 @@ static size_t sequence(const unsigned char *s, size_t left)
     return n;
 }
 
+/* The number of a well-formed sequence that a terminal would obey and not show: C1 control
+ * characters, and marks that turn the direction of writing (as buf_printable() hides); else 0. */
+static unsigned commanding(const unsigned char *s, size_t n)
+{
+    if (n == 2 && s[0] == 0xc2 && s[1] < 0xa0)
+        return s[1];
+    if (n != 3 || s[0] != 0xe2)
+        return 0;
+    unsigned number = 0x2000u | (s[1] & 0x3fu) << 6 | (s[2] & 0x3fu);
+    return (number >= 0x202a && number <= 0x202e) || (number >= 0x2066 && number <= 0x2069) ? number
+                                                                                            : 0;
+}
+
+/* One character that is none of plain ASCII; how many bytes it took. */
+static size_t quote_other(struct buf *out, const unsigned char *s, size_t left)
+{
+    size_t n = sequence(s, left);
+    unsigned number = s[0] < 0x80 ? s[0] : commanding(s, n);
+    if (n == 0 || s[0] == 0) /* readers refuse \u0000 */
+        buf_str(out, "\\ufffd");
+    else if (number)
+        buf_fmt(out, "\\u%04x", number);
+    else
+        buf_add(out, s, n);
+    return n ? n : 1;
+}
+
 void json_quote(struct buf *out, const char *text, size_t length)
 {
     const unsigned char *s = (const unsigned char *)text;
@@ -69,7 +96,6 @@ void json_quote(struct buf *out, const char *text, size_t length)
         i = run;
         if (i == length)
             break;
-        size_t n;
         if (s[i] == '"' || s[i] == '\\')
             buf_fmt(out, "\\%c", s[i++]);
         else if (s[i] == '\n')
@@ -78,12 +104,8 @@ void json_quote(struct buf *out, const char *text, size_t length)
             buf_str(out, "\\t"), i++;
         else if (s[i] == '\r')
             buf_str(out, "\\r"), i++;
-        else if (s[i] < 0x20 || s[i] == 0x7f)
-            buf_fmt(out, "\\u%04x", s[i++]);
-        else if ((n = sequence(s + i, length - i)))
-            buf_add(out, s + i, n), i += n;
         else
-            buf_str(out, "\\ufffd"), i++;
+            i += quote_other(out, s + i, length - i);
     }
     buf_char(out, '"');
 }

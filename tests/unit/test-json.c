@@ -61,6 +61,41 @@ static void bytes_that_are_not_utf8_are_replaced(void **state)
     }
 }
 
+/* Seen to fail: both went to the terminal of whoever looked with inspect. */
+static void what_a_terminal_would_obey_is_written_by_number(void **state)
+{
+    (void)state;
+    static const char *const cases[][2] = {{"\x1b[2J", "\"\\u001b[2J\""},
+                                           {"a\xc2\x9b"
+                                            "2J",
+                                            "\"a\\u009b2J\""},
+                                           {"\xc2\x80", "\"\\u0080\""},
+                                           {"\xc2\xa0", "\"\xc2\xa0\""},
+                                           {"\xe2\x80\xaa", "\"\\u202a\""},
+                                           {"\xe2\x80\xae", "\"\\u202e\""},
+                                           {"\xe2\x81\xa6", "\"\\u2066\""},
+                                           {"\xe2\x81\xa9", "\"\\u2069\""},
+                                           {"\xe2\x80\xa6", "\"\xe2\x80\xa6\""}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        autobuf out = {0};
+        json_quote(&out, cases[i][0], strlen(cases[i][0]));
+        assert_string_equal(buf_text(&out), cases[i][1]);
+        autojson json = json_loadb(out.data, out.len, JSON_DECODE_ANY, NULL);
+        assert_string_equal(json_string_value(json), cases[i][0]);
+    }
+}
+
+static void a_nul_is_written_as_what_readers_take(void **state)
+{
+    (void)state;
+    autobuf out = {0};
+    json_quote(&out, "a\0b", 3);
+    assert_string_equal(buf_text(&out), "\"a\\ufffdb\"");
+    autojson json = json_loadb(out.data, out.len, JSON_DECODE_ANY, NULL);
+    assert_string_equal(json_string_value(json), "a\xef\xbf\xbd"
+                                                 "b");
+}
+
 static void commas_and_indents_are_in_their_places(void **state)
 {
     (void)state;
@@ -85,6 +120,8 @@ int main(void)
         cmocka_unit_test(numbers_are_written_to_their_last_digit),
         cmocka_unit_test(text_is_quoted_so_that_a_parser_gets_it_back),
         cmocka_unit_test(bytes_that_are_not_utf8_are_replaced),
+        cmocka_unit_test(what_a_terminal_would_obey_is_written_by_number),
+        cmocka_unit_test(a_nul_is_written_as_what_readers_take),
         cmocka_unit_test(commas_and_indents_are_in_their_places),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
