@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/template.h"
 
+#include <unistd.h>
+
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "cmd/print.h"
 #include "cmd/template_value.h"
 
 enum { DEEPEST = 16, LONGEST = 64 * 1024, MOST_OUTPUT = 64 * 1024 * 1024 };
@@ -18,6 +21,7 @@ struct renderer {
     struct buf *out;
     struct error *err;
     unsigned depth;
+    bool terminal;        /* somebody looks at it */
     bool trim;            /* the last action ended in "-}}" */
     struct buf condition; /* of the {{else if}} that stopped a block */
 };
@@ -247,6 +251,25 @@ static int range(struct renderer *r, bool live, const char *text)
     return rc;
 }
 
+/* A terminal obeys nothing that an image or a container chose; a pipe gets it as it is. */
+static void print_value(struct renderer *r, const json_t *value)
+{
+    if (!r->terminal) {
+        template_print(value, r->out);
+        return;
+    }
+    autobuf text = {0};
+    template_print(value, &text);
+    for (const char *at = buf_text(&text); *at;) {
+        size_t length = strcspn(at, "\n\t");
+        autofree char *part = xstrndup(at, length);
+        buf_printable(r->out, part);
+        at += length;
+        if (*at)
+            buf_char(r->out, *at++);
+    }
+}
+
 static int plain_action(struct renderer *r, bool live, const char *action)
 {
     if (!live || starts_with(action, "/*"))
@@ -254,7 +277,7 @@ static int plain_action(struct renderer *r, bool live, const char *action)
     autojson value = template_evaluate(action, &r->scope, r->err);
     if (!value)
         return -EINVAL;
-    template_print(value, r->out);
+    print_value(r, value);
     if (r->out->len > MOST_OUTPUT)
         return error_set(r->err, -E2BIG, "--format: more than %d bytes of output", MOST_OUTPUT);
     return 0;
@@ -305,7 +328,8 @@ static int block(struct renderer *r, bool live, enum stop *stop)
 
 int template_render(const char *text, const json_t *data, struct buf *out, struct error *err)
 {
-    struct renderer r = {.at = text, .out = out, .err = err};
+    struct renderer r = {
+        .at = text, .out = out, .err = err, .terminal = screen_of(STDOUT_FILENO).terminal};
     enum stop stop;
     r.scope.root = data;
     r.scope.dot = data;

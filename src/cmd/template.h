@@ -9,6 +9,7 @@
  *
  * Guards against templates that mean nothing (an error that names the action) and against fields
  * that are not there (an error that lists the nearest). Bounded in depth; never executes anything.
+ * Where standard output is a terminal, control characters in values are shown as \xNN.
  */
 #ifndef CAISSON_CMD_TEMPLATE_H
 #define CAISSON_CMD_TEMPLATE_H

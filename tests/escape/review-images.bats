@@ -106,3 +106,33 @@ P
     caisson load -i "$BATS_TEST_TMPDIR/most.tar"
     [ "$(timeout 10 caisson run --rm most)" = ran ]
 }
+
+# --- what is shown --------------------------------------------------------------------------------
+
+# The file $1 has nothing in it that a terminal would obey.
+shown_only() {
+    python3 -c '
+import sys
+seen = open(sys.argv[1], "rb").read()
+assert not any(code in seen for code in (b"\x1b[2J", b"\xc2\x9b", b"\xe2\x80\xae")), seen' "$1"
+}
+
+# Seen to fail: the first cleared the screen, the second had the control characters of C1 in it.
+@test "labels of an image do not command the terminal of whoever looks, and a pipe gets them as they are" {
+    archive "$BATS_TEST_TMPDIR/a.tar" <<'P'
+config["Labels"] = {"a": "x\x1b[2J\u009b2J\u202e"}
+tags = ["labels"]
+P
+    caisson load -i "$BATS_TEST_TMPDIR/a.tar"
+    caisson create --name labelled labels
+    local look=(python3 "$BATS_TEST_DIRNAME/../lib/terminal.py" --)
+    for format in '{{.Labels}}' '{{json .Labels}}' 'table {{.Labels}}'; do
+        timeout 60 "${look[@]}" caisson ps -a --format "$format" >"$BATS_TEST_TMPDIR/seen"
+        shown_only "$BATS_TEST_TMPDIR/seen"
+        grep -q 'a=x' "$BATS_TEST_TMPDIR/seen"
+    done
+    timeout 60 "${look[@]}" caisson inspect labelled >"$BATS_TEST_TMPDIR/seen"
+    shown_only "$BATS_TEST_TMPDIR/seen"
+    [ "$(caisson ps -a --format '{{.Labels}}')" = $'a=x\x1b[2J\xc2\x9b2J\xe2\x80\xae' ]
+    caisson rm labelled
+}
