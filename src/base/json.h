@@ -57,5 +57,7 @@ void json_raw(struct json_out *w, const char *key, const char *json);
 void json_tree(struct json_out *w, const char *key, const json_t *value);
 /* Only the quoted, escaped string; bytes that are not UTF-8 become U+FFFD. */
 void json_quote(struct buf *out, const char *text, size_t length);
+/* Whether it is UTF-8, and so comes back from JSON as it is. */
+bool json_keeps(const char *text);
 
 #endif

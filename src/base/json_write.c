@@ -57,6 +57,17 @@ static size_t sequence(const unsigned char *s, size_t left)
     return n;
 }
 
+bool json_keeps(const char *text)
+{
+    for (const unsigned char *s = (const unsigned char *)text; *s;) {
+        size_t n = *s < 0x80 ? 1 : sequence(s, strnlen((const char *)s, 4));
+        if (n == 0)
+            return false;
+        s += n;
+    }
+    return true;
+}
+
 /* The number of a well-formed sequence that a terminal would obey and not show: C1 control
  * characters, and marks that turn the direction of writing (as buf_printable() hides); else 0. */
 static unsigned commanding(const unsigned char *s, size_t n)

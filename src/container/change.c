@@ -66,8 +66,9 @@ int container_save_status(struct container *c, struct error *err)
 int container_save_plan(struct container *c, struct error *err)
 {
     autobuf config = {0};
-    plan_write(&c->plan, 0, &config);
-    int rc = summary_write(c->home, &c->plan, err);
+    int rc = plan_write_checked(&c->plan, CONFIG_MAX, &config, err);
+    if (rc == 0)
+        rc = summary_write(c->home, &c->plan, err);
     return rc < 0 ? rc
                   : write_file_at(c->home, CONFIG_NAME, buf_text(&config), config.len, 0600,
                                   c->plan.remove ? VOLATILE : DURABLE, err);

@@ -87,20 +87,22 @@ static int put_files(struct container *c, const struct plan *plan, struct error 
 {
     autobuf config = {0};
     bool durable = !plan->remove;
+    int rc = plan_write_checked(plan, CONFIG_MAX - CONFIG_SPARE, &config, err);
+    if (rc < 0)
+        return rc;
     if (plan->image_id && plan->image_manifest) {
         autobuf image = {0};
         buf_fmt(&image, "%s\n%s\n", plan->image_id, plan->image_manifest);
         for (size_t i = 0; i < plan->mount_count; i++)
             if (plan->mounts[i].kind == PLAN_IMAGE)
                 buf_fmt(&image, "%s\n%s\n", plan->mounts[i].source, plan->mounts[i].manifest);
-        int rc = put_file(c->home, IMAGE_NAME, ".image", buf_text(&image), image.len, durable, err);
+        rc = put_file(c->home, IMAGE_NAME, ".image", buf_text(&image), image.len, durable, err);
         if (rc < 0)
             return rc;
     }
-    int rc = summary_write(c->home, plan, err);
+    rc = summary_write(c->home, plan, err);
     if (rc < 0)
         return rc;
-    plan_write(plan, 0, &config);
     rc = put_file(c->home, CONFIG_NAME, ".config", buf_text(&config), config.len, durable, err);
     if (rc < 0 || !durable)
         return rc;

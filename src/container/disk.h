@@ -24,7 +24,8 @@
 #define PAUSED_NAME "paused"
 #define PARENT_NAME "cgroup-parent" /* a symlink, in the state directory; only with one */
 
-#define CONFIG_MAX (8u << 20)
+#define CONFIG_MAX PLAN_TEXT_MAX
+#define CONFIG_SPARE (256u << 10) /* for what a start and `update` note in it later */
 #define STATUS_MAX (16u << 10)
 
 /* 64 hexadecimal digits. */

@@ -84,6 +84,8 @@ int plan_make(const struct request *request, const struct image *image,
         rc = plan_health(&p, err);
     if (rc == 0)
         rc = plan_mounts(&p, err);
+    if (rc == 0)
+        rc = plan_check(&plan, err);
     strv_free(&p.mask);
     strv_free(&p.unmask);
     strv_free(&p.label_options);

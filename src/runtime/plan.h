@@ -188,6 +188,10 @@ const struct protection *posture_find(const struct posture *posture, const char 
  */
 #define PLAN_TEXT_MAX (8u << 20)
 void plan_write(const struct plan *plan, unsigned indent, struct buf *out);
+/* Whether `plan_read` would take back what `plan_write` makes of it, but for its length; quick. */
+int plan_check(const struct plan *plan, struct error *err);
+/* plan_write() of at most `max` bytes; -EFBIG otherwise. */
+int plan_write_checked(const struct plan *plan, size_t max, struct buf *out, struct error *err);
 int plan_read(const char *text, size_t length, struct plan *out, struct error *err);
 
 #endif

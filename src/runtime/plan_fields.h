@@ -41,12 +41,19 @@ struct field {
     int (*read)(const json_t *value, void *into, const char *key, struct error *err);
 };
 
+#define FIELD_LIST_MAX 65536 /* elements of a list, members of a map */
+
 extern const struct field plan_fields[];
 extern const struct field protection_fields[];
 
 void fields_write(const struct field *table, const void *from, struct json_out *w);
 /* Errors start with the member's name: "process.cwd must be …". */
 int fields_read(const struct field *table, const json_t *object, void *into, struct error *err);
+
+/* What is wrong with a text as a field of this kind; NULL: nothing. */
+const char *field_text_fault(const struct field *field, const char *text);
+/* The members that lean on each other. */
+int plan_check_whole(const struct plan *plan, struct error *err);
 
 /* --- for the functions of FIELD_CUSTOM ---------------------------------------------------------
  */

@@ -16,7 +16,6 @@
 
 #define LINE_MAX_BYTES 4096
 #define ID_MAX_BYTES 128
-#define LIST_MAX 65536
 
 /* --- errors that grow a path on their way up ----------------------------------------------------
  */
@@ -101,8 +100,7 @@ static bool is_path(const char *text)
     return inroot_clean(text, "path", clean, NULL) == 0;
 }
 
-/* What is wrong with a text as a field of this kind; NULL: nothing. */
-static const char *text_fault(const struct field *field, const char *text)
+const char *field_text_fault(const struct field *field, const char *text)
 {
     switch (field->kind) {
     case FIELD_TEXT:
@@ -127,7 +125,7 @@ static int read_text(const struct field *field, const json_t *value, char **at, 
 {
     if (!json_is_string(value))
         return field_wrong(err, field->key, "a string");
-    const char *text = json_string_value(value), *fault = text_fault(field, text);
+    const char *text = json_string_value(value), *fault = field_text_fault(field, text);
     if (fault)
         return field_wrong(err, field->key, fault);
     free(*at);
@@ -138,10 +136,10 @@ static int read_text(const struct field *field, const json_t *value, char **at, 
 static int read_list(const struct field *field, const json_t *value, struct strv *at,
                      struct error *err)
 {
-    int rc = field_array(value, field->key, LIST_MAX, err);
+    int rc = field_array(value, field->key, FIELD_LIST_MAX, err);
     for (size_t i = 0; rc == 0 && i < json_array_size(value); i++) {
         const char *text = json_string_value(json_array_get(value, i));
-        const char *fault = text ? text_fault(field, text) : "a string";
+        const char *fault = text ? field_text_fault(field, text) : "a string";
         if (fault)
             return error_set(err, -EINVAL, "%s[%zu] must be %s", field->key, i, fault);
         strv_add(at, text);
@@ -156,9 +154,9 @@ static int read_map(const struct field *field, const json_t *value, struct strv 
     json_t *item;
     if (!json_is_object(value))
         return field_wrong(err, field->key, "an object");
-    if (json_object_size(value) > LIST_MAX)
+    if (json_object_size(value) > FIELD_LIST_MAX)
         return error_set(err, -EINVAL, "%s may not have more than %d members", field->key,
-                         LIST_MAX);
+                         FIELD_LIST_MAX);
     json_object_foreach((json_t *)(uintptr_t)value, name, item)
     {
         if (!*name || strchr(name, '='))
@@ -266,8 +264,7 @@ int fields_read(const struct field *table, const json_t *object, void *into, str
 /* --- the whole ---------------------------------------------------------------------------------
  */
 
-/* The members that lean on each other. */
-static int check_whole(const struct plan *plan, struct error *err)
+int plan_check_whole(const struct plan *plan, struct error *err)
 {
     if (!plan->args.len)
         return field_wrong(err, "process.args", "an array of at least one string");
@@ -340,7 +337,7 @@ int plan_read(const char *text, size_t length, struct plan *out, struct error *e
     plan_init(&reading.plan);
     int rc = fields_read(plan_fields, json, &reading, &detail);
     if (rc == 0)
-        rc = check_whole(&reading.plan, &detail);
+        rc = plan_check_whole(&reading.plan, &detail);
     if (rc < 0) {
         plan_free(&reading.plan);
         return error_set(err, rc, "config.json: %s", detail.text);
