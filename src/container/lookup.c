@@ -27,16 +27,21 @@ void container_close(struct container *c)
     *c = (struct container)CONTAINER_EMPTY;
 }
 
+static int damaged(const struct container *c, const char *how, struct error *err)
+{
+    return error_set(err, -EBADMSG,
+                     "%s of container %.12s is damaged: %s; caisson rm -f %.12s removes the "
+                     "container",
+                     CONFIG_NAME, c->id, how, c->id);
+}
+
 static int load_plan(struct container *c, const struct buf *text, struct error *err)
 {
     struct plan plan;
+    struct error why = {0};
     plan_init(&plan);
-    int rc = plan_read(buf_text(text), text->len, &plan, err);
-    if (rc < 0) {
-        error_prefix(err, "%s of container %.12s is damaged", CONFIG_NAME, c->id);
-        return error_set(err, -EBADMSG, "%s; caisson rm -f %.12s removes the container",
-                         err ? err->text : "", c->id);
-    }
+    if (plan_read(buf_text(text), text->len, &plan, &why) < 0)
+        return damaged(c, why.text, err);
     plan_free(&c->plan);
     c->plan = plan;
     return 0;
@@ -46,8 +51,10 @@ static int read_config(int dir, const struct container *c, struct buf *text, str
 {
     struct error why = {0};
     int rc = read_file_at(dir, CONFIG_NAME, CONFIG_MAX, text, &why);
-    if (rc < 0 && rc != -ENOENT) /* else it may lie in the other place */
+    if (rc == -EMFILE || rc == -ENFILE || rc == -ENOMEM)
         return error_set(err, rc, "container %.12s: %s", c->id, why.text);
+    if (rc < 0 && rc != -ENOENT) /* else it may lie in the other place */
+        return damaged(c, why.text, err);
     return rc;
 }
 

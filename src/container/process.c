@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What runs: command, environment, working directory, host name, sysctls, devices, labels. */
 #include <fcntl.h>
-#include <signal.h>
 
 #include "base/buf.h"
 #include "base/cleanup.h"
@@ -9,6 +8,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "container/plan_make.h"
+#include "container/signals.h"
 #include "path/inroot.h"
 #include "runtime/devices.h"
 
@@ -244,12 +244,8 @@ static int stop_signal(struct planning *p, struct error *err)
     const struct request *r = p->request;
     const char *text = r->stop_signal ? r->stop_signal : p->image->config.stop_signal;
     if (text && *text) {
-        const char *name = strncasecmp(text, "SIG", 3) == 0 ? text + 3 : text;
-        uint64_t number = 0;
-        bool found = parse_u64(text, 64, &number) == 0 && number > 0;
-        for (int i = 1; !found && i < NSIG; i++)
-            found = sigabbrev_np(i) && strcasecmp(sigabbrev_np(i), name) == 0;
-        found |= strncasecmp(name, "RTM", 3) == 0;
+        int number;
+        bool found = signal_number(text, &number) == 0;
         if (!found && r->stop_signal)
             return error_set(err, -EINVAL, "--stop-signal %s is no signal", text);
         if (found)
@@ -260,23 +256,32 @@ static int stop_signal(struct planning *p, struct error *err)
     return 0;
 }
 
+/* NAME=VALUE, or NAME alone for an empty one. */
+static int add_label(struct strv *labels, const char *text, const char *flag, struct error *err)
+{
+    autofree char *both = xasprintf("%s%s", text, strchr(text, '=') ? "" : "=");
+    if (*both == '=')
+        return error_set(err, -EINVAL, "%s: \"%s\" has no name", flag, text);
+    set_variable(labels, both);
+    return 0;
+}
+
 static int labels(struct planning *p, struct error *err)
 {
     const struct request *r = p->request;
+    autostrv lines = {0};
+    int rc = 0;
     strv_copy(&p->plan->labels, &p->image->config.labels);
-    for (size_t i = 0; i < r->label_files.len; i++) {
-        int rc = read_lines(r->label_files.items[i], "--label-file", &p->plan->labels, err);
-        if (rc < 0)
-            return rc;
-    }
-    for (size_t i = 0; i < r->labels.len; i++) {
-        if (r->labels.items[i][0] == '=' || !r->labels.items[i][0])
-            return error_set(err, -EINVAL, "--label \"%s\" has no name", r->labels.items[i]);
-        if (strchr(r->labels.items[i], '='))
-            set_variable(&p->plan->labels, r->labels.items[i]);
-        else
-            strv_fmt(&p->plan->labels, "%s=", r->labels.items[i]);
-    }
+    for (size_t i = 0; rc == 0 && i < r->label_files.len; i++)
+        rc = read_lines(r->label_files.items[i], "--label-file", &lines, err);
+    if (rc == 0 && lines.len + r->labels.len > VARIABLES_MAX)
+        rc = error_set(err, -E2BIG, "too many labels: at most %d", VARIABLES_MAX);
+    for (size_t i = 0; rc == 0 && i < lines.len; i++)
+        rc = add_label(&p->plan->labels, lines.items[i], "--label-file", err);
+    for (size_t i = 0; rc == 0 && i < r->labels.len; i++)
+        rc = add_label(&p->plan->labels, r->labels.items[i], "--label", err);
+    if (rc < 0)
+        return rc;
     strv_copy(&p->plan->annotations, &r->annotations);
     return 0;
 }

@@ -8,6 +8,8 @@
  * volumes that it lists.
  */
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -20,6 +22,9 @@
 #include "container/restart.h"
 #include "container/volumes.h"
 #include "runtime/ids.h"
+#include "runtime/syscalls.h"
+
+#define KILL_PATIENCE_MS 10000
 
 /* --- from disk --- */
 
@@ -225,6 +230,15 @@ int container_remove(struct container *c, bool volumes, struct error *err)
     return rc;
 }
 
+/* Without a control group there is nothing else to kill it by; what lives in its pid namespace goes
+ * with it. */
+static void kill_first(const struct container *c)
+{
+    autofd pidfd = container_pidfd(c, NULL);
+    if (pidfd >= 0 && sys_pidfd_send_signal(pidfd, SIGKILL) == 0)
+        (void)poll(&(struct pollfd){.fd = pidfd, .events = POLLIN}, 1, KILL_PATIENCE_MS);
+}
+
 int container_discard(struct containers *all, const char *id, struct error *err)
 {
     autocontainer c = CONTAINER_EMPTY;
@@ -238,6 +252,7 @@ int container_discard(struct containers *all, const char *id, struct error *err)
         return c.lock;
     c.state = openat(c.lock, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (c.state >= 0 && status_read(c.state, &c.status, &ignored) == 0) {
+        kill_first(&c);
         (void)end_group(&c, &ignored);
         ids_release(all->state_top, id, c.status.id_base);
     }

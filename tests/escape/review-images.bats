@@ -29,7 +29,7 @@ with tarfile.open(fileobj=buffer, mode="a") as tar:
 layer = buffer.getvalue()
 arch = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
 document = json.dumps({"os": "linux", "architecture": arch, "config": config, "rootfs": {"type": "layers",
-    "diff_ids": ["sha256:" + hashlib.sha256(layer).hexdigest()]}}).encode()
+    "diff_ids": ["sha256:" + hashlib.sha256(layer).hexdigest()]}}, ensure_ascii=False).encode()
 with tarfile.open(os.environ["OUT"], "w") as tar:
     add(tar, "config.json", document)
     add(tar, "layer.tar", layer)
@@ -105,6 +105,80 @@ tags = ["most"]
 P
     caisson load -i "$BATS_TEST_TMPDIR/most.tar"
     [ "$(timeout 10 caisson run --rm most)" = ran ]
+}
+
+# --- texts ----------------------------------------------------------------------------------------
+
+# What is running afterwards is no remnant either: every container that began can be found.
+nothing_runs() {
+    [ -z "$(caisson ps -aq)" ]
+    [ -z "$(ls "$CAISSON_STATE/ids" 2>/dev/null)" ]
+}
+
+# Seen to fail: it ran, and could not be stopped, killed, looked at or removed.
+@test "an image whose accounts or labels no config.json can hold does not run" {
+    archive "$BATS_TEST_TMPDIR/a.tar" <<'P'
+files["etc/passwd"] = b"\xff" * (4 << 20)
+tags = ["bytes"]
+P
+    caisson load -i "$BATS_TEST_TMPDIR/a.tar"
+    fails 125 "config.json would have" caisson run -d bytes
+    fails 125 "config.json would have" caisson run --rm bytes
+    fails 125 "config.json would have" caisson create bytes
+    nothing_runs
+    archive "$BATS_TEST_TMPDIR/b.tar" <<'P'
+config["Labels"] = {"a%d" % i: "\x7f" * 60000 for i in range(60)}
+tags = ["labels"]
+P
+    caisson load -i "$BATS_TEST_TMPDIR/b.tar"
+    fails 125 "config.json would have" caisson run -d labels
+    nothing_runs
+}
+
+# Seen to fail: as above.
+@test "an image's words that config.json does not take are left out or refused" {
+    archive "$BATS_TEST_TMPDIR/a.tar" <<'P'
+config.update({"StopSignal": "SIGRTM\u0007x", "Cmd": ["/bin/sh", "-c", "sleep 100"]})
+tags = ["signal"]
+P
+    caisson load -i "$BATS_TEST_TMPDIR/a.tar"
+    caisson run -d --name signal signal
+    [ "$(caisson inspect -f '{{.Config.StopSignal}}' signal)" = SIGTERM ]
+    caisson rm -f signal
+    fails 125 "no signal" caisson run -d --stop-signal RTMx busybox true
+    caisson run -d --name signal --stop-signal RTMIN+3 busybox sleep 100
+    caisson rm -f signal
+    fails 125 "cwd must be valid UTF-8" caisson run -d -w $'/\xff' busybox true
+    fails 125 "labels has a member" caisson run -d --label $'\xff=1' busybox true
+    fails 125 "cid_file must be" caisson run -d --cidfile $'a\nb' busybox true
+    nothing_runs
+}
+
+@test "of a label given twice the last counts, and what is given twice does no damage" {
+    printf 'b=1\nb=2\n' >"$BATS_TEST_TMPDIR/labels"
+    caisson create --name twice --label a=1 --label a --label a=2 --label-file "$BATS_TEST_TMPDIR/labels" \
+        --annotation c=1 --annotation c=2 busybox true
+    [ "$(caisson inspect -f '{{.Config.Labels.a}} {{.Config.Labels.b}}' twice)" = "2 2" ]
+    caisson rm twice
+}
+
+# Seen to fail: only what was no plan could be discarded, and a document too long stayed for ever.
+@test "rm -f discards a container whose config.json cannot be read, whatever the reason" {
+    local id pid file damage
+    for damage in long empty link; do
+        id=$(caisson run -d --name broken busybox sleep 100)
+        pid=$(caisson inspect -f '{{.State.Pid}}' broken)
+        file=$CAISSON_ROOT/containers/$id/config.json
+        case $damage in
+        long) truncate -s 9M "$file" ;;
+        empty) truncate -s 0 "$file" ;;
+        link) ln -sf /nowhere/at/all "$file" ;;
+        esac
+        fails 1 "rm -f ${id:0:12}" caisson inspect broken
+        caisson rm -f broken
+        waits 5 sh -c "! kill -0 $pid"
+    done
+    nothing_runs
 }
 
 # --- what is shown --------------------------------------------------------------------------------
