@@ -2,11 +2,17 @@
 #include "path/inroot.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 
 #include "base/cleanup.h"
+
+/* The kernel's headers leave these out. */
+#define CONFIGFS_MAGIC 0x62656570
+#define MQUEUE_MAGIC 0x19800202
 
 static int resolve(int dirfd, const char *path, int flags, uint64_t how_to)
 {
@@ -44,6 +50,26 @@ int inroot_open_or_say(int rootfd, const char *path, int flags, struct error *er
     return fd;
 }
 
+/* File systems in which reading a file does something, or may never end, or shows what only the one
+ * who reads may see. */
+static bool holds_plain_files(int fd)
+{
+    static const unsigned long others[] = {
+        PROC_SUPER_MAGIC, SYSFS_MAGIC,       CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC,
+        DEBUGFS_MAGIC,    TRACEFS_MAGIC,     SECURITYFS_MAGIC,   SELINUX_MAGIC,
+        SMACK_MAGIC,      BPF_FS_MAGIC,      PSTOREFS_MAGIC,     EFIVARFS_MAGIC,
+        BINFMTFS_MAGIC,   NSFS_MAGIC,        DEVPTS_SUPER_MAGIC, RDTGROUP_SUPER_MAGIC,
+        FUSE_SUPER_MAGIC, XENFS_SUPER_MAGIC, CONFIGFS_MAGIC,     MQUEUE_MAGIC,
+    };
+    struct statfs fs;
+    if (fstatfs(fd, &fs) < 0)
+        return false;
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if ((unsigned long)fs.f_type == others[i])
+            return false;
+    return true;
+}
+
 int inroot_open_file(int rootfd, const char *path)
 {
     struct stat st;
@@ -53,10 +79,11 @@ int inroot_open_file(int rootfd, const char *path)
         return found;
     if (fstat(found, &st) < 0)
         return -errno;
-    if (!S_ISREG(st.st_mode))
+    if (!S_ISREG(st.st_mode) || !holds_plain_files(found))
         return -EINVAL;
     snprintf(self, sizeof self, "/proc/self/fd/%d", found);
-    int fd = open(self, O_RDONLY | O_CLOEXEC);
+    /* Not waiting until somebody gives up a lease (fcntl(2), F_SETLEASE). */
+    int fd = open(self, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     return fd < 0 ? -errno : fd;
 }
 

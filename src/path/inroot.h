@@ -26,7 +26,8 @@ int inroot_open_beneath(int dirfd, const char *path, int flags);
 /* As inroot_open(), with a sentence. */
 int inroot_open_or_say(int rootfd, const char *path, int flags, struct error *err);
 /* Opens a regular file to read it; -EINVAL for anything else, which is not opened at all: opening a
- * device or a pipe may do something by itself. */
+ * device or a pipe may do something by itself, and so may reading what only looks like a file
+ * (procfs, FUSE). -EAGAIN when a process inside holds a lease on it. */
 int inroot_open_file(int rootfd, const char *path);
 /* mkdir -p with mode 0755, symlinks followed inside the root only; O_PATH descriptor of the
  * directory or -errno. Directories made belong to the caller. Safe after clone3. */

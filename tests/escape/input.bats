@@ -56,6 +56,16 @@ import_with() {
     [ "$rc" != 124 ]
 }
 
+# Seen to fail: as root /proc/kmsg was read as passwd, which took the kernel's messages and never
+# ended.
+@test "MS-15 exec --user does not read procfs in the place of the accounts" {
+    caisson run -d --name procfs --level baseline busybox sleep 100
+    caisson exec procfs sh -c 'ln -sf /proc/kmsg /etc/passwd && ln -sf /proc/kmsg /etc/group'
+    fails 125 'user "daemon"' timeout 10 caisson exec -u daemon procfs true
+    [ "$(timeout 10 caisson exec -u 7 procfs id -u)" = 7 ]
+    caisson rm -f procfs
+}
+
 # Seen to fail: with the labels of the image taken for annotations.
 @test "MS-17 labels of an image never become configuration" {
     caisson run --rm --dry-run --format json busybox true >"$BATS_TEST_TMPDIR/plain"

@@ -471,6 +471,49 @@ static void long_paths_are_refused(void **state)
     assert_int_equal(inroot_clean(path, "-v", out, NULL), -ENAMETOOLONG);
 }
 
+/* Seen to fail: /proc/kmsg was read as a file, which takes the kernel's messages and never ends. */
+static void what_only_looks_like_a_file_is_not_opened(void **state)
+{
+    struct tree *t = *state;
+    autofd host = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    assert_int_equal(inroot_open_file(host, "proc/kmsg"), -EINVAL);
+    assert_int_equal(inroot_open_file(host, "proc/uptime"), -EINVAL);
+    assert_int_equal(inroot_open_file(host, "sys/kernel/uevent_seqnum"), -EINVAL);
+    close(openat(t->root, "file", O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+    autofd file = inroot_open_file(t->root, "file");
+    assert_true(file >= 0);
+}
+
+static _Noreturn void hold_lease(int root, int ready)
+{
+    signal(SIGIO, SIG_IGN);
+    int fd = openat(root, "file", O_RDWR | O_CLOEXEC);
+    char done = fcntl(fd, F_SETLEASE, F_WRLCK) == 0 ? 'y' : 'n';
+    if (write(ready, &done, 1) == 1)
+        pause();
+    _exit(0);
+}
+
+/* Seen to fail: it waited for 45 seconds (/proc/sys/fs/lease-break-time). */
+static void a_lease_is_not_waited_for(void **state)
+{
+    struct tree *t = *state;
+    int ends[2];
+    char held = 0;
+    close(openat(t->root, "file", O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    pid_t pid = fork();
+    if (pid == 0)
+        hold_lease(t->root, ends[1]);
+    assert_int_equal(read(ends[0], &held, 1), 1);
+    autofd file = held == 'y' ? inroot_open_file(t->root, "file") : -EAGAIN;
+    kill(pid, SIGKILL);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    close(ends[0]);
+    close(ends[1]);
+    assert_int_equal(file, -EAGAIN);
+}
+
 #define WITH_TREE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -483,6 +526,8 @@ int main(void)
         WITH_TREE(absolute_links_count_from_the_root),
         WITH_TREE(a_loop_of_links_is_an_error),
         cmocka_unit_test(magic_links_of_proc_are_refused),
+        WITH_TREE(what_only_looks_like_a_file_is_not_opened),
+        WITH_TREE(a_lease_is_not_waited_for),
         WITH_TREE(descriptors_do_not_survive_execve),
         WITH_TREE(an_error_names_the_path),
         WITH_TREE(directories_that_are_missing_are_made),
