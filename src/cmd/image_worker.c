@@ -11,11 +11,13 @@ int open_store(struct store *store, struct error *err)
     return store_open(global_options.root, store, err);
 }
 
-int confine_to_store(const struct store *store, int extra, struct error *err)
+int confine_to_store(const struct store *store, int source, int target, struct error *err)
 {
-    const int writable[] = {store->root_fd, extra};
+    const int writable[] = {store->root_fd, target};
     const struct confine_paths allowed = {.read_write = writable,
-                                          .read_write_count = extra >= 0 ? 2 : 1};
+                                          .read_write_count = target >= 0 ? 2 : 1,
+                                          .read_only = &source,
+                                          .read_only_count = source >= 0 ? 1 : 0};
     int stages = worker_confine(&allowed, err);
     return stages < 0 ? stages : 0;
 }

@@ -8,9 +8,9 @@
 #include "store/ingest.h"
 
 int open_store(struct store *store, struct error *err);
-/* From here on this process can reach nothing but the store, `extra` (a directory, -1: none) and
- * what is open. Before the first foreign byte is read. */
-int confine_to_store(const struct store *store, int extra, struct error *err);
+/* From here on this process can reach nothing but the store, what is open, and of two directories
+ * (-1: none) `source` to read and `target` to change. Before the first foreign byte is read. */
+int confine_to_store(const struct store *store, int source, int target, struct error *err);
 void limits_from_options(const struct limit_options *options, struct ingest_limits *out);
 /* SOURCE_DATE_EPOCH as seconds. 1: set; 0: not set; -EINVAL: set to something else. */
 int source_date_epoch(int64_t *seconds, struct error *err);

@@ -94,7 +94,7 @@ int import_image(struct store *store, const struct import_request *request,
     struct ingest_layer layer = {.source = request->source};
     struct ingest_limits limits;
     limits_from_options(request->limits, &limits);
-    int rc = confine_to_store(store, -1, err);
+    int rc = confine_to_store(store, -1, -1, err);
     if (rc == 0)
         rc = staging_open(store, &staging, err);
     if (rc == 0)

@@ -89,7 +89,7 @@ int command_load(const struct invocation *call, void *options, struct error *err
         return error_errno(err, "cannot stat the archive");
     int rc = open_store(&store, err);
     if (rc == 0)
-        rc = confine_to_store(&store, S_ISDIR(st.st_mode) ? fd : -1, err);
+        rc = confine_to_store(&store, S_ISDIR(st.st_mode) ? fd : -1, -1, err);
     if (rc == 0)
         rc = load(&store, fd, o, &said, err);
     return rc < 0 ? rc : print(&said);

@@ -55,7 +55,7 @@ int command_save(const struct invocation *call, void *options, struct error *err
     if (rc == 0)
         rc = open_target(o, format, &target, err);
     if (rc == 0)
-        rc = confine_to_store(&store, format == SAVE_OCI_DIR ? target.fd : target.folder, err);
+        rc = confine_to_store(&store, -1, format == SAVE_OCI_DIR ? target.fd : target.folder, err);
     if (rc == 0)
         rc = store_save(&store, call->arguments, call->count, format, target.fd, err);
     return rc < 0 ? rc : output_file_finish(&target, err);

@@ -30,19 +30,25 @@
 
 /* Confines a child to the kit's directory and lets it try. What it returns, or 1000 + the signal
  * that ended it. */
-static int confined(struct kit *kit, int (*attempt)(int dir, int stages))
+static int confined_to(struct kit *kit, const struct confine_paths *paths,
+                       int (*attempt)(int dir, int stages))
 {
     struct error err = {0};
     pid_t pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
-        struct confine_paths paths = {.read_write = &kit->dir, .read_write_count = 1};
-        int stages = worker_confine(&paths, &err);
+        int stages = worker_confine(paths, &err);
         _exit(stages < 0 ? 99 : attempt(kit->dir, stages));
     }
     int status;
     assert_int_equal(waitpid(pid, &status, 0), pid);
     return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+}
+
+static int confined(struct kit *kit, int (*attempt)(int dir, int stages))
+{
+    const struct confine_paths paths = {.read_write = &kit->dir, .read_write_count = 1};
+    return confined_to(kit, &paths, attempt);
 }
 
 #define KILLED (1000 + SIGSYS)
@@ -122,6 +128,20 @@ static int try_outside(int dir, int stages)
         return 77;
     int fd = openat(dir, "../evil", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     return fd < 0 && errno == EACCES ? 0 : 1;
+}
+
+static int try_to_change_what_is_read(int dir, int stages)
+{
+    char byte;
+    if (!(stages & CONFINED_LANDLOCK))
+        return 77;
+    int fd = openat(dir, "document", O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || read(fd, &byte, 1) != 1)
+        return 2;
+    fd = openat(dir, "document", O_WRONLY | O_CLOEXEC);
+    if (fd >= 0 || errno != EACCES)
+        return 3;
+    return unlinkat(dir, "document", 0) < 0 && errno == EACCES ? 0 : 4;
 }
 
 static void *in_thread(void *argument)
@@ -208,6 +228,18 @@ static void files_outside_are_out_of_reach(void **state)
     expect(try_outside, 0);
 }
 
+static void what_is_only_read_cannot_be_changed(void **state)
+{
+    struct kit kit;
+    (void)state;
+    kit_enter(&kit);
+    assert_int_equal(write_file_at(kit.dir, "document", "x", 1, 0644, VOLATILE, NULL), 0);
+    const struct confine_paths paths = {.read_only = &kit.dir, .read_only_count = 1};
+    int got = confined_to(&kit, &paths, try_to_change_what_is_read);
+    kit_leave(&kit);
+    assert_true(got == 0 || got == 77);
+}
+
 /* A line of /proc/PID/status as a number. */
 static uint64_t status_of(pid_t pid, const char *field, int base)
 {
@@ -287,6 +319,7 @@ int main(void)
         cmocka_unit_test(what_no_unpacker_needs_ends_it),
         cmocka_unit_test(memory_is_never_executable),
         cmocka_unit_test(files_outside_are_out_of_reach),
+        cmocka_unit_test(what_is_only_read_cannot_be_changed),
         cmocka_unit_test(only_rights_over_files_remain),
         cmocka_unit_test(threads_and_files_inside_still_work),
         cmocka_unit_test(layers_are_unpacked_and_given_back_in_confinement),
