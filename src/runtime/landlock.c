@@ -116,14 +116,36 @@ static int allow_beneath(int ruleset, int fd, uint64_t rights)
                : 0;
 }
 
-/* Symlinks stay inside the root; those of /proc to elsewhere are not followed. */
-static int allow_place(int ruleset, int root, const struct landlock_place *place, uint64_t handled)
+static bool is_mount_below(int root, int fd)
+{
+    struct statx top, at;
+    const unsigned wanted = STATX_MNT_ID;
+    return statx(root, "", AT_EMPTY_PATH, wanted, &top) == 0 &&
+           statx(fd, "", AT_EMPTY_PATH, wanted, &at) == 0 &&
+           at.stx_attributes & STATX_ATTR_MOUNT_ROOT && at.stx_mnt_id != top.stx_mnt_id;
+}
+
+static int open_place(int root, const char *path, uint64_t resolve)
 {
     const struct open_how how = {.flags = O_PATH | O_CLOEXEC,
-                                 .resolve = RESOLVE_NO_MAGICLINKS | RESOLVE_IN_ROOT};
-    autofd fd = (int)syscall(SYS_openat2, root, place->path, &how, sizeof how);
+                                 .resolve = resolve | RESOLVE_NO_MAGICLINKS | RESOLVE_IN_ROOT};
+    int fd = (int)syscall(SYS_openat2, root, path, &how, sizeof how);
+    return fd < 0 ? -errno : fd;
+}
+
+/* Symlinks stay inside the root; those of /proc to elsewhere are not followed. Of others the image
+ * may have some on the way to a mount, but for a process that enters later the workload may have
+ * laid them: then what they lead to has to be a mount of ours, and never the root itself. */
+static int allow_place(int ruleset, int root, const struct landlock_place *place, uint64_t handled)
+{
+    autofd fd = open_place(root, place->path, RESOLVE_NO_SYMLINKS);
+    if (fd == -ELOOP) {
+        fd = open_place(root, place->path, 0);
+        if (fd >= 0 && !is_mount_below(root, fd))
+            return 0;
+    }
     if (fd < 0)
-        return errno == ENOENT || errno == ENOTDIR || errno == EACCES ? 0 : -errno;
+        return fd == -ENOENT || fd == -ENOTDIR || fd == -EACCES || fd == -ELOOP ? 0 : fd;
     return allow_beneath(ruleset, fd, class_rights[place->class] & handled);
 }
 
