@@ -20,6 +20,10 @@
 #include "runtime/devices_dir.h"
 #include "runtime/syscalls.h"
 
+/* Of the machine's 4096 (kernel.pty.max), which all containers share: more than a container has
+ * terminals, fewer than would leave others without. */
+#define PTYS_MAX "256"
+
 #define ATTR_COMMON (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
 
 static void attach(struct child *c, int mount, int target, const char *path)
@@ -61,7 +65,8 @@ static void make_dev(struct child *c)
 {
     char shm[64];
     snprintf(shm, sizeof shm, "mode=1777,size=%lld", (long long)c->plan->shm_size);
-    const char *data[CHILD_OWN_FS] = {"newinstance,ptmxmode=0666,mode=0620,gid=5", shm, NULL};
+    const char *data[CHILD_OWN_FS] = {"newinstance,ptmxmode=0666,mode=0620,gid=5,max=" PTYS_MAX,
+                                      shm, NULL};
     for (size_t i = 0; i < CHILD_OWN_FS; i++) {
         bool wanted = !c->plan->all_devices &&
                       (!streq(own_fs[i].name, "mqueue") || c->plan->namespaces & PLAN_NS_IPC);

@@ -50,7 +50,7 @@ static const struct standard_mount standard[] = {
     {OWN_DEV, "/dev", "tmpfs", "tmpfs", "nosuid,noexec,mode=755,size=65536k", false},
     {HOST_DEV, "/dev", "bind", "/dev", "rbind,nosuid", false},
     {OWN_DEV, "/dev/pts", "devpts", "devpts",
-     "nosuid,noexec,newinstance,ptmxmode=0666,mode=0620,gid=5", false},
+     "nosuid,noexec,newinstance,ptmxmode=0666,mode=0620,gid=5,max=256", false},
     {OWN_DEV, "/dev/shm", "tmpfs", "shm", "nosuid,noexec,nodev,mode=1777", false},
     {OWN_QUEUES, "/dev/mqueue", "mqueue", "mqueue", "nosuid,noexec,nodev", false},
 };

@@ -16,6 +16,7 @@
 #include "attack.h"
 
 #define MOST_PROCESSES 5000
+#define MOST_TERMINALS 1024
 #define MIB ((size_t)1 << 20)
 #define MOST_TMPFS ((size_t)2 << 30) /* what is written there is memory, and limited as such */
 
@@ -163,9 +164,34 @@ static void fill_disk(const struct words *words, struct verdict *out)
     verdict(out, CONTAINED, "refused or killed everywhere, after %zu MiB at most", most / MIB);
 }
 
+/* A quarter of what the machine has (kernel.pty.max is 4096); they are free again when this ends.
+ */
+static void take_terminals(const struct words *words, struct verdict *out)
+{
+    static int taken[MOST_TERMINALS];
+    size_t count = 0;
+    (void)words;
+    while (count < MOST_TERMINALS) {
+        int fd = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
+        if (fd < 0)
+            break;
+        taken[count++] = fd;
+    }
+    int saved = errno;
+    for (size_t i = 0; i < count; i++)
+        close(taken[i]);
+    if (count == MOST_TERMINALS)
+        verdict(out, SUCCEEDED, "took %zu terminals", count);
+    else if (count == 0)
+        verdict(out, REFUSED, "%s", strerrorname_np(saved));
+    else
+        verdict(out, CONTAINED, "%s after %zu terminals", strerrorname_np(saved), count);
+}
+
 const struct attempt limit_attempts[] = {
     {"fork-bomb", "make processes without end", true, fork_bomb},
     {"eat-memory", "use all memory", true, eat_memory},
+    {"terminals", "take the terminals of the machine", true, take_terminals},
     {"fill-disk", "fill every place that can be written", true, fill_disk},
     {NULL, NULL, false, NULL},
 };

@@ -50,7 +50,7 @@ held() {
     cat "$BATS_TEST_TMPDIR/table"
     [ "$(grep -c SUCCEEDED "$BATS_TEST_TMPDIR/table")" = 0 ]
     contained=$(awk -F'\t' '$2 == "contained" {print $1}' "$BATS_TEST_TMPDIR/table" | sort | xargs)
-    [ "$contained" = "eat-memory fill-disk fork-bomb low-port proc-1-root processes" ]
+    [ "$contained" = "eat-memory fill-disk fork-bomb low-port proc-1-root processes terminals" ]
     unavailable=$(awk -F'\t' '$2 == "unavailable" {print $1}' "$BATS_TEST_TMPDIR/table")
     [ -z "$unavailable" ]
 }
@@ -82,6 +82,7 @@ raw-socket refused
 af-alg refused
 af-alg-i386 refused
 fork-bomb contained
+terminals contained
 eat-memory contained
 low-port contained
 TABLE
