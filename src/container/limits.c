@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Limits: what was asked for, else the level's. */
+#include <string.h>
+#include <sys/resource.h>
 #include <sys/sysinfo.h>
 
 #include "base/cleanup.h"
+#include "base/io.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "container/plan_make.h"
 
 #define DEFAULT_PIDS 512
+#define LEAST_FILES 1024
+#define MOST_FILES (1 << 20) /* where the machine sets no bound: some programs close every number  \
+                              */
 #define LEAST_MEMORY (512 << 10) /* below this not even the start of a container fits */
 
 static uint64_t machine_memory(void)
@@ -150,6 +156,41 @@ static int ulimits(struct planning *p, struct error *err)
     return 0;
 }
 
+static const struct rlimit_spec *asked_limit(const struct plan *plan, int resource)
+{
+    for (size_t i = plan->rlimit_count; i > 0; i--)
+        if (plan->rlimits[i - 1].resource == resource)
+            return &plan->rlimits[i - 1];
+    return NULL;
+}
+
+/* All processes of a container together shall leave half of the machine's open files to others:
+ * when they are used up, nobody but root can open anything. */
+static int open_files(struct planning *p, struct error *err)
+{
+    struct plan *plan = p->plan;
+    const struct rlimit_spec *asked = asked_limit(plan, RLIMIT_NOFILE);
+    autobuf text = {0}, shown = {0};
+    uint64_t machine, most = MOST_FILES;
+    if (p->level == LEVEL_PRIVILEGED)
+        return 0;
+    int rc = read_kernel_file("/proc/sys/fs/file-max", 64, &text, err);
+    if (rc < 0)
+        return rc;
+    text.data[strcspn(buf_text(&text), "\n")] = '\0';
+    if (plan->limits.pids > 0 && parse_u64(buf_text(&text), UINT64_MAX, &machine) == 0)
+        most = machine / 2 / (uint64_t)plan->limits.pids;
+    most = most < LEAST_FILES ? LEAST_FILES : most < MOST_FILES ? most : MOST_FILES;
+    if (!asked)
+        plan->open_files = (int64_t)most;
+    if (asked && asked->hard > INT64_MAX)
+        buf_str(&shown, "unlimited");
+    else
+        buf_fmt(&shown, "%llu for each process", (unsigned long long)(asked ? asked->hard : most));
+    show(p, "open-files", buf_text(&shown), "--ulimit nofile=N", asked && asked->hard > most);
+    return 0;
+}
+
 static unsigned asked_by_flag(const struct request *r)
 {
     const struct {
@@ -187,6 +228,8 @@ int plan_limits(struct planning *p, struct error *err)
         rc = check_set("--cpuset-mems", r->cpuset_mems, err);
     if (rc == 0)
         rc = ulimits(p, err);
+    if (rc == 0)
+        rc = open_files(p, err);
     if (rc == 0 && r->cgroup_parent)
         rc = cgroup_check_parent(r->cgroup_parent, err);
     if (rc < 0)

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "base/io.h"
@@ -184,8 +185,22 @@ static void set_sysctls(struct child *c)
     }
 }
 
-void child_wait_for_limits(struct child *c)
+/* Only ever down: what we may ourselves is what a container may at most. */
+static void lower_open_files(struct child *c)
 {
+    struct rlimit limit;
+    rlim_t most = (rlim_t)c->plan->open_files;
+    if (most == 0 || getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_max <= most)
+        return;
+    limit.rlim_max = most;
+    limit.rlim_cur = limit.rlim_cur < most ? limit.rlim_cur : most;
+    if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+        child_fail(c, -errno, "cannot limit the open files of a process");
+}
+
+void child_take_limits(struct child *c)
+{
+    lower_open_files(c);
     if (c->plan->rlimit_count == 0)
         return;
     struct child_message message = {.kind = CHILD_LIMITS};
@@ -223,7 +238,7 @@ _Noreturn void child_main(struct child *c)
     child_mount_everything(c);
     if (l->errand)
         errand_begin(c, l->errand, c->proc);
-    child_wait_for_limits(c);
+    child_take_limits(c);
     struct enter e = {
         .plan = c->plan,
         .uid = c->plan->uid,

@@ -78,8 +78,8 @@ _Noreturn void child_fail_exit(struct child *c, int exit_code, int code, const c
 
 /* The parent's answer to CHILD_LIMITS: sets the plan's resource limits. */
 int launch_give_limits(const struct plan *plan, pid_t pid, int socket, struct error *err);
-/* Has the parent set the plan's resource limits. */
-void child_wait_for_limits(struct child *c);
+/* Lowers what a plan without limits lowers, then has the parent set the plan's resource limits. */
+void child_take_limits(struct child *c);
 _Noreturn void child_main(struct child *c);
 
 /* mounts.c: what needs no root yet: /sys and what lies in /dev; masks. c->proc and c->dev are

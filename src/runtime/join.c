@@ -65,7 +65,7 @@ static _Noreturn void run_inside(struct child *c, const struct join *j)
     }
     if (j->terminal)
         make_terminal(c, j);
-    child_wait_for_limits(c);
+    child_take_limits(c);
     struct caps caps = caps_for_user(j->plan->granted, j->uid);
     struct enter e = {
         .plan = j->plan,

@@ -121,6 +121,7 @@ struct plan {
     struct label label;
     struct rlimit_spec *rlimits;
     size_t rlimit_count;
+    int64_t open_files; /* of one process at most, where no rlimit says it; 0: as many as we may */
     int64_t oom_score_adj; /* INT64_MIN: as it is */
     char *stop_signal;
     int64_t stop_timeout; /* seconds */

@@ -210,6 +210,7 @@ static const struct field caisson_fields[] = {
     {"shm_size", FIELD_I64, AT(shm_size), .max = INT64_MAX},
     {"device_hosts", CUSTOM(part_device_hosts)},
     {"limits_by_flag", FIELD_U32, AT(limits.by_flag), .max = UINT16_MAX},
+    {"open_files", FIELD_I64, AT(open_files), .min = 1, .max = INT64_MAX},
     {"account_io", FIELD_BOOL, AT(limits.account_io)},
     {"stdin_open", FIELD_BOOL, AT(stdin_open)},
     {"init", FIELD_BOOL, AT(init)},

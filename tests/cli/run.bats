@@ -169,6 +169,31 @@ run_() { caisson run --rm "$@"; }
     [[ $output == */dev/pts/0* ]]
 }
 
+# Seen to fail: each of 512 processes could open as many files as the host let it, together more than
+# the machine has.
+@test "a process may open as many files as leave half of the machine's to others, and never more than we may" {
+    local most
+    expected() { # PIDS
+        most=$(($(cat /proc/sys/fs/file-max) / 2 / $1))
+        [ $most -ge 1024 ] || most=1024
+        [ $most -le 1048576 ] || most=1048576
+        [ $most -le "$(ulimit -Hn)" ] || most=$(ulimit -Hn)
+        echo $most
+    }
+    [ "$(run_ busybox sh -c 'ulimit -Hn')" = "$(expected 512)" ]
+    [ "$(run_ --level baseline busybox sh -c 'ulimit -Hn')" = "$(expected 512)" ]
+    if has_groups; then
+        [ "$(run_ --pids-limit 4096 busybox sh -c 'ulimit -Hn')" = "$(expected 4096)" ]
+    fi
+    [ "$(run_ --level privileged busybox sh -c 'ulimit -Hn')" = "$(ulimit -Hn)" ]
+    [ "$(run_ --ulimit nofile=1100 busybox sh -c 'ulimit -Hn')" = 1100 ]
+    [ "$(ulimit -n 500; run_ busybox sh -c 'ulimit -Hn')" = 500 ]
+    [[ $(run_ --dry-run busybox true) == *open-files* ]]
+    caisson run -d --name files busybox sleep 100
+    [ "$(caisson exec files sh -c 'ulimit -Hn')" = "$(expected 512)" ]
+    caisson rm -f files
+}
+
 @test "hostname, working directory, ulimit, sysctl, shm size, umask" {
     run run_ -h box -w /tmp --ulimit nofile=100:200 --sysctl net.ipv4.ip_forward=1 --shm-size 8m \
         --umask 077 busybox sh -c 'hostname; pwd; ulimit -n; cat /proc/sys/net/ipv4/ip_forward; umask; df -k /dev/shm | tail -1'

@@ -68,6 +68,7 @@ static void full_process(struct plan *plan)
     plan->rlimits[0] = (struct rlimit_spec){RLIMIT_NOFILE, 1024, 4096};
     plan->rlimits[1] = (struct rlimit_spec){RLIMIT_CORE, 0, UINT64_MAX};
     plan->rlimit_count = 2;
+    plan->open_files = 2048;
     plan->oom_score_adj = -500;
     plan->stop_signal = xstrdup("SIGQUIT");
     plan->stop_timeout = 30;
@@ -305,6 +306,7 @@ static void every_member_survives(void **state)
     assert_memory_equal(&back.caps, &plan.caps, sizeof plan.caps);
     assert_int_equal(back.granted, plan.granted);
     assert_int_equal(back.umask, 027);
+    assert_int_equal(back.open_files, 2048);
     assert_int_equal(back.oom_score_adj, -500);
     assert_int_equal(back.label.kind, LABEL_APPARMOR);
     assert_string_equal(back.label.value, LABEL_APPARMOR_PREFIX "caisson-default");
