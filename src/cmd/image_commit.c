@@ -115,7 +115,7 @@ static int make_image(struct store *store, const struct image *base, int config_
         .source = {.fd = STDIN_FILENO, .length = STREAM_TO_END, .raw = true}};
     struct ingest_limits limits = {.stream = {.max_bytes = UINT64_MAX, .max_ratio = UINT64_MAX},
                                    .layer = {.max_bytes = UINT64_MAX}};
-    int rc = confine_to_store(store, -1, err);
+    int rc = confine_to_store(store, -1, -1, err);
     if (rc == 0)
         rc = read_config(config_fd, base, &config, err);
     if (rc == 0)
