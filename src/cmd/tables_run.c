@@ -74,7 +74,7 @@ static const char *const levels[] = {"restricted", "baseline", "privileged", NUL
     {"network", 0, OPTION_STRING, AT(network), "MODE", "The network: none (the default), host or container:NAME", .group = NETWORK}, \
     {"net", 0, OPTION_STRING, AT(network), "MODE", "The same as --network", .flags = OPTION_HIDDEN, .group = NETWORK}, \
     {"restart", 0, OPTION_STRING, AT(restart), "POLICY", "Start it again when it has ended: no, always, unless-stopped or on-failure[:TIMES]"}, \
-    {"platform", 0, OPTION_STRING, AT(platform), "OS/ARCH", "only this machine's platform runs; choose the image's with load --platform", .flags = LATER}, \
+    {"platform", 0, OPTION_STRING, AT(platform), "OS/ARCH", "Refuse the image when it is for another platform"}, \
     {"publish", 'p', OPTION_LIST, AT(volumes), "PORTS", "networks other than none, host and container: do not exist yet; use --network host", .flags = LATER}, \
     {"publish-all", 'P', OPTION_BOOL, AT(quiet), NULL, "networks other than none, host and container: do not exist yet; use --network host", .flags = LATER}, \
     {"expose", 0, OPTION_LIST, AT(volumes), "PORT", "networks do not exist yet", .flags = LATER}, \

@@ -10,6 +10,7 @@
 #include "container/device_policy.h"
 #include "container/health.h"
 #include "container/restart.h"
+#include "store/platform.h"
 
 static int what_it_is(struct planning *p, struct error *err)
 {
@@ -49,6 +50,24 @@ static int check_restart(const struct request *r, struct error *err)
     return rc;
 }
 
+/* What is there is what runs; --platform only says what it has to be. */
+static int check_platform(const struct request *r, const struct image *image, struct error *err)
+{
+    autoplatform wanted = {0};
+    if (!r->platform)
+        return 0;
+    int rc = platform_parse(r->platform, &wanted, err);
+    if (rc < 0)
+        return rc;
+    const struct image_config *config = &image->config;
+    if (!platform_matches(&wanted, config->os, config->architecture, config->variant))
+        rc = error_set(err, -ENOEXEC,
+                       "--platform %s: the image is for %s/%s; load the one for that platform "
+                       "(caisson load --platform), or leave the flag out",
+                       r->platform, config->os, config->architecture);
+    return rc;
+}
+
 int plan_make(const struct request *request, const struct image *image,
               const struct skeleton *skeleton, const struct plan_places *places, struct plan *out,
               struct error *err)
@@ -68,6 +87,8 @@ int plan_make(const struct request *request, const struct image *image,
         .landlock = -1,
     };
     int rc = check_restart(request, err);
+    if (rc == 0)
+        rc = check_platform(request, image, err);
     if (rc == 0)
         rc = what_it_is(&p, err);
     if (rc == 0)

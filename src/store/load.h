@@ -12,18 +12,7 @@
 
 #include "store/bundle.h"
 #include "store/ingest.h"
-
-/* os/architecture[/variant] */
-struct platform {
-    char *os, *architecture, *variant; /* variant NULL: any */
-    bool chosen;                       /* the user named it: nothing else will do */
-};
-/* "linux/amd64", "arm64", "linux/arm/v7"; NULL: this machine's. */
-int platform_parse(const char *text, struct platform *out, struct error *err);
-void platform_free(struct platform *platform);
-#define autoplatform __attribute__((cleanup(platform_free))) struct platform
-bool platform_matches(const struct platform *wanted, const char *os, const char *architecture,
-                      const char *variant);
+#include "store/platform.h"
 
 /* An archive's images as plain structs; each one's layers are indexes into `layers`, where every
  * layer is only once. */

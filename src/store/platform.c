@@ -3,8 +3,9 @@
 #include <sys/utsname.h>
 
 #include "base/memory.h"
+#include "base/strv.h"
 #include "base/text.h"
-#include "store/load.h"
+#include "store/platform.h"
 
 /* What uname(2) calls a machine, and what images call it. */
 static const struct {

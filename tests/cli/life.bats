@@ -227,7 +227,9 @@ limit_of() { # limit_of CONTAINER V1-CONTROLLER V1-FILE V2-FILE
 @test "a monitor that is killed: the state is told truthfully, and restore gives it a new one" {
     caisson run -d --name web --restart always busybox sh -c 'while :; do echo .; sleep 0.1; done'
     old=$(pid_of web)
-    kill -9 "$(monitor_of web)"
+    monitor=$(monitor_of web)
+    kill -9 "$monitor"
+    waits 10 sh -c "! grep -q . /proc/$monitor/cmdline"
     # It ends by itself when nobody reads what it prints, or it goes on: both may be true.
     state=$(state_of web)
     [ "$state" = running ] || [ "$state" = dead ]

@@ -298,3 +298,12 @@ run_() { caisson run --rm "$@"; }
     [[ $output != *orphan* ]]
     caisson rm -f orphan >/dev/null 2>&1 || true
 }
+
+@test "--platform takes this machine's, however it is written, and refuses an image for another" {
+    machine=$(caisson image inspect -f '{{.Architecture}}' busybox)
+    for platform in "linux/$machine" "$machine" "linux/$(uname -m)"; do
+        [ "$(caisson run --rm --platform "$platform" busybox echo fine)" = fine ]
+    done
+    fails 125 "the image is for linux/$machine" caisson run --rm --platform linux/s390x busybox true
+    fails 125 "only linux images" caisson run --rm --platform windows/amd64 busybox true
+}
