@@ -12,8 +12,7 @@
 
 #define DEFAULT_PIDS 512
 #define LEAST_FILES 1024
-#define MOST_FILES (1 << 20) /* where the machine sets no bound: some programs close every number  \
-                              */
+#define MOST_FILES 1048576 /* where the machine has no bound: some programs close every number */
 #define LEAST_MEMORY (512 << 10) /* below this not even the start of a container fits */
 
 static uint64_t machine_memory(void)
