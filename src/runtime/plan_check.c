@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/memory.h"
 #include "path/inroot.h"
 #include "runtime/plan_fields.h"
 
@@ -110,13 +111,40 @@ static bool path_keeps(const char *path)
     return path && json_keeps(path) && inroot_clean(path, "path", clean, NULL) == 0;
 }
 
+/* A source on the host may have any bytes; each that is not UTF-8 becomes three. */
+static bool source_keeps(const struct plan_mount *m)
+{
+    switch (m->kind) {
+    case PLAN_BIND:
+        return m->source && *m->source == '/' &&
+               strlen(m->source) * (json_keeps(m->source) ? 1 : 3) < INROOT_PATH_MAX;
+    case PLAN_VOLUME:
+        return m->source && field_is_id(m->source) && strlen(m->source) <= VOLUME_NAME_MAX;
+    case PLAN_IMAGE:
+        return m->source && digest_valid(m->source) && m->manifest && digest_valid(m->manifest);
+    case PLAN_TMPFS:
+        return true;
+    }
+    return false;
+}
+
+/* Relative, and clean already. */
+static bool subpath_keeps(const char *subpath)
+{
+    char clean[INROOT_PATH_MAX];
+    autofree char *path = xasprintf("/%s", subpath);
+    return json_keeps(subpath) && inroot_clean(path, "path", clean, NULL) == 0 &&
+           clean[1] != '\0' && strcmp(clean + 1, subpath) == 0;
+}
+
 static int check_mount(const struct plan_mount *m, struct error *err)
 {
     if (!path_keeps(m->target) || strspn(m->target, "/") == strlen(m->target))
-        return field_wrong(err, "destination", "an absolute path of valid UTF-8");
-    /* A source on the host may have any bytes; each that is not UTF-8 becomes three. */
-    if (m->kind == PLAN_BIND && strlen(m->source) * (json_keeps(m->source) ? 1 : 3) >= PATH_MAX)
-        return field_wrong(err, "source", "a shorter path");
+        return field_wrong(err, "destination", "an absolute path of valid UTF-8 below /");
+    if (!source_keeps(m))
+        return field_wrong(err, "source", "a path that is not too long, or a valid name");
+    if (m->subpath && !subpath_keeps(m->subpath))
+        return field_wrong(err, "options", "with a relative subpath of valid UTF-8");
     return m->data && !json_keeps(m->data) ? field_wrong(err, "options", "valid UTF-8") : 0;
 }
 

@@ -42,6 +42,7 @@ struct field {
 };
 
 #define FIELD_LIST_MAX 65536 /* elements of a list, members of a map */
+#define VOLUME_NAME_MAX 255
 
 extern const struct field plan_fields[];
 extern const struct field protection_fields[];

@@ -18,7 +18,6 @@
 /* Before the name of a volume and the digest of an image; no other runtime would mount these. */
 #define VOLUMES "volumes/"
 #define IMAGES "images/"
-#define VOLUME_NAME_MAX 255
 #define SUBPATH "subpath="
 #define MANIFEST "manifest="
 

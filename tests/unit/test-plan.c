@@ -786,6 +786,8 @@ static void a_plan_with_any_text_is_refused_or_comes_back(void **state)
                                   &plan.posture.items[1].why,
                                   &plan.mounts[0].target,
                                   &plan.mounts[1].target,
+                                  &plan.mounts[2].subpath,
+                                  &plan.mounts[2].source,
                                   &plan.args.items[1],
                                   &plan.layers.items[0],
                                   &plan.masked.items[0],
