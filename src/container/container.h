@@ -134,6 +134,8 @@ int container_directory(const struct container *c, const char *name, struct erro
 
 /* Start time of a process that is no zombie, for struct container_status; -ESRCH. */
 int process_start_time(pid_t pid, uint64_t *start_time);
+/* It is there, no zombie, and no other with its number. */
+bool process_alive(pid_t pid, uint64_t start_time);
 
 /* Every container's id, in no order. */
 int container_list(struct containers *all, struct strv *ids, struct error *err);

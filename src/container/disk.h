@@ -77,8 +77,6 @@ int last_write(int home, const struct last_run *last, bool durable, struct error
 
 /* Works out c->now from status, exit record and the processes. */
 int state_load(struct container *c, struct error *err);
-/* The first process is running: there, no zombie, and no other with its number. */
-bool process_alive(pid_t pid, uint64_t start_time);
 
 /* Those who wait for a container that will be removed with --rm read its end from a file that they
  * hold open. */

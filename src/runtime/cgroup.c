@@ -106,9 +106,13 @@ static uint32_t slots_to_make(const struct cgroup_tree *tree, const struct cgrou
 {
     if (tree->layout == CGROUP_V2)
         return 1u << CGROUP_UNIFIED;
-    uint32_t slots = plan->slots | 1u << CGROUP_MEMORY | 1u << CGROUP_PIDS;
+    uint32_t slots = plan->slots | 1u << CGROUP_MEMORY | 1u << CGROUP_PIDS |
+                     cgroup_value_slots(tree->layout, limits);
     if (limits->account_io)
         slots |= 1u << CGROUP_BLKIO;
+    if (limits->everywhere)
+        slots |= 1u << CGROUP_CPU | 1u << CGROUP_CPUACCT | 1u << CGROUP_CPUSET |
+                 1u << CGROUP_DEVICES | 1u << CGROUP_BLKIO;
     return slots | 1u << (tree->layout == CGROUP_HYBRID ? CGROUP_UNIFIED : CGROUP_CPUACCT);
 }
 
@@ -159,6 +163,8 @@ static int fill(const struct cgroup_making *m, struct cgroup *group, struct erro
     int rc = make_slots(m, slots_to_make(&m->tree, &m->plan, m->limits), group, err);
     if (rc == 0)
         rc = cgroup_apply(&m->tree, &m->plan, group, err);
+    if (rc == 0)
+        rc = cgroup_write_values(&m->tree, m->limits, group, err);
     if (rc == 0 && !m->limits->devices_all)
         cgroup_apply_devices(&m->tree, m->limits, m->place.parent, m->place.shared, m->place.id,
                              group);
@@ -229,7 +235,7 @@ static int begin(struct cgroup_making *m, const char *parent, const char *id, st
 int cgroup_finish(const struct cgroup_making *m, struct cgroup *group, struct error *err)
 {
     if (!group->path)
-        return 0;
+        return cgroup_write_values(&m->tree, m->limits, group, err);
     int rc = fill(m, group, err);
     if (rc == 0 && cgroup_main_slot(group) == CGROUP_SLOTS)
         free(take_ptr(group->path));
@@ -503,8 +509,11 @@ int cgroup_update(struct cgroup *group, const struct cgroup_limits *limits, stru
             now.memory = (int64_t)stats.memory_limit;
     }
     int rc = cgroup_plan_limits(group->layout, &now, &plan, err);
+    uint32_t slots = rc < 0 ? 0 : plan.slots | cgroup_value_slots(group->layout, &now);
     for (int slot = 0; rc == 0 && slot < CGROUP_UNIFIED; slot++)
-        if ((plan.slots & (1u << slot)) && group->dirs[slot] < 0)
+        if ((slots & (1u << slot)) && group->dirs[slot] < 0)
             rc = cgroup_extend(group, (enum cgroup_slot)slot, err);
-    return rc < 0 ? rc : cgroup_apply(&tree, &plan, group, err);
+    if (rc == 0)
+        rc = cgroup_apply(&tree, &plan, group, err);
+    return rc < 0 ? rc : cgroup_write_values(&tree, &now, group, err);
 }

@@ -32,6 +32,7 @@
 #define CGROUP_UNSET INT64_MIN /* a limit that nobody asked for: nothing is written */
 #define CGROUP_UNLIMITED (-1)  /* asked for: no limit */
 #define CGROUP_DEFAULT_PARENT "caisson"
+#define CGROUP_FOREIGN_PARENT "caisson-runtime" /* for bundles that name no place of their own */
 
 enum device_access { DEVICE_MKNOD = 1, DEVICE_READ = 2, DEVICE_WRITE = 4, DEVICE_RWM = 7 };
 
@@ -43,6 +44,34 @@ struct device_rule {
     uint8_t access; /* enum device_access, or-ed */
     bool allow;
 };
+
+/* The hierarchies a group can have a directory in. On v2 there is only the last. */
+enum cgroup_slot {
+    CGROUP_MEMORY,
+    CGROUP_PIDS,
+    CGROUP_CPU,
+    CGROUP_CPUACCT,
+    CGROUP_CPUSET,
+    CGROUP_DEVICES,
+    CGROUP_FREEZER,
+    CGROUP_BLKIO,
+    CGROUP_HUGETLB,
+    CGROUP_NET_CLS,
+    CGROUP_NET_PRIO,
+    CGROUP_RDMA,
+    CGROUP_UNIFIED,
+    CGROUP_SLOTS,
+};
+
+/* One value of one control file, for what only foreign configurations ask for. Unlike a limit it is
+ * never left out in silence: what cannot be written is an error that names `what`. */
+struct cgroup_value {
+    char *what;              /* "linux.resources.cpu.burst" */
+    enum cgroup_slot slot;   /* on v1 */
+    char *v1_file, *v1_text; /* NULL: v1 has nothing like it */
+    char *v2_file, *v2_text; /* NULL: v2 has not */
+};
+void cgroup_value_free(struct cgroup_value *value);
 
 struct cgroup_limits {
     int64_t memory;             /* bytes */
@@ -61,7 +90,10 @@ struct cgroup_limits {
     const struct device_rule *devices;
     size_t device_count;
     unsigned by_flag; /* 1u << enum cgroup_limit: asked for by name, not only the level's */
-    bool account_io;  /* stats should know what was read and written (v1: one more hierarchy) */
+    const struct cgroup_value *values;
+    size_t value_count;
+    bool everywhere; /* v1: in every hierarchy there is, where engines look for numbers */
+    bool account_io; /* stats should know what was read and written (v1: one more hierarchy) */
 };
 /* Everything unset; devices: none allowed. */
 #define CGROUP_LIMITS_NONE                                                                         \
@@ -80,20 +112,6 @@ enum cgroup_layout {
     CGROUP_V1,     /* one hierarchy for each controller */
     CGROUP_HYBRID, /* v1 controllers, and a v2 tree beside them that has (almost) none */
     CGROUP_V2,
-};
-
-/* The hierarchies a group can have a directory in. On v2 there is only the last. */
-enum cgroup_slot {
-    CGROUP_MEMORY,
-    CGROUP_PIDS,
-    CGROUP_CPU,
-    CGROUP_CPUACCT,
-    CGROUP_CPUSET,
-    CGROUP_DEVICES,
-    CGROUP_FREEZER,
-    CGROUP_BLKIO,
-    CGROUP_UNIFIED,
-    CGROUP_SLOTS,
 };
 
 /* What can be asked for, and so be in force or not. */
@@ -147,6 +165,8 @@ int cgroup_finish(const struct cgroup_making *making, struct cgroup *group, stru
 void cgroup_making_end(struct cgroup_making *making);
 /* Is `parent` a name that cgroup_create() takes? For refusing it while planning. */
 int cgroup_check_parent(const char *parent, struct error *err);
+/* Likewise for the name below it. */
+int cgroup_check_id(const char *id, struct error *err);
 /* One line of text for the container's state: layout, hierarchies and path. */
 void cgroup_record(const struct cgroup *group, struct buf *out);
 /* Finds the group again. -ENOENT: it is gone. The limits in force are not known afterwards. */

@@ -281,7 +281,9 @@ static int apply_v1(const struct cgroup_tree *tree, const struct cgroup_limits *
     /* Refused when another container is in it by now: then this one gets a list of its own. */
     if (shared && allows_all(above))
         cgroup_write_devices_v1(above, tree->write_flags, limits->devices, limits->device_count);
-    int dir = cgroup_make_group(tree, CGROUP_DEVICES, parent, id);
+    int dir = group->dirs[CGROUP_DEVICES];
+    if (dir < 0)
+        dir = cgroup_make_group(tree, CGROUP_DEVICES, parent, id);
     if (dir < 0)
         return dir;
     group->dirs[CGROUP_DEVICES] = dir;

@@ -43,7 +43,6 @@ struct cgroup_plan {
 /* --- cgroup_tree.c: which tree, which directories --- */
 int cgroup_tree_open(const char *mount, struct cgroup_tree *out, struct error *err);
 void cgroup_tree_close(struct cgroup_tree *tree);
-int cgroup_check_id(const char *id, struct error *err);
 int cgroup_check_path(const char *path, const char *what, struct error *err);
 /* The delegated group named in the text of /proc/self/cgroup, or NULL. */
 char *cgroup_own_path(const char *proc_self_cgroup);
@@ -91,6 +90,12 @@ void cgroup_device_group(const struct device_rule *rules, size_t count, char nam
  * the rules may be put in force there. */
 void cgroup_apply_devices(const struct cgroup_tree *tree, const struct cgroup_limits *limits,
                           const char *parent, bool shared, const char *id, struct cgroup *group);
+
+/* --- cgroup_values.c --- */
+/* The v1 hierarchies that values need, 1u << enum cgroup_slot. */
+uint32_t cgroup_value_slots(enum cgroup_layout layout, const struct cgroup_limits *limits);
+int cgroup_write_values(const struct cgroup_tree *tree, const struct cgroup_limits *limits,
+                        const struct cgroup *group, struct error *err);
 
 /* --- cgroup.c --- */
 int cgroup_create_in(const struct cgroup_tree *tree, const char *parent, const char *id,

@@ -25,9 +25,11 @@
 #define OPEN_DIRECTORY (O_PATH | O_DIRECTORY | O_CLOEXEC)
 
 static const char *const slot_names[CGROUP_SLOTS] = {
-    [CGROUP_MEMORY] = "memory",   [CGROUP_PIDS] = "pids",     [CGROUP_CPU] = "cpu",
-    [CGROUP_CPUACCT] = "cpuacct", [CGROUP_CPUSET] = "cpuset", [CGROUP_DEVICES] = "devices",
-    [CGROUP_FREEZER] = "freezer", [CGROUP_BLKIO] = "blkio",   [CGROUP_UNIFIED] = "unified",
+    [CGROUP_MEMORY] = "memory",   [CGROUP_PIDS] = "pids",         [CGROUP_CPU] = "cpu",
+    [CGROUP_CPUACCT] = "cpuacct", [CGROUP_CPUSET] = "cpuset",     [CGROUP_DEVICES] = "devices",
+    [CGROUP_FREEZER] = "freezer", [CGROUP_BLKIO] = "blkio",       [CGROUP_HUGETLB] = "hugetlb",
+    [CGROUP_NET_CLS] = "net_cls", [CGROUP_NET_PRIO] = "net_prio", [CGROUP_RDMA] = "rdma",
+    [CGROUP_UNIFIED] = "unified",
 };
 
 const char *cgroup_slot_name(enum cgroup_slot slot)

@@ -16,7 +16,10 @@
 
 static _Noreturn void send_failure(struct child *c, const struct child_message *message)
 {
-    (void)send_fds(c->socket, message, sizeof *message, NULL, 0);
+    if (c->said > 0)
+        (void)write_all(c->said, message, sizeof *message);
+    else
+        (void)send_fds(c->socket, message, sizeof *message, NULL, 0);
     _exit(message->exit_code);
 }
 
@@ -97,21 +100,19 @@ static void wait_for_go(struct child *c)
 }
 
 /* The v2 group the process was born in; its namespace's root is where it stands now. */
-static void join_groups(struct child *c)
+void child_join_groups(struct child *c, const int *tasks, size_t count)
 {
-    int *groups = c->fds + c->fd_count - c->spent_count - c->group_count;
-    int rc = cgroup_join(groups, c->group_count);
+    int rc = cgroup_join(tasks, count);
     if (rc < 0)
         child_fail(c, rc, "cannot join the control group");
     if (c->plan->namespaces & PLAN_NS_CGROUP && unshare(CLONE_NEWCGROUP) < 0)
         child_fail(c, -errno, "cannot make a namespace of control groups");
 }
 
-static void become_root_inside(struct child *c)
+void child_become_root(struct child *c, bool groups_denied)
 {
-    if (!(c->plan->namespaces & PLAN_NS_USER))
-        return;
-    if (setgroups(0, NULL) < 0 || setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
+    if ((!groups_denied && setgroups(0, NULL) < 0) || setresgid(0, 0, 0) < 0 ||
+        setresuid(0, 0, 0) < 0)
         child_fail(c, -errno, "cannot become root of the user namespace");
     /* Changing ids made the process dumpable by its namespace's root again. */
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
@@ -130,7 +131,7 @@ static void name_host(struct child *c)
         child_fail(c, -errno, "cannot set the domain name");
 }
 
-static void loopback_up(struct child *c)
+void child_loopback_up(struct child *c)
 {
     if (!(c->plan->namespaces & PLAN_NS_NET))
         return;
@@ -142,7 +143,7 @@ static void loopback_up(struct child *c)
 
 /* A procfs of the container's own processes, not mounted anywhere yet: what is written through it
  * cannot be redirected by anything that the image brought (CVE-2025-52881). */
-static void make_proc(struct child *c)
+void child_make_proc(struct child *c)
 {
     autofd fs = sys_fsopen("proc");
     int rc =
@@ -156,7 +157,7 @@ static void make_proc(struct child *c)
     c->proc = rc;
 }
 
-static void set_sysctl(struct child *c, const char *name, const char *value)
+void child_set_sysctl(struct child *c, const char *name, const char *value)
 {
     char path[256];
     int n = snprintf(path, sizeof path, "sys/%s", name);
@@ -170,10 +171,8 @@ static void set_sysctl(struct child *c, const char *name, const char *value)
         child_fail(c, rc, "cannot set sysctl %s=%s", name, value);
 }
 
-static void set_sysctls(struct child *c)
+void child_set_asked_sysctls(struct child *c)
 {
-    if (c->plan->namespaces & PLAN_NS_NET)
-        set_sysctl(c, "net.ipv4.ip_unprivileged_port_start", "0");
     for (size_t i = 0; i < c->plan->sysctls.len; i++) {
         char text[512];
         snprintf(text, sizeof text, "%s", c->plan->sysctls.items[i]);
@@ -181,8 +180,15 @@ static void set_sysctls(struct child *c)
         if (!equals)
             child_fail(c, -EINVAL, "bad sysctl %s", text);
         *equals = '\0';
-        set_sysctl(c, text, equals + 1);
+        child_set_sysctl(c, text, equals + 1);
     }
+}
+
+static void set_sysctls(struct child *c)
+{
+    if (c->plan->namespaces & PLAN_NS_NET)
+        child_set_sysctl(c, "net.ipv4.ip_unprivileged_port_start", "0");
+    child_set_asked_sysctls(c);
 }
 
 /* Only ever down: what we may ourselves is what a container may at most. */
@@ -218,10 +224,11 @@ _Noreturn void child_main(struct child *c)
     process_hide_words(); /* with --init it stays, as process 1 that everybody inside sees */
     separate(c);
     wait_for_start(c);
-    become_root_inside(c);
+    if (c->plan->namespaces & PLAN_NS_USER)
+        child_become_root(c, false);
     name_host(c);
-    loopback_up(c);
-    make_proc(c);
+    child_loopback_up(c);
+    child_make_proc(c);
     set_sysctls(c);
     c->label = -1;
     if (c->plan->label.kind != LABEL_NONE) {
@@ -234,7 +241,7 @@ _Noreturn void child_main(struct child *c)
         child_fail(c, -errno, "cannot detach from the host's mounts");
     child_make_own_mounts(c);
     wait_for_go(c);
-    join_groups(c);
+    child_join_groups(c, c->fds + c->fd_count - c->spent_count - c->group_count, c->group_count);
     child_mount_everything(c);
     if (l->errand)
         errand_begin(c, l->errand, c->proc);

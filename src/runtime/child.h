@@ -38,6 +38,10 @@ enum child_message_kind {
     CHILD_TERMINAL = 2, /* with the master */
     CHILD_LIMITS = 3,
     CHILD_BORN = 4, /* exec: with a pidfd; `code` is the process id */
+    /* Only of a bundle's (bundle_child.h): */
+    CHILD_SOURCE = 5, /* `code` says which */
+    CHILD_HOOKS = 6,  /* those of the runtime's namespaces are due */
+    CHILD_READY = 7,  /* it waits to be started */
 };
 struct child_message {
     uint32_t kind;
@@ -52,6 +56,7 @@ struct child {
     const struct launch *launch;
     const struct plan *plan;
     int socket;   /* to the parent, O_CLOEXEC */
+    int said;     /* a pipe for failures, when nobody listens there any more; 0: none */
     int root;     /* the container's root, O_PATH */
     int dev;      /* its /dev, detached or mounted */
     int proc;     /* its procfs, detached or mounted */
@@ -82,6 +87,21 @@ int launch_give_limits(const struct plan *plan, pid_t pid, int socket, struct er
 void child_take_limits(struct child *c);
 _Noreturn void child_main(struct child *c);
 
+/* --- stages that a bundle's first process shares ------------------------------------------------
+ */
+void child_join_groups(struct child *c, const int *tasks, size_t count);
+void child_become_root(struct child *c, bool groups_denied);
+void child_loopback_up(struct child *c);
+void child_make_proc(struct child *c);
+void child_set_sysctl(struct child *c, const char *name, const char *value);
+void child_set_asked_sysctls(struct child *c);
+/* mounts.c */
+void child_attach(struct child *c, int mount, int target, const char *path);
+/* Masks and read-only paths; what covers files is `null` in c->dev. */
+void child_fence_paths(struct child *c);
+void child_make_working_directory(struct child *c);
+void child_enter_root(struct child *c);
+
 /* mounts.c: what needs no root yet: /sys and what lies in /dev; masks. c->proc and c->dev are
  * there.
  */
@@ -96,16 +116,23 @@ struct enter {
     size_t group_count;
     const struct caps *caps;
     const struct seccomp_program *seccomp;
+    const struct seccomp_listener *listener; /* for a filter that notifies */
     const struct landlock_plan *landlock;
     int landlock_begun; /* see landlock_restrict() */
     const char *cwd;
     int label;     /* descriptor or -1 */
     int stdio[3];  /* -1: c->dev/null */
     bool terminal; /* stdio[0] is to become the controlling terminal */
-    bool make_cwd;
     bool die_with_parent;
     bool init;
+    bool groups_denied; /* setgroups(2) is */
+    int keep;           /* descriptors 3, 4, … that stay open */
+    /* Called with everything given up but system calls, right before execve; NULL. */
+    void (*hold)(struct child *c, const struct enter *e);
 };
+/* The program that execve would find: in PATH, or the word itself; ends the child when there is
+ * none that can be executed. The answer lies in static memory. */
+const char *child_find_program(struct child *c, const struct enter *e);
 _Noreturn void child_enter(struct child *c, const struct enter *e);
 
 #endif

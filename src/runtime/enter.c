@@ -14,7 +14,7 @@
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 
-#include "base/cleanup.h"
+#include "base/io.h"
 #include "base/process.h"
 #include "base/text.h"
 #include "path/inroot.h"
@@ -48,6 +48,28 @@ static void streams(struct child *c, const struct enter *e)
         child_fail(c, -errno, "cannot take the terminal");
 }
 
+/* From here on calls may wait for an answer, and the listener is all that can give one. */
+static void hand_listener_over(struct child *c, const struct seccomp_listener *l, int listener)
+{
+    static char text[128 << 10];
+    int n = snprintf(text, sizeof text, "%s%d%s", l->before, (int)l->pid, l->after);
+    if (n < 0 || n >= (int)sizeof text)
+        child_fail(c, -E2BIG, "the state is too long for the listener of linux.seccomp");
+    int rc = send_fds(l->socket, text, (size_t)n, &listener, 1);
+    if (rc < 0)
+        child_fail(c, rc, "cannot send the listener of linux.seccomp");
+    close(listener);
+}
+
+static void install_filter(struct child *c, const struct enter *e)
+{
+    int rc = seccomp_install(e->seccomp);
+    if (rc < 0)
+        child_fail(c, rc, "cannot install the filter of system calls");
+    if (e->seccomp->notifies && e->listener)
+        hand_listener_over(c, e->listener, rc);
+}
+
 static void fences(struct child *c, const struct enter *e)
 {
     int rc;
@@ -56,8 +78,8 @@ static void fences(struct child *c, const struct enter *e)
     if (e->landlock && (rc = landlock_restrict(e->landlock, e->landlock_begun)) < 0)
         child_fail(c, rc, "cannot put up the Landlock fence");
     /* Without no_new_privs the filter needs CAP_SYS_ADMIN, which goes in the next stage. */
-    if (e->seccomp && !e->plan->no_new_privs && (rc = seccomp_install(e->seccomp)) < 0)
-        child_fail(c, rc, "cannot install the filter of system calls");
+    if (e->seccomp && !e->plan->no_new_privs)
+        install_filter(c, e);
 }
 
 static void identity(struct child *c, const struct enter *e)
@@ -67,7 +89,7 @@ static void identity(struct child *c, const struct enter *e)
         rc = caps_keep(e->caps);
     if (rc < 0)
         child_fail(c, rc, "cannot drop capabilities");
-    if (setgroups(e->group_count, e->groups) < 0)
+    if (!(e->groups_denied && e->group_count == 0) && setgroups(e->group_count, e->groups) < 0)
         child_fail(c, -errno, "cannot set the groups");
     if (setresgid(e->gid, e->gid, e->gid) < 0)
         child_fail(c, -errno, "cannot become group %u", e->gid);
@@ -138,27 +160,24 @@ static _Noreturn void cannot_execute(struct child *c, const char *path, int code
     child_fail_exit(c, code == -ENOTDIR ? 127 : 126, code, "cannot execute %s", path);
 }
 
-static _Noreturn void execute(struct child *c, const struct enter *e)
+/* An executable of this name in PATH, as execvp(3) looks for it but only in absolute directories.
+ * `visit` is called for each file of the name until it says that it was the right one. */
+static const char *search(struct child *c, const struct enter *e,
+                          bool visit(struct child *, const struct enter *, const char *candidate))
 {
-    char *const *argv = strv_argv(&e->plan->args);
-    char *const *env = strv_argv(&e->plan->env);
-    const char *name = argv[0];
-    if (strchr(name, '/')) {
-        execve(name, argv, env);
-        cannot_execute(c, name, -errno);
-    }
-    const char *path = variable(&e->plan->env, "PATH");
+    const char *name = e->plan->args.items[0], *path = variable(&e->plan->env, "PATH");
+    static char candidate[PATH_MAX];
+    int denied = 0;
     if (!path)
         path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-    int denied = 0;
-    static char candidate[PATH_MAX];
     for (const char *at = path;;) {
         const char *end = strchrnul(at, ':');
         int length = (int)(end - at);
         if (length > 0 && at[0] == '/' &&
             snprintf(candidate, sizeof candidate, "%.*s/%s", length, at, name) <
                 (int)sizeof candidate) {
-            execve(candidate, argv, env);
+            if (visit(c, e, candidate))
+                return candidate;
             if (errno != ENOENT && errno != ENOTDIR && errno != EACCES)
                 cannot_execute(c, candidate, -errno);
             if (errno == ENOENT && access(candidate, F_OK) == 0)
@@ -173,6 +192,48 @@ static _Noreturn void execute(struct child *c, const struct enter *e)
     if (denied)
         child_fail_exit(c, 126, -denied, "cannot execute %s", name);
     child_fail_exit(c, 127, -ENOENT, "command not found in the image's PATH: %s", name);
+}
+
+static bool try_execute(struct child *c, const struct enter *e, const char *candidate)
+{
+    (void)c;
+    execve(candidate, strv_argv(&e->plan->args), strv_argv(&e->plan->env));
+    return false;
+}
+
+/* -EACCES of a directory counts as for execve: it is none of the name. */
+static bool is_executable(struct child *c, const struct enter *e, const char *candidate)
+{
+    struct stat st;
+    (void)c, (void)e;
+    if (stat(candidate, &st) < 0)
+        return false;
+    if (!S_ISREG(st.st_mode)) {
+        errno = EACCES;
+        return false;
+    }
+    return faccessat(AT_FDCWD, candidate, X_OK, AT_EACCESS) == 0;
+}
+
+const char *child_find_program(struct child *c, const struct enter *e)
+{
+    const char *name = e->plan->args.items[0];
+    if (!strchr(name, '/'))
+        return search(c, e, is_executable);
+    if (!is_executable(c, e, name))
+        cannot_execute(c, name, -errno);
+    return name;
+}
+
+static _Noreturn void execute(struct child *c, const struct enter *e)
+{
+    const char *name = e->plan->args.items[0];
+    if (!strchr(name, '/')) {
+        search(c, e, try_execute);
+        _exit(EXIT_FAILURE);
+    }
+    execve(name, strv_argv(&e->plan->args), strv_argv(&e->plan->env));
+    cannot_execute(c, name, -errno);
 }
 
 /* --init: process 1 passes signals on and reaps; the command is its child. */
@@ -232,10 +293,12 @@ _Noreturn void child_enter(struct child *c, const struct enter *e)
                                    "it with apparmor_parser -r; cannot confine"
                                  : "cannot set the security label %s",
                    label_name(&e->plan->label));
-    if (close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
+    if (close_range(3 + (unsigned)e->keep, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
         child_fail(c, -errno, "cannot mark descriptors to be closed");
+    if (e->hold)
+        e->hold(c, e);
     split_off_init(c, e);
-    if (e->seccomp && e->plan->no_new_privs && (rc = seccomp_install(e->seccomp)) < 0)
-        child_fail(c, rc, "cannot install the filter of system calls");
+    if (e->seccomp && e->plan->no_new_privs)
+        install_filter(c, e);
     execute(c, e);
 }

@@ -12,12 +12,17 @@
 
 #include "base/io.h"
 #include "base/process.h"
+#include "base/text.h"
 #include "path/inroot.h"
+#include "runtime/attributes.h"
 #include "runtime/child.h"
 #include "runtime/syscalls.h"
 
-static int namespaces_of(const struct plan *p)
+static int namespaces_of(const struct join *j)
 {
+    const struct plan *p = j->plan;
+    if (j->namespaces)
+        return j->namespaces;
     return CLONE_NEWNS | (p->namespaces & PLAN_NS_USER ? CLONE_NEWUSER : 0) |
            (p->namespaces & PLAN_NS_PID ? CLONE_NEWPID : 0) |
            (p->namespaces & PLAN_NS_IPC ? CLONE_NEWIPC : 0) |
@@ -43,6 +48,12 @@ static void make_terminal(struct child *c, const struct join *j)
         child_fail(c, -errno, "cannot make a terminal");
     if (ioctl(master, TIOCSPTLCK, &unlock) < 0)
         child_fail(c, -errno, "cannot make a terminal");
+    if (j->attributes && j->attributes->rows && j->attributes->columns) {
+        struct winsize size = {.ws_row = (unsigned short)j->attributes->rows,
+                               .ws_col = (unsigned short)j->attributes->columns};
+        if (ioctl(master, TIOCSWINSZ, &size) < 0)
+            child_fail(c, -errno, "cannot set process.consoleSize");
+    }
     c->terminal = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
     if (c->terminal < 0 || fchown(c->terminal, j->uid, (gid_t)-1) < 0)
         child_fail(c, -errno, "cannot open the terminal");
@@ -50,6 +61,18 @@ static void make_terminal(struct child *c, const struct join *j)
     int rc = send_fds(c->socket, &message, sizeof message, &(int){master}, 1);
     if (rc < 0)
         child_fail(c, rc, "cannot hand the terminal on");
+}
+
+static int32_t own_pid(struct child *c)
+{
+    char text[16];
+    uint64_t pid = 0;
+    ssize_t n = readlinkat(c->proc, "self", text, sizeof text - 1);
+    text[n > 0 ? n : 0] = '\0';
+    if (parse_u64(text, INT32_MAX, &pid) < 0)
+        child_fail(c, -ESRCH, "cannot tell the number of the new process");
+    close(take_fd(&c->proc));
+    return (int32_t)pid;
 }
 
 /* Visible inside from its first moment, and with nothing of the host's any more. */
@@ -66,9 +89,15 @@ static _Noreturn void run_inside(struct child *c, const struct join *j)
     if (j->terminal)
         make_terminal(c, j);
     child_take_limits(c);
-    struct caps caps = caps_for_user(j->plan->granted, j->uid);
+    struct caps caps = j->caps ? *j->caps : caps_for_user(j->plan->granted, j->uid);
+    struct seccomp_listener listener = {.socket = -1};
+    if (c->proc >= 0) {
+        listener = *j->listener;
+        listener.pid = own_pid(c);
+    }
     struct enter e = {
         .plan = j->plan,
+        .listener = &listener,
         .uid = j->uid,
         .gid = j->gid,
         .groups = j->groups,
@@ -82,10 +111,48 @@ static _Noreturn void run_inside(struct child *c, const struct join *j)
         .stdio = {j->stdio[0], j->stdio[1], j->stdio[2]},
         .terminal = j->terminal,
         .die_with_parent = j->die_with_parent,
+        .groups_denied = j->groups_denied,
+        .keep = j->keep,
     };
     if (j->terminal)
         e.stdio[0] = e.stdio[1] = e.stdio[2] = c->terminal;
     child_enter(c, &e);
+}
+
+/* What a bundle's process.json asks for beside rights, while the host's rights are ours. It comes
+ * down to the process that is made. */
+static void take_attributes(struct child *c, const struct join *j)
+{
+    struct error err = {0};
+    int rc = 0;
+    if (!j->attributes)
+        return;
+    if (j->attributes->cpus)
+        rc = attributes_processors(j->attributes->cpus, "process.execCPUAffinity.final", &err);
+    if (rc == 0)
+        rc = attributes_apply(j->attributes, &err);
+    if (rc < 0)
+        child_fail_error(c, &err);
+}
+
+static void start_on_processors(struct child *c, const struct join *j)
+{
+    struct error err = {0};
+    if (j->attributes && j->attributes->cpus_initial &&
+        attributes_processors(j->attributes->cpus_initial, "process.execCPUAffinity.initial",
+                              &err) < 0)
+        child_fail_error(c, &err);
+}
+
+/* The host's procfs, by which the new process learns its number there. */
+static void keep_proc(struct child *c, const struct join *j)
+{
+    c->proc = -1;
+    if (!j->listener || !j->seccomp || !j->seccomp->notifies)
+        return;
+    c->proc = open("/proc", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (c->proc < 0)
+        child_fail(c, -errno, "cannot open /proc");
 }
 
 static void enter_container(struct child *c, const struct join *j)
@@ -98,17 +165,21 @@ static void enter_container(struct child *c, const struct join *j)
                  ? 0
                  : write_kernel_file_at(AT_FDCWD, "/proc/self/oom_score_adj", score);
     if (rc < 0)
-        child_fail(c, rc, "cannot set --oom-score-adj %s", score);
+        child_fail(c, rc, "cannot set %s %s",
+                   j->attributes ? "process.oomScoreAdj" : "--oom-score-adj", score);
+    start_on_processors(c, j);
+    keep_proc(c, j);
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
         child_fail(c, -errno, "cannot forbid core dumps");
     rc = cgroup_join(j->cgroup->tasks, CGROUP_SLOTS);
     if (rc < 0)
         child_fail(c, rc, "cannot join the control group");
-    if (setns(j->pidfd, namespaces_of(j->plan)) < 0)
+    take_attributes(c, j);
+    int namespaces = namespaces_of(j);
+    if (setns(j->pidfd, namespaces) < 0)
         child_fail(c, -errno, "cannot enter the container's namespaces");
-    if (j->plan->namespaces & PLAN_NS_USER &&
-        (setgroups(0, NULL) < 0 || setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0))
-        child_fail(c, -errno, "cannot become root of the user namespace");
+    if (namespaces & CLONE_NEWUSER)
+        child_become_root(c, j->groups_denied);
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
         child_fail(c, -errno, "cannot forbid core dumps");
 }

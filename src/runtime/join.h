@@ -10,6 +10,7 @@
 #ifndef CAISSON_RUNTIME_JOIN_H
 #define CAISSON_RUNTIME_JOIN_H
 
+#include "runtime/bundle.h"
 #include "runtime/launch.h"
 
 struct join {
@@ -25,6 +26,13 @@ struct join {
     const struct landlock_plan *landlock;
     int stdio[3]; /* -1: the container's own /dev/null */
     bool die_with_parent;
+    /* Of a bundle's container; all zero for one of ours. */
+    const struct bundle_attributes *attributes;
+    int namespaces; /* CLONE_NEW*, those in which it is elsewhere than we; 0: the plan's */
+    bool groups_denied;
+    const struct seccomp_listener *listener;
+    const struct caps *caps; /* NULL: what the plan grants, as far as the user gets it */
+    int keep;                /* descriptors 3, 4, … that stay open */
 };
 
 /* As launch_container(); out->cgroup is not set. */

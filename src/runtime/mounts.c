@@ -26,7 +26,7 @@
 
 #define ATTR_COMMON (MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
 
-static void attach(struct child *c, int mount, int target, const char *path)
+void child_attach(struct child *c, int mount, int target, const char *path)
 {
     struct error err = {0};
     if (assemble_attach(mount, target, path, &err) < 0)
@@ -140,7 +140,7 @@ static void make_terminal(struct child *c)
     autofd console = openat(c->dev, "console", O_PATH | O_NOFOLLOW | O_CLOEXEC);
     autofd copy = sys_open_tree(c->terminal, "", AT_EMPTY_PATH);
     if (console >= 0 && copy >= 0)
-        attach(c, copy, console, "/dev/console");
+        child_attach(c, copy, console, "/dev/console");
     struct child_message message = {.kind = CHILD_TERMINAL};
     int rc = send_fds(c->socket, &message, sizeof message, &(int){master}, 1);
     if (rc < 0)
@@ -173,7 +173,7 @@ static void make_sys(struct child *c)
 static void mount_at(struct child *c, int mount, const char *path)
 {
     autofd target = plain_directory(c, path);
-    attach(c, mount, target, path);
+    child_attach(c, mount, target, path);
 }
 
 /* Control groups, as the container sees its own: on v2 hosts only. On v1 hosts /sys/fs/cgroup stays
@@ -187,7 +187,7 @@ static void mount_cgroup(struct child *c)
     if (target < 0)
         return;
     autofd mount = make_fs(c, "cgroup2", NULL, ATTR_COMMON | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_RDONLY);
-    attach(c, mount, target, "/sys/fs/cgroup");
+    child_attach(c, mount, target, "/sys/fs/cgroup");
 }
 
 /* --- masks -------------------------------------------------------------------------------------
@@ -258,7 +258,7 @@ static void each_path(struct child *c, const struct strv *paths, apply_fn *apply
     }
 }
 
-static void fence_paths(struct child *c)
+void child_fence_paths(struct child *c)
 {
     each_path(c, &c->plan->masked, mask, "mask");
     each_path(c, &c->plan->read_only_paths, make_read_only, "make read-only");
@@ -268,7 +268,7 @@ static void fence_paths(struct child *c)
  */
 
 /* WORKDIR may name a directory that the image lacks: made in-root, like a mount point. */
-static void make_working_directory(struct child *c)
+void child_make_working_directory(struct child *c)
 {
     autofd dir = inroot_open(c->root, c->plan->cwd, O_PATH | O_DIRECTORY);
     if (dir == -ENOENT)
@@ -287,7 +287,7 @@ static void seal_root(struct child *c)
         child_fail(c, rc, "cannot make the root file system read-only");
 }
 
-static void enter_root(struct child *c)
+void child_enter_root(struct child *c)
 {
     if (fchdir(c->root) < 0)
         child_fail(c, -errno, "cannot enter the root file system");
@@ -335,7 +335,7 @@ void child_make_own_mounts(struct child *c)
         return; /* all of it when the root is there */
     if (c->plan->terminal)
         make_terminal(c);
-    fence_paths(c);
+    child_fence_paths(c);
     c->masked = true;
 }
 
@@ -351,7 +351,7 @@ void child_mount_everything(struct child *c)
     if (parking < 0)
         child_fail(c, -errno, "cannot open /proc");
     park_spent(c, parking);
-    attach(c, c->root, host_root, "the root file system");
+    child_attach(c, c->root, host_root, "the root file system");
     mount_at(c, c->proc, "proc");
     mount_at(c, c->sys, "sys");
     mount_cgroup(c);
@@ -366,8 +366,8 @@ void child_mount_everything(struct child *c)
     /* Spent after this, and before Linux 6.15 only what is attached can be copied. */
     (void)sys_move_mount(c->fds[CHILD_FILES], parking);
     finish_assembly(c);
-    fence_paths(c);
-    make_working_directory(c);
+    child_fence_paths(c);
+    child_make_working_directory(c);
     seal_root(c);
-    enter_root(c);
+    child_enter_root(c);
 }

@@ -55,6 +55,9 @@ int fields_read(const struct field *table, const json_t *object, void *into, str
 const char *field_text_fault(const struct field *field, const char *text);
 /* The members that lean on each other. */
 int plan_check_whole(const struct plan *plan, struct error *err);
+/* JSON of at most PLAN_TEXT_MAX bytes, in which the one number that is no signed one, 2^64-1, has
+ * become -1. `what` names it in errors. */
+json_t *plan_parse(const char *text, size_t length, const char *what, struct error *err);
 
 /* --- for the functions of FIELD_CUSTOM ---------------------------------------------------------
  */

@@ -310,25 +310,25 @@ static void make_signed(char *text, size_t length)
     }
 }
 
-static json_t *parse(const char *text, size_t length, struct error *err)
+json_t *plan_parse(const char *text, size_t length, const char *what, struct error *err)
 {
     if (length > PLAN_TEXT_MAX) {
-        error_set(err, -EFBIG, "config.json: is larger than %u bytes", PLAN_TEXT_MAX);
+        error_set(err, -EFBIG, "%s: is larger than %u bytes", what, PLAN_TEXT_MAX);
         return NULL;
     }
     if (!memmem(text, length, "18446744073709551615", 20))
-        return json_parse(text, length, "config.json", err);
+        return json_parse(text, length, what, err);
     autofree char *copy = xstrndup(text, length);
     /* A NUL ends the copy early, and is no JSON anyway. */
     size_t kept = strlen(copy);
     make_signed(copy, kept);
-    return json_parse(kept == length ? copy : text, length, "config.json", err);
+    return json_parse(kept == length ? copy : text, length, what, err);
 }
 
 int plan_read(const char *text, size_t length, struct plan *out, struct error *err)
 {
     struct error detail = {0};
-    autojson json = parse(text, length, err);
+    autojson json = plan_parse(text, length, "config.json", err);
     if (!json)
         return length > PLAN_TEXT_MAX ? -EFBIG : -EINVAL;
     if (!json_is_object(json))

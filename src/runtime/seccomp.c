@@ -75,12 +75,27 @@ int seccomp_from_json(const char *text, size_t length, const char *name, uint64_
     return compile(text, length, name, &target, out, err);
 }
 
+int seccomp_from_bundle(const char *text, size_t length, uint64_t capabilities, bool listener,
+                        struct seccomp_program *out, struct error *err)
+{
+    const struct seccomp_target target = {.native = SECCOMP_NATIVE,
+                                          .capabilities = capabilities,
+                                          .kernel = seccomp_running_kernel(),
+                                          .listener = listener};
+    return compile(text, length, "linux.seccomp", &target, out, err);
+}
+
 int seccomp_install(const struct seccomp_program *program)
 {
     const struct sock_fprog filter = {.len = program->count, .filter = program->code};
-    long rc = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, program->flags, &filter);
+    unsigned flags = program->flags;
+    if (program->notifies) /* one thread: nobody is to be brought along */
+        flags = (flags & ~(unsigned)SECCOMP_FILTER_FLAG_TSYNC) | SECCOMP_FILTER_FLAG_NEW_LISTENER;
+    long rc = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &filter);
     if (rc < 0)
         return -errno;
+    if (program->notifies)
+        return (int)rc;
     return rc == 0 ? 0 : -ESRCH; /* TSYNC answers with a thread that could not be brought along */
 }
 

@@ -30,10 +30,23 @@ struct seccomp_program {
     struct sock_filter *code;
     unsigned short count; /* instructions */
     unsigned flags;       /* SECCOMP_FILTER_FLAG_* for seccomp(2) */
+    bool notifies;        /* some calls wait for a listener: seccomp_install() answers with it */
     bool owned;           /* `code` is an allocation, not one of the arrays built in */
     char *ignored;        /* names in the profile that are no system call, separated by spaces; NULL
                              when there were none */
 };
+
+/* Where the listener of a filter that notifies is sent: a connected socket, and what is said with
+ * it, the number of the process on the host between two parts. */
+struct seccomp_listener {
+    int socket;
+    const char *before, *after;
+    int32_t pid;
+};
+
+/* What profiles may say here, each list ending with NULL. */
+extern const char *const seccomp_action_names[],
+    *const seccomp_operator_names[], *const seccomp_arch_names[], *const seccomp_flag_names[];
 
 enum seccomp_builtin {
     SECCOMP_RESTRICTED, /* data/seccomp/restricted.json */
@@ -50,13 +63,18 @@ int seccomp_builtin(enum seccomp_builtin which, uint64_t capabilities, struct se
 int seccomp_from_json(const char *text, size_t length, const char *name, uint64_t capabilities,
                       struct seccomp_program *out, struct error *err);
 
+/* The object linux.seccomp for a container whose listener somebody waits with: SCMP_ACT_NOTIFY is
+ * an action then, but not for the calls by which the listener is handed over. */
+int seccomp_from_bundle(const char *text, size_t length, uint64_t capabilities, bool listener,
+                        struct seccomp_program *out, struct error *err);
+
 /* The same from a file of at most 1 MiB, by way of cache_dirfd/seccomp/ (-1: no cache). A cache
  * that cannot be read or written, or is damaged, only costs the time to compile. */
 int seccomp_from_file(int cache_dirfd, const char *path, uint64_t capabilities,
                       struct seccomp_program *out, struct error *err);
 
-/* Puts the filter on the calling thread: async-signal-safe, no allocation; 0 or -errno. Needs
- * no_new_privs or CAP_SYS_ADMIN. */
+/* Puts the filter on the calling thread: async-signal-safe, no allocation; 0 or -errno, or with
+ * `notifies` the listener's descriptor (O_CLOEXEC). Needs no_new_privs or CAP_SYS_ADMIN. */
 int seccomp_install(const struct seccomp_program *program);
 
 /* For `inspect`: writes "NAME (N instructions)", cut to `size`; returns the whole length. */

@@ -438,6 +438,7 @@ int seccomp_profile_compile(const struct seccomp_profile *profile, struct seccom
         .code = xmalloc(size),
         .count = (unsigned short)c->w.used,
         .flags = profile->flags,
+        .notifies = profile->notifies,
         .owned = true,
         .ignored = profile->ignored.len > 0 ? xstrdup(profile->ignored.data) : NULL,
     };

@@ -44,13 +44,31 @@ static const struct word operators[] = {
     {"SCMP_CMP_MASKED_EQ", SECCOMP_OP_MASKED_EQ},
 };
 
-/* WAIT_KILLABLE_RECV only changes how notifications wait, and those are refused. */
+/* Only of a filter that notifies: without, it changes nothing. */
+#define WAIT_KILLABLE_RECV (1U << 5)
 static const struct word flags[] = {
     {"SECCOMP_FILTER_FLAG_TSYNC", SECCOMP_FILTER_FLAG_TSYNC},
     {"SECCOMP_FILTER_FLAG_LOG", SECCOMP_FILTER_FLAG_LOG},
     {"SECCOMP_FILTER_FLAG_SPEC_ALLOW", SECCOMP_FILTER_FLAG_SPEC_ALLOW},
-    {"SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", 0},
+    {"SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", WAIT_KILLABLE_RECV},
 };
+
+const char *const seccomp_action_names[] = {"SCMP_ACT_ALLOW",       "SCMP_ACT_ERRNO",
+                                            "SCMP_ACT_KILL",        "SCMP_ACT_KILL_PROCESS",
+                                            "SCMP_ACT_KILL_THREAD", "SCMP_ACT_LOG",
+                                            "SCMP_ACT_NOTIFY",      "SCMP_ACT_TRACE",
+                                            "SCMP_ACT_TRAP",        NULL};
+const char *const seccomp_operator_names[] = {"SCMP_CMP_EQ", "SCMP_CMP_GE", "SCMP_CMP_GT",
+                                              "SCMP_CMP_LE", "SCMP_CMP_LT", "SCMP_CMP_MASKED_EQ",
+                                              "SCMP_CMP_NE", NULL};
+const char *const seccomp_flag_names[] = {
+    "SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_SPEC_ALLOW", "SECCOMP_FILTER_FLAG_TSYNC",
+    "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", NULL};
+#if defined(__x86_64__)
+const char *const seccomp_arch_names[] = {"SCMP_ARCH_X86_64", "SCMP_ARCH_X86", NULL};
+#else
+const char *const seccomp_arch_names[] = {"SCMP_ARCH_AARCH64", NULL};
+#endif
 
 #define LOOK_UP(table, name, value) look_up(table, sizeof table / sizeof table[0], name, value)
 
@@ -91,7 +109,8 @@ static int read_errno(const json_t *object, const char *number_key, const char *
     return 0;
 }
 
-static int read_action(const char *name, int64_t errno_value, uint32_t *action, struct error *err)
+static int read_action(const char *name, int64_t errno_value, bool listener, uint32_t *action,
+                       struct error *err)
 {
     uint64_t value;
     if (!name)
@@ -102,7 +121,7 @@ static int read_action(const char *name, int64_t errno_value, uint32_t *action, 
                          "SCMP_ACT_KILL_PROCESS, SCMP_ACT_KILL_THREAD, SCMP_ACT_TRAP, "
                          "SCMP_ACT_LOG or SCMP_ACT_TRACE",
                          name);
-    if (value == SECCOMP_RET_USER_NOTIF)
+    if (value == SECCOMP_RET_USER_NOTIF && !listener)
         return error_set(err, -ENOTSUP,
                          "action SCMP_ACT_NOTIFY is not supported: use SCMP_ACT_ERRNO instead");
     if (value == SECCOMP_RET_ERRNO || value == SECCOMP_RET_TRACE)
@@ -321,10 +340,18 @@ static int read_rule(const json_t *rule, const struct seccomp_target *target,
     if ((rc = read_names(rule, &names, err)) < 0 ||
         (rc = json_get_string(rule, "action", &action_name, err)) < 0 ||
         (rc = read_errno(rule, "errnoRet", "errno", &code, err)) < 0 ||
-        (rc = read_action(action_name, code, &action, err)) < 0 ||
+        (rc = read_action(action_name, code, target->listener, &action, err)) < 0 ||
         (rc = json_get_array(rule, "args", &args, err)) < 0 ||
         (rc = rule_applies(rule, target, &applies, &profile->relevant, err)) < 0)
         return rc;
+    if (action == SECCOMP_RET_USER_NOTIF) {
+        /* The listener goes out by it: it would wait for itself. */
+        if (strv_has(&names, "sendmsg"))
+            return error_set(err, -ENOTSUP,
+                             "action SCMP_ACT_NOTIFY is not supported for sendmsg: the listener is "
+                             "handed over with it");
+        profile->notifies |= applies;
+    }
     size_t first = profile->rule_count;
     if ((rc = add_rules(profile, args, action, err)) < 0)
         return rc;
@@ -405,7 +432,7 @@ static int read_document(const json_t *document, const struct seccomp_target *ta
     if (!action)
         return error_set(err, -EINVAL, "\"defaultAction\" is missing");
     if ((rc = read_errno(document, "defaultErrnoRet", "defaultErrno", &code, err)) < 0 ||
-        (rc = read_action(action, code, &profile->default_action, err)) < 0)
+        (rc = read_action(action, code, false, &profile->default_action, err)) < 0)
         return error_prefix(err, "\"defaultAction\"");
     if ((rc = read_arches(document, profile, err)) < 0 ||
         (rc = read_flags(document, &profile->flags, err)) < 0 ||
@@ -434,6 +461,8 @@ int seccomp_profile_parse(const char *text, size_t length, const char *name,
         error_prefix(err, "seccomp profile %s", name);
         return rc;
     }
+    if (!profile.notifies)
+        profile.flags &= ~WAIT_KILLABLE_RECV;
     *out = profile;
     return 0;
 }

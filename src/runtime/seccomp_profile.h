@@ -86,6 +86,7 @@ struct seccomp_profile {
     unsigned flags; /* SECCOMP_FILTER_FLAG_* */
     enum seccomp_arch native;
     bool compat; /* x86_64: i386 programs run too */
+    bool notifies;
     struct seccomp_rule *rules;
     size_t rule_count;
     struct seccomp_entry *entries; /* one per call and rule, in the order of the profile */
@@ -99,6 +100,7 @@ struct seccomp_target {
     enum seccomp_arch native;
     uint64_t capabilities;
     uint32_t kernel; /* major << 16 | minor */
+    bool listener;   /* SCMP_ACT_NOTIFY has somebody to notify */
 };
 
 int seccomp_profile_parse(const char *text, size_t length, const char *name,
