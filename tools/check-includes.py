@@ -18,6 +18,7 @@ LAYERS = [
     ["registry", "secret", "network"],
     ["runtime"],
     ["container"],
+    ["lifecycle"],
     ["build", "compose", "scan", "audit"],
     ["report"],
     ["cmd"],
