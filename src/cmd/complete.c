@@ -31,6 +31,12 @@ static bool listed(const struct verb *verb)
     return verb->group != NULL;
 }
 
+/* Help and version are said apart. */
+static bool is_global(const struct option *o)
+{
+    return option_visible(o) && !streq(o->name, "help") && !streq(o->name, "version");
+}
+
 /* --- bash --- */
 
 static void bash_verb(const struct verb *verb, struct buf *out)
@@ -75,12 +81,12 @@ static void bash_verb(const struct verb *verb, struct buf *out)
 }
 
 static const char bash_head[] =
-    "# bash completion for caisson. Made from the option tables; do not edit.\n"
+    "# bash completion for \1. Made from the option tables; do not edit.\n"
     "\n"
-    "_caisson_offer() {\n"
+    "_\2_offer() {\n"
     "    case $1 in\n"
-    "    container) caisson ps -a --format '{{.Names}}' 2>/dev/null ;;\n"
-    "    running) caisson ps --format '{{.Names}}' 2>/dev/null ;;\n"
+    "    container) \3 2>/dev/null ;;\n"
+    "    running) \4 2>/dev/null ;;\n"
     "    image) caisson images --format '{{.Repository}}:{{.Tag}}' 2>/dev/null |\n"
     "        grep -v '<none>' ;;\n"
     "    volume) caisson volume ls -q 2>/dev/null ;;\n"
@@ -88,7 +94,7 @@ static const char bash_head[] =
     "}\n"
     "\n"
     "# Lines that start with $1, quoted as they have to be.\n"
-    "_caisson_reply() {\n"
+    "_\2_reply() {\n"
     "    local line prefix=$1\n"
     "    COMPREPLY=()\n"
     "    while IFS= read -r line; do\n"
@@ -101,7 +107,7 @@ static const char bash_head[] =
 static const char bash_tail[] =
     "    esac\n"
     "    if [[ -n $words ]]; then\n"
-    "        _caisson_reply \"$current\" < <(printf '%s\\n' $words)\n"
+    "        _\2_reply \"$current\" < <(printf '%s\\n' $words)\n"
     "        return\n"
     "    fi\n"
     "    if [[ \" $valued \" == *\" $previous \"* ]]; then\n"
@@ -124,15 +130,15 @@ static const char bash_tail[] =
     "        fi\n"
     "    fi\n"
     "    if [[ $current == -* ]]; then\n"
-    "        _caisson_reply \"$current\" < <(printf '%s\\n' $flags)\n"
+    "        _\2_reply \"$current\" < <(printf '%s\\n' $flags)\n"
     "    elif [[ $arguments == file || -z $verb ]]; then\n"
     "        compopt -o default\n"
     "    elif [[ -n $arguments ]]; then\n"
-    "        _caisson_reply \"$current\" < <(_caisson_offer \"$arguments\")\n"
+    "        _\2_reply \"$current\" < <(_\2_offer \"$arguments\")\n"
     "    fi\n"
     "}\n"
     "\n"
-    "complete -F _caisson caisson\n";
+    "complete -F _\2 \1\n";
 
 static void all_first_words(const struct verb *const *verbs, struct buf *out)
 {
@@ -182,14 +188,30 @@ static void second_words(const struct verb *const *verbs, const char *group, str
     }
 }
 
-void complete_bash(const struct verb *const *verbs, struct buf *out)
+/* Those before the verb: all, or (as a pattern of case, when `valued`) those that take a word. */
+static void global_flags(struct buf *out, const char *before, const char *between, bool valued)
+{
+    bool any = false;
+    for (const struct option *o = program_line->globals; o->name; o++) {
+        if (!is_global(o) || (valued && !option_takes_word(o)))
+            continue;
+        buf_fmt(out, "%s--%s", any ? between : before, o->name);
+        any = true;
+    }
+}
+
+static void bash(const struct verb *const *verbs, struct buf *out)
 {
     autostrv groups = {0};
     group_words(verbs, &groups);
     buf_str(out, bash_head);
-    buf_str(out, "_caisson() {\n"
+    buf_str(out, "_\2() {\n"
                  "    local current=$2 previous=$3 verb= start=1 i\n"
-                 "    local flags='--root --state --help --version' valued='--root --state'\n"
+                 "    local flags='--help --version");
+    global_flags(out, " ", " ", false);
+    buf_str(out, "' valued='");
+    global_flags(out, "", " ", true);
+    buf_str(out, "'\n"
                  "    local arguments= words= stop=0\n"
                  "    COMPREPLY=()\n"
                  "    # With ':' among the word breaks an image's tag is a word of its own.\n"
@@ -198,7 +220,9 @@ void complete_bash(const struct verb *const *verbs, struct buf *out)
                  "    fi\n"
                  "    while ((start < COMP_CWORD)); do\n"
                  "        case ${COMP_WORDS[start]} in\n"
-                 "        --root|--state) ((start++)) ;;\n"
+                 "        ");
+    global_flags(out, "", "|", true);
+    buf_str(out, ") ((start++)) ;;\n"
                  "        -*|=) ;;\n"
                  "        *) verb=${COMP_WORDS[start]}; ((start++)); break ;;\n"
                  "        esac\n"
@@ -208,7 +232,7 @@ void complete_bash(const struct verb *const *verbs, struct buf *out)
         buf_fmt(out,
                 "    if [[ $verb == %s ]]; then\n"
                 "        if ((start >= COMP_CWORD)); then\n"
-                "            _caisson_reply \"$current\" < <(printf '%%s\\n' ",
+                "            _\2_reply \"$current\" < <(printf '%%s\\n' ",
                 groups.items[i]);
         second_words(verbs, groups.items[i], out);
         buf_str(out, ")\n"
@@ -292,13 +316,13 @@ static void zsh_verb(const struct verb *verb, struct buf *out)
             zsh_option(o, out);
     const char *action = "";
     if (streq(verb->completes, "image"))
-        action = "_caisson_images";
+        action = "_\2_images";
     else if (streq(verb->completes, "container"))
-        action = "_caisson_containers -a";
+        action = "_\2_containers -a";
     else if (streq(verb->completes, "running"))
-        action = "_caisson_containers";
+        action = "_\2_containers";
     else if (streq(verb->completes, "volume"))
-        action = "_caisson_volumes";
+        action = "_\2_volumes";
     else if (streq(verb->completes, "file"))
         action = "_files";
     if (*action && verb->stop_at_argument)
@@ -331,39 +355,44 @@ static void zsh_verb_names(const struct verb *const *verbs, struct buf *out)
     buf_str(out, "    )\n");
 }
 
-void complete_zsh(const struct verb *const *verbs, struct buf *out)
+static void zsh(const struct verb *const *verbs, struct buf *out)
 {
     autostrv groups = {0};
     group_words(verbs, &groups);
-    buf_str(out, "#compdef caisson\n"
-                 "# zsh completion for caisson. Made from the option tables; do not edit.\n\n"
-                 "_caisson_containers() {\n"
+    buf_str(out, "#compdef \1\n"
+                 "# zsh completion for \1. Made from the option tables; do not edit.\n\n"
+                 "_\2_containers() {\n"
                  "    local -a names\n"
-                 "    names=(${(f)\"$(caisson ps $1 --format '{{.Names}}' 2>/dev/null)\"})\n"
+                 "    if [[ $1 == -a ]]; then\n"
+                 "        names=(${(f)\"$(\3 2>/dev/null)\"})\n"
+                 "    else\n"
+                 "        names=(${(f)\"$(\4 2>/dev/null)\"})\n"
+                 "    fi\n"
                  "    compadd -a names\n"
                  "}\n\n"
-                 "_caisson_images() {\n"
+                 "_\2_images() {\n"
                  "    local -a names\n"
                  "    names=(${${(f)\"$(caisson images --format '{{.Repository}}:{{.Tag}}' "
                  "2>/dev/null)\"}:#*<none>*})\n"
                  "    compadd -a names\n"
                  "}\n\n"
-                 "_caisson_volumes() {\n"
+                 "_\2_volumes() {\n"
                  "    local -a names\n"
                  "    names=(${(f)\"$(caisson volume ls -q 2>/dev/null)\"})\n"
                  "    compadd -a names\n"
                  "}\n\n"
-                 "_caisson() {\n"
+                 "_\2() {\n"
                  "    local curcontext=$curcontext state line verb\n"
                  "    local -a verbs\n");
     zsh_verb_names(verbs, out);
-    buf_str(out, "    _arguments -C '--root=[Directory for images and containers]:directory:_files "
-                 "-/' \\\n"
-                 "        '--state=[Directory for running containers]:directory:_files -/' \\\n"
-                 "        '(- *)--help[Show help]' '(- *)--version[Show the version]' \\\n"
+    buf_str(out, "    _arguments -C '(- *)--help[Show help]' '(- *)--version[Show the version]'");
+    for (const struct option *o = program_line->globals; o->name; o++)
+        if (is_global(o))
+            zsh_option(o, out);
+    buf_str(out, " \\\n"
                  "        '1: :->verb' '*:: :->rest' && return\n"
                  "    if [[ $state == verb ]]; then\n"
-                 "        _describe -t commands 'caisson command' verbs\n"
+                 "        _describe -t commands '\1 command' verbs\n"
                  "        return\n"
                  "    fi\n"
                  "    verb=$words[1]\n");
@@ -385,14 +414,14 @@ void complete_zsh(const struct verb *const *verbs, struct buf *out)
     for (; *verbs; verbs++)
         if (listed(*verbs))
             zsh_verb(*verbs, out);
-    buf_str(out, "    esac\n}\n\n_caisson \"$@\"\n");
+    buf_str(out, "    esac\n}\n\n_\2 \"$@\"\n");
 }
 
 /* --- fish --- */
 
 static void fish_option(const struct option *o, const char *condition, struct buf *out)
 {
-    buf_fmt(out, "complete -c caisson -n %s -l %s", condition, o->name);
+    buf_fmt(out, "complete -c \1 -n %s -l %s", condition, o->name);
     if (o->letter)
         buf_fmt(out, " -s %c", o->letter);
     if (option_takes_word(o))
@@ -415,16 +444,16 @@ static void fish_spelling(const struct verb *verb, const char *spelling, struct 
     if (space) {
         int length = (int)(space - spelling);
         buf_fmt(out,
-                "complete -c caisson -n '__fish_seen_subcommand_from %.*s; and test (count "
+                "complete -c \1 -n '__fish_seen_subcommand_from %.*s; and test (count "
                 "(commandline -opc)) -eq 2' -f -a %s -d ",
                 length, spelling, space + 1);
         buf_fmt(&condition,
                 "'__fish_seen_subcommand_from %.*s; and __fish_seen_subcommand_from %s'", length,
                 spelling, space + 1);
     } else {
-        buf_fmt(out, "complete -c caisson -n __fish_use_subcommand -f -a %s -d ", spelling);
+        buf_fmt(out, "complete -c \1 -n __fish_use_subcommand -f -a %s -d ", spelling);
         /* "ls" alone is also the second word of groups: those have conditions of their own. */
-        buf_fmt(&condition, "'__caisson_verb %s'", spelling);
+        buf_fmt(&condition, "'__\2_verb %s'", spelling);
     }
     quoted(out, verb->summary, true);
     buf_char(out, '\n');
@@ -432,21 +461,21 @@ static void fish_spelling(const struct verb *verb, const char *spelling, struct 
         if (option_visible(o))
             fish_option(o, buf_text(&condition), out);
     if (verb->completes && !streq(verb->completes, "file"))
-        buf_fmt(out, "complete -c caisson -n %s -f -a '(__caisson_names %s)'\n",
-                buf_text(&condition), verb->completes);
+        buf_fmt(out, "complete -c \1 -n %s -f -a '(__\2_names %s)'\n", buf_text(&condition),
+                verb->completes);
 }
 
-void complete_fish(const struct verb *const *verbs, struct buf *out)
+static void fish(const struct verb *const *verbs, struct buf *out)
 {
     autostrv groups = {0};
     group_words(verbs, &groups);
-    buf_str(out, "# fish completion for caisson. Made from the option tables; do not edit.\n\n"
-                 "function __caisson_names\n"
+    buf_str(out, "# fish completion for \1. Made from the option tables; do not edit.\n\n"
+                 "function __\2_names\n"
                  "    switch $argv[1]\n"
                  "        case container\n"
-                 "            caisson ps -a --format '{{.Names}}' 2>/dev/null\n"
+                 "            \3 2>/dev/null\n"
                  "        case running\n"
-                 "            caisson ps --format '{{.Names}}' 2>/dev/null\n"
+                 "            \4 2>/dev/null\n"
                  "        case image\n"
                  "            caisson images --format '{{.Repository}}:{{.Tag}}' 2>/dev/null | "
                  "string match -v '*<none>*'\n"
@@ -455,7 +484,7 @@ void complete_fish(const struct verb *const *verbs, struct buf *out)
                  "    end\n"
                  "end\n\n"
                  "# Whether the command line's verb is $argv[1].\n"
-                 "function __caisson_verb\n"
+                 "function __\2_verb\n"
                  "    for word in (commandline -opc)[2..-1]\n"
                  "        string match -q -- '-*' $word; and continue\n"
                  "        test $word = $argv[1]\n"
@@ -464,7 +493,7 @@ void complete_fish(const struct verb *const *verbs, struct buf *out)
                  "    return 1\n"
                  "end\n\n");
     for (size_t i = 0; i < groups.len; i++)
-        buf_fmt(out, "complete -c caisson -n __fish_use_subcommand -f -a %s -d 'Commands of %ss'\n",
+        buf_fmt(out, "complete -c \1 -n __fish_use_subcommand -f -a %s -d 'Commands of %ss'\n",
                 groups.items[i], groups.items[i]);
     for (; *verbs; verbs++) {
         const char *spelling;
@@ -472,4 +501,48 @@ void complete_fish(const struct verb *const *verbs, struct buf *out)
         for (size_t i = 0; listed(*verbs) && (spelling = verb_spelling(*verbs, i, room)); i++)
             fish_spelling(*verbs, spelling, out);
     }
+}
+
+/* --- one text for every program ----------------------------------------------------------------
+ */
+
+/* \1 is the program, \2 the same as a part of a name, \3 and \4 list containers. */
+static void complete(void (*shell)(const struct verb *const *, struct buf *), struct buf *out)
+{
+    autobuf text = {0};
+    shell(program_line->verbs, &text);
+    for (const char *c = buf_text(&text); *c; c++) {
+        switch (*c) {
+        case 1:
+            buf_str(out, program_line->name);
+            break;
+        case 2:
+            for (const char *n = program_line->name; *n; n++)
+                buf_char(out, *n == '-' ? '_' : *n);
+            break;
+        case 3:
+            buf_str(out, program_line->list_all);
+            break;
+        case 4:
+            buf_str(out, program_line->list_running);
+            break;
+        default:
+            buf_char(out, *c);
+        }
+    }
+}
+
+void complete_bash(struct buf *out)
+{
+    complete(bash, out);
+}
+
+void complete_zsh(struct buf *out)
+{
+    complete(zsh, out);
+}
+
+void complete_fish(struct buf *out)
+{
+    complete(fish, out);
 }

@@ -4,6 +4,8 @@
 #include "base/text.h"
 #include "cmd/parse.h"
 
+const struct command_line *program_line = &caisson_line;
+
 #define VERB(name) &verb_##name,
 const struct verb *const all_verbs[] = {
 #include "cmd/verbs.list"
@@ -62,7 +64,7 @@ static const struct verb *find_spelling(const struct verb *const *verbs, char *c
 const struct verb *find_verb(const struct verb *const *verbs, char *const *words, size_t *used)
 {
     const struct verb *found = find_spelling(verbs, words, used);
-    if (found || !words[0] || !streq(words[0], "container"))
+    if (found || !words[0] || !streq(words[0], "container") || !program_line->long_forms)
         return found;
     /* Docker's long form: "container run" is "run" for every verb of containers. */
     found = find_spelling(verbs, words + 1, used);
@@ -101,7 +103,8 @@ int unknown_verb(const struct verb *const *verbs, char *const *words, struct err
     const char *near =
         nearest_word(buf_text(&word), (const char *const *)strv_argv(&names), names.len);
     buf_printable(&printable, buf_text(&word));
-    return error_set(err, -EINVAL, "there is no command \"%s\"%s%s%s (see caisson%s%s --help)",
-                     buf_text(&printable), near ? "; did you mean caisson " : "", near ? near : "",
-                     near ? "?" : "", group ? " " : "", group ? words[0] : "");
+    return error_set(err, -EINVAL, "there is no command \"%s\"%s%s%s%s%s (see %s%s%s --help)",
+                     buf_text(&printable), near ? "; did you mean " : "",
+                     near ? program_line->name : "", near ? " " : "", near ? near : "",
+                     near ? "?" : "", program_line->name, group ? " " : "", group ? words[0] : "");
 }

@@ -9,13 +9,14 @@
 #include "base/buf.h"
 #include "cmd/verb.h"
 
-/* caisson(1), and caisson-VERB(1) for one verb; `date` is "2026-01-02". */
-void manual_overview(const struct verb *const *verbs, const char *date, struct buf *out);
+/* All of them about the program that `program_line` is. PROGRAM(1), and PROGRAM-VERB(1) for one
+ * verb; `date` is "2026-01-02". */
+void manual_overview(const char *date, struct buf *out);
 void manual_verb(const struct verb *verb, const char *date, struct buf *out);
 
-void complete_bash(const struct verb *const *verbs, struct buf *out);
-void complete_zsh(const struct verb *const *verbs, struct buf *out);
-void complete_fish(const struct verb *const *verbs, struct buf *out);
+void complete_bash(struct buf *out);
+void complete_zsh(struct buf *out);
+void complete_fish(struct buf *out);
 
 /* "image ls" as the name of its page and of functions: "image-ls". */
 void dashed_name(const char *name, struct buf *out);

@@ -15,16 +15,6 @@ enum {
     COLUMN = 30,  /* where descriptions start */
 };
 
-const struct option global_option_table[] = {
-    {"root", 0, OPTION_STRING, offsetof(struct global_options, root), "DIR",
-     "Directory for what outlives a boot: images, containers, volumes"},
-    {"state", 0, OPTION_STRING, offsetof(struct global_options, state), "DIR",
-     "Directory for what does not outlive a boot"},
-    {"help", 0, OPTION_BOOL, 0, NULL, "Show help, for a command when one is given"},
-    {"version", 'v', OPTION_BOOL, 0, NULL, "Show the version in one line"},
-    {NULL},
-};
-
 bool option_visible(const struct option *option)
 {
     return !(option->flags & (OPTION_HIDDEN | OPTION_UNSUPPORTED));
@@ -166,12 +156,11 @@ static void option_entries(const struct option *options, const char *group, unsi
 
 void help_overview(const struct verb *const *verbs, const struct screen *screen, struct buf *out)
 {
-    static const char *const groups[] = {GROUP_CONTAINERS, GROUP_IMAGES, GROUP_VOLUMES,
-                                         GROUP_SYSTEM};
+    const char *const *groups = program_line->groups;
     unsigned width = usable_width(screen);
-    buf_str(out, "Usage: caisson [FLAGS] COMMAND [ARGUMENTS]\n\n");
-    wrap(out, "Containers that are hardened unless told otherwise.", 0, 0, width);
-    for (size_t i = 0; i < sizeof groups / sizeof *groups; i++) {
+    buf_fmt(out, "Usage: %s [FLAGS] COMMAND [ARGUMENTS]\n\n", program_line->name);
+    wrap(out, program_line->description, 0, 0, width);
+    for (size_t i = 0; groups[i]; i++) {
         bool any = false;
         for (const struct verb *const *v = verbs; *v; v++) {
             if (!streq((*v)->group, groups[i]))
@@ -183,9 +172,11 @@ void help_overview(const struct verb *const *verbs, const struct screen *screen,
         }
     }
     heading(screen, out, "Flags before the command");
-    option_entries(global_option_table, "Options", width, out);
+    option_entries(program_line->globals, "Options", width, out);
     buf_char(out, '\n');
-    wrap(out, "See caisson COMMAND --help, or the manual page caisson-COMMAND(1).", 0, 0, width);
+    autofree char *more = xasprintf("See %s COMMAND --help, or the manual page %s-COMMAND(1).",
+                                    program_line->name, program_line->name);
+    wrap(out, more, 0, 0, width);
 }
 
 /* What follows the group's name in one of the verb's spellings; further ones are in its own help.
@@ -204,7 +195,7 @@ static const char *spelling_in_group(const struct verb *verb, const char *group,
 void help_group(const struct verb *const *verbs, const char *group, const struct screen *screen,
                 struct buf *out)
 {
-    buf_fmt(out, "Usage: caisson %s COMMAND [FLAGS] [ARGUMENTS]\n", group);
+    buf_fmt(out, "Usage: %s %s COMMAND [FLAGS] [ARGUMENTS]\n", program_line->name, group);
     heading(screen, out, "Commands");
     for (; *verbs; verbs++) {
         char room[SPELLING_MAX];
@@ -212,7 +203,7 @@ void help_group(const struct verb *const *verbs, const char *group, const struct
         if (spelling)
             entry(out, spelling, (*verbs)->summary, 18, usable_width(screen));
     }
-    buf_fmt(out, "\nSee caisson %s COMMAND --help.\n", group);
+    buf_fmt(out, "\nSee %s %s COMMAND --help.\n", program_line->name, group);
 }
 
 /* Lines "caisson …"; "# …" lines explain the next and step back a little. */
@@ -233,10 +224,10 @@ static void aliases(const struct verb *verb, const struct screen *screen, struct
     if (!verb->alias)
         return;
     heading(screen, out, "Also spelled");
-    buf_str(out, "  caisson ");
+    buf_fmt(out, "  %s ", program_line->name);
     for (const char *c = verb->alias; *c; c++) {
         if (*c == ' ')
-            buf_str(out, ", caisson ");
+            buf_fmt(out, ", %s ", program_line->name);
         else
             buf_char(out, *c == '_' ? ' ' : *c);
     }
@@ -247,7 +238,7 @@ void help_verb(const struct verb *verb, const struct screen *screen, struct buf 
 {
     unsigned width = usable_width(screen);
     const char *group = option_group(verb->options, 0);
-    buf_fmt(out, "Usage: caisson %s%s%s%s\n\n", verb->name, group ? " [FLAGS]" : "",
+    buf_fmt(out, "Usage: %s %s%s%s%s\n\n", program_line->name, verb->name, group ? " [FLAGS]" : "",
             verb->arguments && *verb->arguments ? " " : "", verb->arguments ? verb->arguments : "");
     wrap(out, verb->summary, 0, 0, width);
     if (verb->description) {

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* --help, from the tables: for caisson, for a group of verbs ("image"), for one verb. */
+/* --help, from the tables: for the program, for a group of verbs ("image"), for one verb. */
 #ifndef CAISSON_CMD_HELP_H
 #define CAISSON_CMD_HELP_H
 
 #include "cmd/print.h"
 #include "cmd/verb.h"
-
-extern const struct option global_option_table[];
 
 void help_overview(const struct verb *const *verbs, const struct screen *screen, struct buf *out);
 /* The verbs whose name starts with `group` and a space. */

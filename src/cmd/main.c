@@ -24,13 +24,6 @@
 
 struct global_options global_options;
 
-/* The words before the verb. */
-static const struct verb before_verb = {
-    .name = "",
-    .options = global_option_table,
-    .most = -1,
-};
-
 static int fail(const struct verb *verb, const struct error *err)
 {
     tell_error(err);
@@ -138,9 +131,9 @@ static int show_help(const struct verb *verb, const char *group)
     if (verb)
         help_verb(verb, &screen, &text);
     else if (group)
-        help_group(all_verbs, group, &screen, &text);
+        help_group(program_line->verbs, group, &screen, &text);
     else
-        help_overview(all_verbs, &screen, &text);
+        help_overview(program_line->verbs, &screen, &text);
     return print(&text);
 }
 
@@ -197,19 +190,19 @@ static int run_verb(const struct verb *verb, char **words, char **argv,
     return fail(verb, &err);
 }
 
-/* `caisson help VERB` and `caisson VERB --help` are the same. */
+/* `PROGRAM help VERB` and `PROGRAM VERB --help` are the same. */
 static int help_for(char **words)
 {
     struct error err = {0};
     size_t used;
     if (!words[0])
         return show_help(NULL, NULL);
-    const struct verb *verb = find_verb(all_verbs, words, &used);
+    const struct verb *verb = find_verb(program_line->verbs, words, &used);
     if (verb)
         return show_help(verb, NULL);
-    if (is_verb_group(all_verbs, words[0]) && !words[1])
+    if (is_verb_group(program_line->verbs, words[0]) && !words[1])
         return show_help(NULL, words[0]);
-    unknown_verb(all_verbs, words, &err);
+    unknown_verb(program_line->verbs, words, &err);
     return fail(NULL, &err);
 }
 
@@ -217,6 +210,7 @@ static int help_for(char **words)
 static int parse_globals(char **words, char ***rest, bool *help, bool *version, struct error *err)
 {
     struct invocation call;
+    const struct verb before_verb = {.name = "", .options = program_line->globals, .most = -1};
     while (*words && (*words)[0] == '-' && (*words)[1]) {
         char *pair[] = {words[0], NULL, NULL};
         bool joined = strchr(words[0], '=') != NULL;
@@ -226,10 +220,10 @@ static int parse_globals(char **words, char ***rest, bool *help, bool *version, 
             *version = true;
         } else {
             pair[1] = joined ? NULL : words[1];
-            int rc = parse_words(&before_verb, pair, &call, &global_options, err);
+            int rc = parse_words(&before_verb, pair, &call, program_line->global_values, err);
             if (rc < 0)
                 return rc;
-            words += pair[1] ? 1 : 0;
+            words += pair[1] && call.count == 0 ? 1 : 0; /* it took the next word */
         }
         words++;
     }
@@ -254,7 +248,7 @@ int verb_main(int argc, char **argv, const struct verb_binding *bindings, verb_e
     if (parse_globals(argv + (argc > 0), &words, &help, &version, &err) < 0)
         return fail(NULL, &err);
     if (version)
-        return version_line();
+        return program_line->version();
     if (help)
         return help_for(words);
     if (!words[0])
@@ -262,12 +256,12 @@ int verb_main(int argc, char **argv, const struct verb_binding *bindings, verb_e
     if (streq(words[0], "help"))
         return help_for(words + 1);
     size_t used;
-    const struct verb *verb = find_verb(all_verbs, words, &used);
+    const struct verb *verb = find_verb(program_line->verbs, words, &used);
     if (verb)
         return run_verb(verb, words + used, original, bindings, enter);
-    if (is_verb_group(all_verbs, words[0]) &&
+    if (is_verb_group(program_line->verbs, words[0]) &&
         (!words[1] || streq(words[1], "--help") || streq(words[1], "-h")))
         return show_help(NULL, words[0]);
-    unknown_verb(all_verbs, words, &err);
+    unknown_verb(program_line->verbs, words, &err);
     return fail(NULL, &err);
 }

@@ -158,14 +158,14 @@ static void exit_status(const struct verb *verb, struct buf *out)
 void manual_verb(const struct verb *verb, const char *date, struct buf *out)
 {
     autobuf name = {0};
-    buf_str(&name, "caisson-");
+    buf_fmt(&name, "%s-", program_line->name);
     dashed_name(verb->name, &name);
     title(out, buf_text(&name), date);
     buf_str(out, ".SH NAME\n");
     plain(out, buf_text(&name));
     buf_str(out, " \\- ");
     plain(out, verb->summary);
-    buf_str(out, "\n.SH SYNOPSIS\n\\fBcaisson ");
+    buf_fmt(out, "\n.SH SYNOPSIS\n\\fB%s ", program_line->name);
     plain(out, verb->name);
     buf_str(out, "\\fR");
     if (option_group(verb->options, 0))
@@ -187,7 +187,7 @@ void manual_verb(const struct verb *verb, const char *date, struct buf *out)
     if (verb->examples)
         examples(verb->examples, out);
     exit_status(verb, out);
-    buf_str(out, ".SH SEE ALSO\n.BR caisson (1)\n");
+    buf_fmt(out, ".SH SEE ALSO\n.BR %s (1)\n", program_line->name);
 }
 
 static void verb_list(const struct verb *const *verbs, const char *group, struct buf *out)
@@ -201,7 +201,7 @@ static void verb_list(const struct verb *const *verbs, const char *group, struct
             buf_fmt(out, ".SS %s\n", group);
         any = true;
         dashed_name((*verbs)->name, &name);
-        buf_str(out, ".TP\n.BR caisson\\-");
+        buf_fmt(out, ".TP\n.BR %s\\-", program_line->name);
         plain(out, buf_text(&name));
         buf_str(out, " (1)\n");
         plain(out, (*verbs)->summary);
@@ -209,36 +209,20 @@ static void verb_list(const struct verb *const *verbs, const char *group, struct
     }
 }
 
-void manual_overview(const struct verb *const *verbs, const char *date, struct buf *out)
+void manual_overview(const char *date, struct buf *out)
 {
-    title(out, "caisson", date);
-    buf_str(out,
-            ".SH NAME\ncaisson \\- containers that are hardened unless told otherwise\n"
-            ".SH SYNOPSIS\n\\fBcaisson\\fR [\\fIFLAGS\\fR] \\fICOMMAND\\fR [\\fIARGUMENTS\\fR]\n"
-            ".SH DESCRIPTION\n"
-            "caisson stores and runs containers with Docker\\(aqs words and the formats of the "
-            "OCI, without a daemon.\n"
-            "Every container is hardened unless told otherwise, and every protection has one flag "
-            "that turns it off.\n"
-            ".SH COMMANDS\n");
-    verb_list(verbs, GROUP_CONTAINERS, out);
-    verb_list(verbs, GROUP_IMAGES, out);
-    verb_list(verbs, GROUP_VOLUMES, out);
-    verb_list(verbs, GROUP_SYSTEM, out);
-    option_sections(global_option_table, out);
-    buf_str(
-        out,
-        ".SH ENVIRONMENT\n"
-        ".TP\n.B CAISSON_ROOT\nWhere images, containers and volumes are, as \\fB\\-\\-root\\fR.\n"
-        ".TP\n.B CAISSON_STATE\nWhere the state of running containers is, as "
-        "\\fB\\-\\-state\\fR.\n"
-        ".TP\n.B CAISSON_HINTS\n\"no\": neither hints why a command failed nor warnings of limits "
-        "that "
-        "are not in force.\n"
-        ".TP\n.B NO_COLOR\nNo colours, also on terminals.\n"
-        ".SH FILES\n"
-        ".TP\n.I /var/lib/caisson\nWhat outlives a boot; for an ordinary user "
-        "\\fI$XDG_DATA_HOME/caisson\\fR (\\fI\\(ti/.local/share/caisson\\fR).\n"
-        ".TP\n.I /run/caisson\nWhat does not; for an ordinary user "
-        "\\fI$XDG_RUNTIME_DIR/caisson\\fR.\n");
+    title(out, program_line->name, date);
+    buf_fmt(out, ".SH NAME\n%s \\- ", program_line->name);
+    plain(out, program_line->summary);
+    buf_fmt(out,
+            "\n.SH SYNOPSIS\n\\fB%s\\fR [\\fIFLAGS\\fR] \\fICOMMAND\\fR "
+            "[\\fIARGUMENTS\\fR]\n.SH DESCRIPTION\n",
+            program_line->name);
+    paragraphs(out, program_line->description);
+    buf_str(out, ".SH COMMANDS\n");
+    for (const char *const *group = program_line->groups; *group; group++)
+        verb_list(program_line->verbs, *group, out);
+    option_sections(program_line->globals, out);
+    if (program_line->manual)
+        buf_str(out, program_line->manual);
 }

@@ -268,8 +268,9 @@ static int check_count(const struct parser *p, const struct invocation *call)
 int parse_words(const struct verb *verb, char **words, struct invocation *call, void *options,
                 struct error *err)
 {
-    char command[SPELLING_MAX + 16];
-    snprintf(command, sizeof command, *verb->name ? "caisson %s" : "caisson%s", verb->name);
+    char command[SPELLING_MAX + 32];
+    snprintf(command, sizeof command, "%s%s%s", program_line->name, *verb->name ? " " : "",
+             verb->name);
     struct parser p = {verb, command, options, err};
     char **kept = words; /* arguments move to the front of the array as options are taken out */
     char **next = words;

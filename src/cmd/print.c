@@ -8,6 +8,7 @@
 
 #include "base/io.h"
 #include "base/text.h"
+#include "cmd/verb.h"
 
 struct screen screen_of(int fd)
 {
@@ -37,10 +38,12 @@ int print(const struct buf *text)
     return 1;
 }
 
-static void tell(const char *kind, const char *text)
+static void tell(const char *level, const char *kind, const char *text)
 {
     autobuf line = {0};
-    buf_fmt(&line, "caisson: %s", kind);
+    if (program_line->log)
+        program_line->log(level, text);
+    buf_fmt(&line, "%s: %s", program_line->name, kind);
     buf_printable(&line, text);
     buf_char(&line, '\n');
     if (write_all(STDERR_FILENO, buf_text(&line), line.len) < 0) {
@@ -50,7 +53,7 @@ static void tell(const char *kind, const char *text)
 
 void tell_error(const struct error *err)
 {
-    tell("", err->text);
+    tell("error", "", err->text);
 }
 
 void tell_warning(const char *format, ...)
@@ -60,7 +63,7 @@ void tell_warning(const char *format, ...)
     va_start(ap, format);
     buf_vfmt(&text, format, ap);
     va_end(ap);
-    tell("warning: ", buf_text(&text));
+    tell("warning", "warning: ", buf_text(&text));
 }
 
 bool ask(const char *question)

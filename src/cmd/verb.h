@@ -65,7 +65,7 @@ struct invocation {
     size_t count;
 };
 
-/* Headings of `caisson --help`, in this order. */
+/* Headings of `caisson --help`. */
 #define GROUP_CONTAINERS "Containers"
 #define GROUP_IMAGES "Images"
 #define GROUP_VOLUMES "Volumes"
@@ -123,6 +123,26 @@ extern const struct verb *const all_verbs[];
 #define VERB(name) extern const struct verb verb_##name;
 #include "cmd/verbs.list"
 #undef VERB
+
+/* A program as its user types it. */
+struct command_line {
+    const char *name;        /* "caisson" */
+    const char *summary;     /* one line, as of a verb */
+    const char *description; /* a sentence or two for --help and the manual */
+    const struct verb *const *verbs;
+    const struct option *globals;        /* before the verb … */
+    void *global_values;                 /* … and the struct they are stored into */
+    const char *const *groups;           /* headings of --help, NULL-terminated */
+    const char *manual;                  /* further sections of PROGRAM(1), as roff */
+    const char *list_all, *list_running; /* commands that print names, for completions */
+    int (*version)(void);                /* --version */
+    bool long_forms;                     /* Docker's "container run" for "run" */
+    /* Errors and warnings also go here; NULL. `level`: "error" or "warning". */
+    void (*log)(const char *level, const char *text);
+};
+extern const struct command_line caisson_line, runtime_line;
+/* The one that this program has; caisson's unless main() says otherwise before anything else. */
+extern const struct command_line *program_line;
 
 /* Makes an ordinary user's program root of what is theirs (container/ordinary.h). */
 typedef int verb_enter(const char *state, struct error *err);

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "base/memory.h"
 #include "base/text.h"
 #include "cmd/parse.h"
 #include "cmd/print.h"
@@ -31,7 +32,7 @@ static int write_page(int dir, const char *name, const struct buf *text, struct 
 static int write_manual(int dir, const char *verb, const struct buf *page, struct error *err)
 {
     autobuf name = {0};
-    buf_str(&name, "caisson-");
+    buf_fmt(&name, "%s-", program_line->name);
     dashed_name(verb, &name);
     buf_str(&name, ".1");
     return write_page(dir, buf_text(&name), page, err);
@@ -45,7 +46,7 @@ static int manual_pages(int dir, const struct verb *verb, const char *date, stru
     const char *spelling;
     char room[SPELLING_MAX];
     manual_verb(verb, date, &page);
-    buf_str(&link, ".so man1/caisson-");
+    buf_fmt(&link, ".so man1/%s-", program_line->name);
     dashed_name(verb->name, &link);
     buf_str(&link, ".1\n");
     int rc = write_manual(dir, verb->name, &page, err);
@@ -59,21 +60,22 @@ static int generate_manual(int dir, struct error *err)
     char date[RFC3339_MAX];
     page_date(date);
     autobuf overview = {0};
-    manual_overview(all_verbs, date, &overview);
-    int rc = write_page(dir, "caisson.1", &overview, err);
-    for (const struct verb *const *v = all_verbs; rc == 0 && *v; v++)
+    autofree char *name = xasprintf("%s.1", program_line->name);
+    manual_overview(date, &overview);
+    int rc = write_page(dir, name, &overview, err);
+    for (const struct verb *const *v = program_line->verbs; rc == 0 && *v; v++)
         if ((*v)->group)
             rc = manual_pages(dir, *v, date, err);
     return rc;
 }
 
 static const struct {
-    const char *shell, *file; /* the name under which the shell looks for it */
-    void (*complete)(const struct verb *const *verbs, struct buf *out);
+    const char *shell, *before, *after; /* the program's name between: where the shell looks */
+    void (*complete)(struct buf *out);
 } shells[] = {
-    {"bash", "caisson", complete_bash},
-    {"zsh", "_caisson", complete_zsh},
-    {"fish", "caisson.fish", complete_fish},
+    {"bash", "", "", complete_bash},
+    {"zsh", "_", "", complete_zsh},
+    {"fish", "", ".fish", complete_fish},
 };
 
 static int generate(const char *what, const char *where, struct error *err)
@@ -90,8 +92,10 @@ static int generate(const char *what, const char *where, struct error *err)
         autobuf text = {0};
         if (!streq(what, shells[i].shell))
             continue;
-        shells[i].complete(all_verbs, &text);
-        return write_page(dir, shells[i].file, &text, err);
+        autofree char *name =
+            xasprintf("%s%s%s", shells[i].before, program_line->name, shells[i].after);
+        shells[i].complete(&text);
+        return write_page(dir, name, &text, err);
     }
     return error_set(err, -EINVAL, "caisson-generate makes man, bash, zsh or fish, not \"%s\"",
                      what);
@@ -102,7 +106,13 @@ int main(int argc, char **argv)
     struct error err = {0};
     if (argc != 3)
         error_set(&err, -EINVAL, "usage: caisson-generate man|bash|zsh|fish DIR");
-    if (argc == 3 && generate(argv[1], argv[2], &err) == 0)
+    static const struct command_line *const programs[] = {&caisson_line, &runtime_line};
+    int rc = argc == 3 ? 0 : -EINVAL;
+    for (size_t i = 0; rc == 0 && i < sizeof programs / sizeof *programs; i++) {
+        program_line = programs[i];
+        rc = generate(argv[1], argv[2], &err);
+    }
+    if (rc == 0)
         return 0;
     tell_error(&err);
     return 1;
