@@ -12,7 +12,8 @@
 #include "cmd/help.h"
 #include "cmd/parse.h"
 
-#define EACH_VERB(v) for (const struct verb *const *v = all_verbs; *v; v++)
+/* Of the program that program_line is: main() goes through all. */
+#define EACH_VERB(v) for (const struct verb *const *v = program_line->verbs; *v; v++)
 #define EACH_OPTION(v, o) for (const struct option *o = (v)->options; o && o->name; o++)
 
 static size_t size_of(const struct option *o)
@@ -35,8 +36,8 @@ static size_t size_of(const struct option *o)
     do {                                                                                           \
         const struct option *of_ = (of);                                                           \
         if (!(condition))                                                                          \
-            fail_msg("caisson %s%s%s: %s", (which)->name, of_ ? " --" : "", of_ ? of_->name : "",  \
-                     rule);                                                                        \
+            fail_msg("%s %s%s%s: %s", program_line->name, (which)->name, of_ ? " --" : "",         \
+                     of_ ? of_->name : "", rule);                                                  \
     } while (0)
 
 static void every_option_has_a_field_of_its_own(void **state)
@@ -126,7 +127,7 @@ static void no_two_verbs_share_a_spelling(void **state)
         if (space)
             *space = '\0';
         char *words[] = {first, space ? space + 1 : NULL, NULL};
-        assert_ptr_equal(find_verb(all_verbs, words, &used), *v);
+        assert_ptr_equal(find_verb(program_line->verbs, words, &used), *v);
         assert_int_equal(used, space ? 2 : 1);
     }
 }
@@ -157,7 +158,7 @@ static void colours_only_come_with_a_screen_that_has_them(void **state)
 {
     autobuf out = {0};
     (void)state;
-    help_overview(all_verbs, &(struct screen){.width = 80, .colour = true}, &out);
+    help_overview(program_line->verbs, &(struct screen){.width = 80, .colour = true}, &out);
     assert_non_null(strstr(buf_text(&out), STYLE_BOLD "System:" STYLE_OFF));
 }
 
@@ -172,5 +173,7 @@ int main(void)
         cmocka_unit_test(help_of_every_verb_fits_the_width_and_has_no_escapes_without_a_terminal),
         cmocka_unit_test(colours_only_come_with_a_screen_that_has_them),
     };
-    return cmocka_run_group_tests_name("verbs", tests, NULL, NULL);
+    int failed = cmocka_run_group_tests_name("verbs", tests, NULL, NULL);
+    program_line = &runtime_line;
+    return failed + cmocka_run_group_tests_name("verbs of the runtime", tests, NULL, NULL);
 }
