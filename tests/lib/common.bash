@@ -9,7 +9,7 @@
 # the workers of the build directory, and nothing of the machine's. tests/run.py runs files beside
 # each other; a file alone runs with `CAISSON_BUILD=build bats tests/cli/x.bats`.
 
-bats_require_minimum_version 1.2.1 2>/dev/null || true
+bats_require_minimum_version 1.5.0 2>/dev/null || true
 
 CAISSON_BUILD=$(realpath "${CAISSON_BUILD:-$BATS_TEST_DIRNAME/../../build}")
 export CAISSON_BUILD
