@@ -3,6 +3,7 @@
 #
 #   make build   programs in build/, build/caisson usable in place
 #   make test    build, then all tests; TESTS="tests/cli/help.bats" for some of them
+#   make engines what tests/cli/runtime-engines.bats runs caisson-runtime under
 #   make vm-test the tests of what depends on the kernel, under the distribution's own, in qemu
 #   make demo    a real image, hardened, attacked from inside
 #   make bench   the numbers, beside every other engine found on this machine
@@ -24,7 +25,7 @@ ifneq ($(IMAGES),)
 export CAISSON_TEST_IMAGES := $(abspath $(IMAGES))
 endif
 
-.PHONY: build tests-configured test vm-test demo bench install format fuzz clean deps deps-build deps-test deps-vm deps-demo deps-ci
+.PHONY: build tests-configured test engines vm-test demo bench install format fuzz clean deps deps-build deps-test deps-engines deps-vm deps-demo deps-ci
 
 build: deps-build $(BUILD)/build.ninja
 	ninja -C $(BUILD) -j $(JOBS)
@@ -38,6 +39,9 @@ tests-configured: deps-test $(BUILD)/build.ninja
 
 test: tests-configured build
 	python3 tests/run.py --build $(BUILD) $(TESTS)
+
+engines: deps-engines build
+	tools/engines.sh $(BUILD)/engines
 
 vm-test: deps-vm build
 	tests/vm/run --build $(BUILD) $(VM_FLAGS) $(TESTS)
@@ -63,7 +67,7 @@ clean:
 
 deps: deps-build deps-test deps-demo
 
-deps-build deps-test deps-vm deps-demo deps-ci: deps-%:
+deps-build deps-test deps-engines deps-vm deps-demo deps-ci: deps-%:
 ifeq ($(DEPS),yes)
 	@tools/deps.sh $*
 endif

@@ -164,7 +164,7 @@ class OrdinaryUser:
         for name in ("tests", "data"):
             shutil.copytree(f"{TOP}/{name}", f"{tree}/{name}", symlinks=True)
         shutil.copytree(self.build, f"{tree}/build", symlinks=True, ignore=shutil.ignore_patterns(
-            "*.p", "*.a", "meson-*", "*.ninja*", ".ninja*", "vm", "compile_commands.json"))
+            "*.p", "*.a", "meson-*", "*.ninja*", ".ninja*", "vm", "engines", "compile_commands.json"))
         for name, mode in (("home", 0o755), ("run", 0o700)):
             os.mkdir(f"{self.directory}/{name}")
             os.chmod(f"{self.directory}/{name}", mode)

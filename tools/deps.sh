@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Installs what a target of the Makefile lacks, from the distribution's packages (Debian, Ubuntu).
-# usage: tools/deps.sh build|test|demo|vm|ci...
+# usage: tools/deps.sh build|test|engines|demo|vm|ci...
 # Says nothing and takes milliseconds when everything is there.
 set -euo pipefail
 
@@ -34,6 +34,11 @@ zstd                archives that the tests make
 uidmap              ordinary users' containers
 LIST
         ;;
+    engines) cat <<'LIST'
+podman              calls the runtime in the tests; containerd and Docker: tools/engines.sh
+conmon              starts it for podman
+LIST
+        ;;
     demo) cat <<'LIST'
 mmdebstrap          makes a Debian image from signed packages
 busybox-static      the smallest image
@@ -56,7 +61,7 @@ git                 which files there are
 LIST
         ;;
     *)
-        echo "tools/deps.sh: no such set: $1 (build, test, demo, vm, ci)" >&2
+        echo "tools/deps.sh: no such set: $1 (build, test, engines, demo, vm, ci)" >&2
         exit 2
         ;;
     esac
