@@ -19,8 +19,8 @@
 #define LAST_NAME "last"
 #define WAITERS_NAME "waiters"
 #define VOLUMES_NAME "volumes"
-/* Made before a container is frozen and removed after it is thawed: without it nobody need look into
- * its control group, with it that still decides. */
+/* Made before a container is frozen and removed after it is thawed: without it nobody need look
+ * into its control group, with it that still decides. */
 #define PAUSED_NAME "paused"
 #define PARENT_NAME "cgroup-parent" /* a symlink, in the state directory; only with one */
 
