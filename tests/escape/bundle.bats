@@ -102,7 +102,7 @@ mount(destination='/vol/d/$name', type='tmpfs', source='t', options=['size=4k'])
     command_is true
     "$CAISSON_BUILD/tests/escape-swap" "$B/vol/d" "$B/vol/e" 60 &
     local swap=$! i
-    for i in $(seq 60); do
+    for i in $(seq 40); do
         runtime run --bundle "$B" "race$i" 2>/dev/null || true
     done
     kill $swap
