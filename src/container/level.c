@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "container/plan_make.h"
 #include "path/inroot.h"
+#include "runtime/ids.h"
 #include "runtime/label.h"
 #include "runtime/landlock.h"
 
@@ -389,6 +390,45 @@ static int network(struct planning *p, struct error *err)
     return 0;
 }
 
+/* What a container has of its own at every level, unless a flag shares the host's. */
+static int namespaces(struct planning *p, struct error *err)
+{
+    const struct request *r = p->request;
+    const struct {
+        const char *flag, *asked, *protection;
+        unsigned bit;
+        bool host_users; /* the kernel lets only the same user namespace use it */
+    } table[] = {{"--pid", r->pid, "process-namespace", PLAN_NS_PID, true},
+                 {"--ipc", r->ipc, "ipc-namespace", PLAN_NS_IPC, true},
+                 {"--uts", r->uts, "uts-namespace", PLAN_NS_UTS, false},
+                 {"--cgroupns", r->cgroupns, "cgroup-namespace", PLAN_NS_CGROUP, false}};
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        const char *asked = table[i].asked;
+        if (!asked || !*asked || streq(asked, "private") ||
+            (table[i].bit == PLAN_NS_IPC && streq(asked, "shareable"))) {
+            p->plan->namespaces |= table[i].bit;
+            continue;
+        }
+        if (starts_with(asked, "container:"))
+            return error_set(err, -ENOTSUP,
+                             "%s %s is not supported; caisson exec runs one more program in a "
+                             "container, and -v shares a directory with others",
+                             table[i].flag, asked);
+        if (!streq(asked, "host"))
+            return error_set(err, -EINVAL, "%s %s: give private or host", table[i].flag, asked);
+        if (table[i].host_users && !p->host_users)
+            return error_set(err, -EINVAL,
+                             "%s host needs --userns host: from a user namespace of its own a "
+                             "container may not use the host's",
+                             table[i].flag);
+        if (ids_limited())
+            return error_set(err, -EPERM, "%s host is root's to give", table[i].flag);
+        autofree char *flag = xasprintf("%s host", table[i].flag);
+        put(p, table[i].protection, "host", flag, true);
+    }
+    return 0;
+}
+
 int plan_security(struct planning *p, struct error *err)
 {
     int rc = choose_level(p, err);
@@ -412,6 +452,5 @@ int plan_security(struct planning *p, struct error *err)
         rc = security_label(p, err);
     if (rc == 0)
         rc = network(p, err);
-    p->plan->namespaces |= PLAN_NS_PID | PLAN_NS_IPC | PLAN_NS_UTS | PLAN_NS_CGROUP;
-    return rc;
+    return rc < 0 ? rc : namespaces(p, err);
 }

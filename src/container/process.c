@@ -2,6 +2,8 @@
 /* What runs: command, environment, working directory, host name, sysctls, devices, labels. */
 #include <fcntl.h>
 
+#include <sys/utsname.h>
+
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/io.h"
@@ -186,6 +188,16 @@ static int host_name(struct planning *p, struct error *err)
         rc = check_host_name("--domainname", r->domainname, err);
     if (rc < 0)
         return rc;
+    if (!(plan->namespaces & PLAN_NS_UTS)) {
+        struct utsname host;
+        if (r->hostname || r->domainname)
+            return error_set(err, -EINVAL, "--uts host contradicts --%s: the name is the host's",
+                             r->hostname ? "hostname" : "domainname");
+        if (uname(&host) < 0)
+            return error_errno(err, "cannot tell the host's name");
+        free(plan->hostname);
+        plan->hostname = xstrdup(host.nodename);
+    }
     if (r->hostname) {
         free(plan->hostname);
         plan->hostname = xstrdup(r->hostname);
@@ -219,6 +231,9 @@ static int check_sysctl(const struct plan *plan, const char *text, struct error 
                          "--sysctl %s would change a network that is not the container's own",
                          name);
     }
+    if (!(plan->namespaces & PLAN_NS_IPC) && !starts_with(name, "net."))
+        return error_set(err, -EPERM, "--sysctl %s would change the host: --ipc host was given",
+                         name);
     bool good = starts_with(name, "fs.mqueue.");
     for (size_t i = 0; i < sizeof ipc / sizeof *ipc; i++)
         good |= streq(name, ipc[i]);

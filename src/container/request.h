@@ -38,7 +38,7 @@ struct request {
     bool privileged;
     int read_only;
     struct strv cap_add, cap_drop, security_opt, devices, device_rules, sysctls;
-    const char *userns, *network;
+    const char *userns, *network, *pid, *ipc, *uts, *cgroupns;
 
     /* limits */
     int64_t memory, memory_swap, memory_reservation, cpu_shares, cpu_quota, cpu_period, pids,

@@ -61,6 +61,20 @@ static const struct own_fs {
                           {"shm", "tmpfs", ATTR_COMMON | MOUNT_ATTR_NOEXEC},
                           {"mqueue", "mqueue", ATTR_COMMON | MOUNT_ATTR_NOEXEC}};
 
+/* With --ipc host shared memory and queues are the host's, at its places for them. */
+static int host_fs(struct child *c, const struct own_fs *fs)
+{
+    char path[32];
+    snprintf(path, sizeof path, "/dev/%s", fs->name);
+    autofd copy = sys_open_tree(AT_FDCWD, path, 0);
+    if (copy == -ENOENT)
+        return -1;
+    int rc = copy < 0 ? copy : sys_mount_setattr(copy, 0, fs->attributes, 0, MS_PRIVATE, -1);
+    if (rc < 0)
+        child_fail(c, rc, "cannot use %s of the host", path);
+    return take_fd(&copy);
+}
+
 static void make_dev(struct child *c)
 {
     char shm[64];
@@ -68,9 +82,12 @@ static void make_dev(struct child *c)
     const char *data[CHILD_OWN_FS] = {"newinstance,ptmxmode=0666,mode=0620,gid=5,max=" PTYS_MAX,
                                       shm, NULL};
     for (size_t i = 0; i < CHILD_OWN_FS; i++) {
-        bool wanted = !c->plan->all_devices &&
-                      (!streq(own_fs[i].name, "mqueue") || c->plan->namespaces & PLAN_NS_IPC);
-        c->own_fs[i] = wanted ? make_fs(c, own_fs[i].type, data[i], own_fs[i].attributes) : -1;
+        if (c->plan->all_devices)
+            c->own_fs[i] = -1;
+        else if (c->plan->namespaces & PLAN_NS_IPC || streq(own_fs[i].name, "pts"))
+            c->own_fs[i] = make_fs(c, own_fs[i].type, data[i], own_fs[i].attributes);
+        else
+            c->own_fs[i] = host_fs(c, &own_fs[i]);
     }
 }
 

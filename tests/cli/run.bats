@@ -307,3 +307,44 @@ run_() { caisson run --rm "$@"; }
     fails 125 "the image is for linux/$machine" caisson run --rm --platform linux/s390x busybox true
     fails 125 "only linux images" caisson run --rm --platform windows/amd64 busybox true
 }
+
+# --- namespaces -----------------------------------------------------------------------------------
+
+@test "--uts, --cgroupns, --ipc and --pid share the host's where that can be, and ps and inspect say so" {
+    [ "$(id -u)" = 0 ] || skip "root's to give"
+    [ "$(caisson run --rm --uts host busybox hostname)" = "$(hostname)" ]
+    for kind in uts cgroup ipc pid; do
+        flag=$kind
+        [ $kind != cgroup ] || flag=cgroupns
+        [ "$(caisson run --rm --userns host --$flag host busybox readlink /proc/self/ns/$kind)" = "$(readlink /proc/self/ns/$kind)" ]
+        [ "$(caisson run --rm --userns host --$flag private busybox readlink /proc/self/ns/$kind)" != "$(readlink /proc/self/ns/$kind)" ]
+    done
+    caisson run -d --name web --userns host --pid host --ipc host busybox sleep 100
+    [ "$(caisson inspect -f '{{.HostConfig.PidMode}} {{.HostConfig.IpcMode}} {{.HostConfig.UTSMode}}' web)" = "host host private" ]
+    [[ $(caisson ps --format '{{.Level}}') == *process-namespace* ]]
+    # Its other processes end with it, though no process namespace ends.
+    caisson exec -d web sleep 77
+    pid=$(caisson top web | awk '/sleep 77/ {print $2}')
+    kill -0 "$pid"
+    caisson rm -f web
+    waits 5 sh -c "! kill -0 $pid"
+}
+
+@test "with --ipc host shared memory is the host's, and its sysctls are out of reach" {
+    [ "$(id -u)" = 0 ] && [ -d /dev/shm ] || skip "root's to give"
+    touch "/dev/shm/caisson-test-$$"
+    run caisson run --rm --userns host --ipc host busybox ls /dev/shm
+    rm "/dev/shm/caisson-test-$$"
+    [[ $output == *"caisson-test-$$"* ]]
+    fails 125 "would change the host" caisson run --rm --userns host --ipc host --sysctl kernel.shmmax=1000 busybox true
+    fails 125 "would change the host" caisson run --rm --userns host --ipc host --sysctl fs.mqueue.msg_max=20 busybox true
+}
+
+@test "namespaces that cannot be shared are refused with the way out" {
+    fails 125 "--pid host needs --userns host" caisson run --rm --pid host busybox true
+    fails 125 "--ipc host needs --userns host" caisson run --rm --ipc host busybox true
+    fails 125 "caisson exec" caisson run --rm --pid container:web busybox true
+    fails 125 "give private or host" caisson run --rm --uts other busybox true
+    [ "$(id -u)" = 0 ] || { fails 125 "root's to give" caisson run --rm --uts host busybox true; return; }
+    fails 125 "contradicts --hostname" caisson run --rm --uts host -h name busybox true
+}
