@@ -59,6 +59,9 @@ static void write_state(struct json_out *w, const struct container *c)
     json_begin(w, "State", '{');
     if (health_wanted(&c->plan))
         health_write(c, w);
+    else
+        json_str(w, "Health",
+                 NULL); /* {{if .State.Health}} shall be a question that can be asked */
     json_str(w, "Status", container_state_name(c->now));
     json_bool(w, "Running", running);
     json_bool(w, "Paused", c->now == CONTAINER_PAUSED);

@@ -3,7 +3,7 @@
  * --format: the part of Go's templates that scripts written for Docker use, over a JSON tree.
  *
  *   {{.A.B}} {{json .A}} {{len .A}} {{upper .A}} {{lower .A}} {{title .A}} {{join .A ","}}
- *   {{index .A "key" 0}} {{println .A}} {{printf}} is not there
+ *   {{index .A "key" 0}} {{println .A}} {{printf "%-9s %d" .A .B}}
  *   {{if .A}}…{{else}}…{{end}}  {{range .A}}…{{else}}…{{end}}  {{range $k, $v := .A}}
  *   {{- and -}} trim white space; \t and \n outside of {{}} are the characters they stand for
  *

@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "cmd/template_printf.h"
 
 enum { DEEPEST = 32, MOST_TERMS = 8 };
 
@@ -371,6 +372,18 @@ static json_t *function_println(json_t *const *arguments, size_t count, struct e
     return text_value(&text);
 }
 
+static json_t *function_printf(json_t *const *arguments, size_t count, struct error *err)
+{
+    autobuf text = {0};
+    const char *format = json_string_value(arguments[0]);
+    if (!format) {
+        error_set(err, -EINVAL, "--format: printf begins with a text");
+        return NULL;
+    }
+    return template_printf(format, arguments + 1, count - 1, &text, err) < 0 ? NULL
+                                                                             : text_value(&text);
+}
+
 static json_t *function_not(json_t *const *arguments, size_t count, struct error *err)
 {
     (void)count;
@@ -426,6 +439,7 @@ static const struct {
     {"index", 2, MOST_TERMS, function_index},
     {"print", 1, MOST_TERMS, function_print},
     {"println", 1, MOST_TERMS, function_println},
+    {"printf", 1, MOST_TERMS, function_printf},
     {"not", 1, 1, function_not},
     {"eq", 2, MOST_TERMS, function_eq},
     {"ne", 2, 2, function_ne},

@@ -41,6 +41,14 @@ static void refuses(const char *text, const char *sentence)
     assert_string_equal(err.text, sentence);
 }
 
+static void refuses_with(const char *text, const char *part)
+{
+    autobuf out = {0};
+    struct error err = {0};
+    assert_int_equal(render(text, &out, &err), -EINVAL);
+    assert_non_null(strstr(err.text, part));
+}
+
 static void fields_print_as_go_prints_them(void **state)
 {
     (void)state;
@@ -63,6 +71,31 @@ static void scripts_written_for_docker_work(void **state)
     renders("{{range $i, $a := .Args}}{{$i}}{{$a}}{{end}}", "0-a1-b");
     renders("{{index .Config.Labels \"b.c\"}}", "2");
     renders("{{join .Args \" \"}}", "-a -b");
+}
+
+static void printf_prints_as_gos(void **state)
+{
+    (void)state;
+    renders("{{printf \"%s-%d\" .Id .State.Pid}}", "abc-42");
+    renders("{{printf \"[%5s|%-5s|%.2s]\" .Id .Id .Id}}", "[  abc|abc  |ab]");
+    renders("{{printf \"%05d %x %X %+d %t %q %%\" .State.Pid .State.Pid .State.Pid .State.Pid "
+            ".State.Running .Id}}",
+            "00042 2a 2A +42 true \"abc\" %");
+    renders("{{printf \"%v %.1f %x\" .Args .State.Pid .Id}}", "[-a -b] 42.0 616263");
+    renders("{{range .Args}}{{printf \"<%s>\" .}}{{end}}", "<-a><-b>");
+}
+
+static void printf_refuses_what_does_not_fit(void **state)
+{
+    (void)state;
+    refuses_with("{{printf \"%d\" .Id}}", "does not take");
+    refuses_with("{{printf \"%t\" .Id}}", "does not take");
+    refuses_with("{{printf \"%s\"}}", "too few");
+    refuses_with("{{printf \"x\" .Id}}", "too many");
+    refuses_with("{{printf \"%y\" .Id}}", "printf knows");
+    refuses_with("{{printf \"%\" .Id}}", "printf knows");
+    refuses_with("{{printf \"%9999999999d\" .State.Pid}}", "width");
+    refuses_with("{{printf .State.Pid}}", "begins with a text");
 }
 
 static void conditions_choose_one_branch(void **state)
@@ -166,6 +199,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fields_print_as_go_prints_them),
         cmocka_unit_test(scripts_written_for_docker_work),
+        cmocka_unit_test(printf_prints_as_gos),
+        cmocka_unit_test(printf_refuses_what_does_not_fit),
         cmocka_unit_test(conditions_choose_one_branch),
         cmocka_unit_test(white_space_and_escapes_are_as_in_go_and_docker),
         cmocka_unit_test(what_means_nothing_is_named),
