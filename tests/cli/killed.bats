@@ -20,7 +20,7 @@ left() {
 @test "lives with a process killed at a random moment: never a wrong answer, nothing left" {
     seed=${CAISSON_TEST_SEED:-$RANDOM}
     echo "seed $seed"
-    timeout 280 python3 "$BATS_TEST_DIRNAME/../lib/killed.py" "$CAISSON_BUILD/caisson" "${CAISSON_TEST_LIVES:-40}" "$seed"
+    timeout 1500 python3 "$BATS_TEST_DIRNAME/../lib/killed.py" "$CAISSON_BUILD/caisson" "${CAISSON_TEST_LIVES:-40}" "$seed"
     caisson container prune -f
     waits 10 sh -c "[ -z \"\$(find '$CAISSON_ROOT/containers' '$CAISSON_ROOT/names' '$CAISSON_STATE/containers' \
         '$CAISSON_STATE/names' '$CAISSON_STATE/ids' -mindepth 1 2>/dev/null)\" ]" ||
