@@ -107,6 +107,8 @@ def run_bats(path, environment, before):
 def read_tap(path, status, text, seconds, tally, who):
     planned, seen, failed = 0, 0, False
     for line in text.splitlines():
+        if line.startswith("# time: "):
+            print(f"     {line[2:]}")
         plan = re.match(r"1\.\.(\d+)$", line)
         result = re.match(r"(not )?ok \d+ (.*)", line)
         if plan:

@@ -12,7 +12,7 @@ setup_file() {
 teardown_file() { common_teardown_file; }
 
 took() {
-    echo "# $1: $(($(date +%s%N) / 1000000 - began)) ms" >&3
+    echo "# time: $1: $(($(date +%s%N) / 1000000 - began)) ms" >&3
     began=$(($(date +%s%N) / 1000000))
 }
 
