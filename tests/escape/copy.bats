@@ -179,6 +179,7 @@ from_outside() {
     victim moving --tmpfs /tmp:size=64m
     caisson exec -d moving sh -c 'while :; do head -c 1000000 /dev/zero >>/tmp/f || : >/tmp/f; done'
     caisson exec -d moving sh -c 'while :; do mkdir -p /t/a/b; touch /t/a/b/c; rm -r /t; done'
+    waits 5 caisson exec moving test -e /tmp/f
     for _ in $(seq 20); do
         timeout 20 caisson cp moving:/tmp/f "$BATS_TEST_TMPDIR/f"
     done
