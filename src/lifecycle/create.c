@@ -55,7 +55,7 @@ int creation_read(const struct create_options *options, struct creation *out, st
     int rc = read_file_at(dir, "config.json", PLAN_TEXT_MAX, &out->text, err);
     if (rc < 0)
         return error_prefix(err, "the bundle %s", options->bundle);
-    rc = bundle_read(buf_text(&out->text), out->text.len, options->bundle, &out->bundle, err);
+    rc = bundle_parse(buf_text(&out->text), out->text.len, options->bundle, &out->bundle, err);
     if (rc < 0)
         return rc;
     bundle_limit_caps(&out->bundle);

@@ -245,7 +245,7 @@ int living_read_config(const struct living *c, struct bundle *out, struct error 
     autobuf text = {0};
     int rc = read_file_at(c->dir, CONFIG, PLAN_TEXT_MAX, &text, err);
     if (rc == 0)
-        rc = bundle_read(buf_text(&text), text.len, c->bundle, out, err);
+        rc = bundle_parse(buf_text(&text), text.len, c->bundle, out, err);
     return rc < 0 ? error_prefix(err, "container %s", c->id) : 0;
 }
 

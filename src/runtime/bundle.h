@@ -146,8 +146,8 @@ void bundle_free(struct bundle *bundle);
 
 /* `path`: the bundle's directory, absolute, against which relative paths count. Errors begin with
  * "config.json: " and name the member. -ENOTSUP for what is refused, -EINVAL for what is wrong. */
-int bundle_read(const char *text, size_t length, const char *path, struct bundle *out,
-                struct error *err);
+int bundle_parse(const char *text, size_t length, const char *path, struct bundle *out,
+                 struct error *err);
 /* Replaces the process of a bundle by that of a process.json. */
 int bundle_read_process(const char *text, size_t length, struct bundle *bundle, struct error *err);
 /* linux.resources alone, as `update` gets it: only limits, values and devices of `out` are set. */

@@ -425,8 +425,8 @@ static void settle_namespaces(struct bundle *bundle)
             bundle->plan.namespaces |= bits[i];
 }
 
-int bundle_read(const char *text, size_t length, const char *path, struct bundle *out,
-                struct error *err)
+int bundle_parse(const char *text, size_t length, const char *path, struct bundle *out,
+                 struct error *err)
 {
     struct error detail = {0};
     autojson json = plan_parse(text, length, "config.json", err);

@@ -21,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     autobundle bundle = {0};
     autobundle other;
     bundle_init(&other);
-    int rc = bundle_read(text, size, "/bundle", &bundle, &first);
+    int rc = bundle_parse(text, size, "/bundle", &bundle, &first);
     must_say(rc, &first);
     if (rc == 0)
         must_say(bundle_read_process(text, size, &bundle, &second), &second);

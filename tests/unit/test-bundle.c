@@ -28,7 +28,7 @@ static int read_parts(const char *top, const char *linux_part, struct bundle *ou
                       struct error *err)
 {
     autofree char *text = document(top, linux_part);
-    return bundle_read(text, strlen(text), "/srv/web", out, err);
+    return bundle_parse(text, strlen(text), "/srv/web", out, err);
 }
 
 static void accepts(const char *top, const char *linux_part, struct bundle *out)
@@ -223,10 +223,10 @@ static void damaged_documents_are_told_and_not_read(void **state)
     struct error err = {0};
     autobundle b = {0};
     (void)state;
-    assert_int_equal(bundle_read("{", 1, "/b", &b, &err), -EINVAL);
+    assert_int_equal(bundle_parse("{", 1, "/b", &b, &err), -EINVAL);
     assert_true(starts_with(err.text, "config.json"));
-    assert_int_equal(bundle_read("[]", 2, "/b", &b, &err), -EINVAL);
-    assert_int_equal(bundle_read("{\"a\":1,\"a\":2}", 13, "/b", &b, &err), -EINVAL);
+    assert_int_equal(bundle_parse("[]", 2, "/b", &b, &err), -EINVAL);
+    assert_int_equal(bundle_parse("{\"a\":1,\"a\":2}", 13, "/b", &b, &err), -EINVAL);
     refuses_with(-EINVAL, "\"hostname\":\"a\\nb\"", "", "config.json: hostname must be");
 }
 
