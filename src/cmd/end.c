@@ -147,6 +147,23 @@ static int force_end(struct container *c, struct error *err)
     return container_stop(c, SIGKILL, -1, err);
 }
 
+#define END_TRIES 5
+
+/* A start that was on its way while we looked makes it run before we have its lock. */
+static int end_and_remove(struct container *c, bool volumes, struct error *err)
+{
+    struct error why = {0};
+    int rc = -EBUSY;
+    for (int i = 0; rc == -EBUSY && i < END_TRIES; i++) {
+        rc = i > 0 ? container_refresh(c, &why) : 0;
+        if (rc == 0)
+            rc = force_end(c, &why);
+        if (rc == 0)
+            rc = container_remove(c, volumes, &why);
+    }
+    return rc < 0 ? error_set(err, rc, "%s", why.text) : 0;
+}
+
 /* What is left of a container whose config.json cannot be read: only by its id, which `word` must
  * be, or its name. */
 static int discard(struct containers *all, const char *word, struct error *err)
@@ -170,10 +187,7 @@ static int remove_one(struct containers *all, const char *word, void *closure, s
     }
     if (rc < 0)
         return error_set(err, rc, "%s", why.text);
-    if (o->force)
-        rc = force_end(&c, &why);
-    if (rc == 0)
-        rc = container_remove(&c, o->volumes, &why);
+    rc = o->force ? end_and_remove(&c, o->volumes, &why) : container_remove(&c, o->volumes, &why);
     /* One with --rm went by itself once it had ended. */
     if (rc < 0 && !(rc == -ENOENT && o->force))
         return error_set(err, rc, "%s", why.text);
