@@ -203,7 +203,8 @@ int command_runtime_exec(const struct invocation *call, void *options, struct er
         rc = check_status(&c, o, err);
     if (rc == 0)
         rc = living_read_config(&c, &bundle, err);
-    if (rc == 0 && !bundle_has_users(&bundle))
+    /* Also with a user namespace: its map may have the owner of this program. */
+    if (rc == 0)
         rc = seal_self(err);
     if (rc == 0)
         rc = make_process(call, o, &bundle, err);

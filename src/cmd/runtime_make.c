@@ -187,7 +187,8 @@ static int make(struct making *m, const struct invocation *call,
     rc = living_check_id(m->options.id, err);
     if (rc == 0)
         rc = creation_read(&m->options, &m->creation, err);
-    if (rc == 0 && !bundle_has_users(&m->creation.bundle))
+    /* Also with a user namespace: its map may have the owner of this program. */
+    if (rc == 0)
         rc = seal_self(err);
     if (rc == 0)
         rc = runtime_root(true, &m->root, err);

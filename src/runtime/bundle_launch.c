@@ -156,13 +156,14 @@ static int clone_joined(struct making *m, const struct clone_args *args, struct 
     return pid;
 }
 
-/* Whoever is in a namespace that is joined sees the new process from its first moment. Of one in a
- * new user namespace the files in /proc have to stay ours, to map its ids; nobody is in there yet.
- */
+/* Whoever is in a process namespace that is joined, or in the host's, sees the new process from its
+ * first moment; and who has the uid that owns a new user namespace has all capabilities over what is
+ * in there, so might look into it as long as it is dumpable. Only an ordinary user's parent, which
+ * would be kept out itself, has to map the ids first. */
 static int forbid_looking(const struct making *m, struct error *err)
 {
     const struct bundle_namespace *users = &m->bundle->namespaces[BUNDLE_USER];
-    if (users->listed && !users->path)
+    if (users->listed && !users->path && (geteuid() != 0 || ids_limited()))
         return 0;
     return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0
                ? error_errno(err, "cannot forbid core dumps of the set-up")

@@ -2,6 +2,7 @@
 #include "runtime/launch.h"
 
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -251,6 +252,10 @@ static int start_child(struct making *m, struct error *err)
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return error_errno(err, "cannot make a socket pair");
     m->socket = pair[0];
+    /* Before it is born: containers that share the host's processes see it from its first moment,
+     * and whoever has the uid that owns a new user namespace may look into what is in there. */
+    if (!ids_limited() && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+        return error_errno(err, "cannot forbid core dumps");
     int cgroup = cgroup_clone_fd(&m->result.cgroup);
     int pidfd = -1;
     struct clone_args args = {

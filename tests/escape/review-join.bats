@@ -34,6 +34,25 @@ teardown() {
 done" ]
 }
 
+# Seen to fail when a process in a new user namespace was dumpable until it had become root in there: who
+# has the uid that owns the namespace needs no capability to look into it.
+@test "a container that sees the host's processes does not get at the host's files through one that is being made" {
+    [ "$(id -u)" = 0 ] || skip "the host's processes are root's to give"
+    echo "of the host" >"$BATS_FILE_TMPDIR/canary"
+    chmod 600 "$BATS_FILE_TMPDIR/canary"
+    caisson run -d --name watcher --level baseline --user root --cap-drop ALL --userns host --pid host \
+        --security-opt landlock=off --security-opt systempaths=unconfined -v "$BATS_FILE_TMPDIR/payload:/payload:ro" \
+        busybox /payload/peek 8 x "$BATS_FILE_TMPDIR/canary"
+    waits 5 sh -c 'caisson logs watcher | grep -q looking'
+    end=$((SECONDS + 7))
+    while [ $SECONDS -lt $end ]; do
+        caisson run --rm busybox true
+    done
+    caisson wait watcher
+    [ "$(caisson logs watcher)" = "looking
+done" ]
+}
+
 @test "process 1 of --init does not show the command line of the host" {
     caisson run -d --name web --init -e TOKEN=hunter2 busybox sleep 100
     run caisson exec web sh -c 'tr "\0" " " </proc/1/cmdline'

@@ -3,7 +3,8 @@
  * Looks at every new process of the container as early as it can: guesses the next process ids and
  * opens what /proc shows of them to everybody. Prints each thing of the host's that it saw, once.
  *
- * usage: peek SECONDS MARKER   (MARKER: a word of the host's command line)
+ * usage: peek SECONDS MARKER [FILE]   (MARKER: a word of the host's command line; FILE: one of the
+ * host's, looked for through /proc/PID/root alone)
  */
 #include <fcntl.h>
 #include <stdbool.h>
@@ -52,10 +53,22 @@ static void look_at(int pid, const char *own_mounts, const char *marker)
         tell("command line of the host", &words);
 }
 
+static void look_through(int pid, const char *file)
+{
+    static bool told;
+    char path[4096];
+    snprintf(path, sizeof path, "/proc/%d/root%s", pid, file);
+    int fd = open(path, O_PATH | O_CLOEXEC);
+    if (fd < 0)
+        return;
+    close(fd);
+    tell("root of the host", &told);
+}
+
 int main(int argc, char **argv)
 {
     char own[64] = "";
-    if (argc != 3 || !look(getpid(), "mountinfo"))
+    if (argc < 3 || argc > 4 || !look(getpid(), "mountinfo"))
         return 2;
     /* The id of our root's mount is nobody else's. */
     snprintf(own, sizeof own, "%.*s ", (int)strcspn(text, " "), text);
@@ -72,7 +85,9 @@ int main(int argc, char **argv)
         const char *space = strrchr(text, ' ');
         last = space ? (int)strtol(space, NULL, 10) : 0;
         for (int pid = last; pid < last + 3; pid++)
-            if (pid != getpid())
+            if (pid != getpid() && argc == 4)
+                look_through(pid, argv[3]);
+            else if (pid != getpid())
                 look_at(pid, own, argv[2]);
     }
     puts("done");
