@@ -67,6 +67,8 @@ static struct {
     bool used;        /* buffers were used since they were last given back */
     bool told;        /* that lines were dropped */
     bool ended;
+    bool left;   /* a child of ours goes on with what is still to be passed on */
+    bool serves; /* that child is us */
     int status;
     nanoseconds finished;
     nanoseconds deadline;           /* monotonic; once ended */
@@ -396,6 +398,13 @@ static int sooner(int a, int b)
     return a < 0 || (b >= 0 && b < a) ? b : a;
 }
 
+/* The owner may take as long as it likes for the last of the output; how the container ended is to
+ * be seen by others before that: leave_output_to_a_child(). */
+static nanoseconds owner_deadline(void)
+{
+    return monitor.deadline + ATTACH_PATIENCE_SECONDS * NSEC_PER_SEC;
+}
+
 /* Milliseconds; -1: until something happens. */
 static int next_timeout(void)
 {
@@ -406,7 +415,10 @@ static int next_timeout(void)
     int slow = patience == INT64_MAX ? -1 : (int)(patience / 1000000) + 1;
     if (monitor.ended) {
         nanoseconds left = monitor.deadline - clock_monotonic();
-        return monitor.held ? slow : left <= 0 ? 0 : (int)(left / 1000000) + 1;
+        if (monitor.held && !monitor.serves)
+            left = owner_deadline() - clock_monotonic();
+        int soon = left <= 0 ? 0 : (int)(left / 1000000) + 1;
+        return !monitor.held ? soon : monitor.serves ? slow : sooner(slow, soon);
     }
     int quiet = monitor.used && !monitor.held ? QUIET_MS : -1;
     return sooner(sooner(check_timeout(), quiet), sooner(slow, hangup_timeout()));
@@ -470,6 +482,18 @@ static void end_held(enum source source)
         end_source(source);
 }
 
+/* Whoever waits for the container need not wait for the reader of its output. */
+static void leave_output_to_a_child(void)
+{
+    if (!monitor.ended || !monitor.held || monitor.serves || clock_monotonic() < owner_deadline())
+        return;
+    long pid = syscall(SYS_clone, (long)SIGCHLD, 0L, 0L, 0L, 0L);
+    monitor.serves = pid == 0;
+    monitor.left = pid > 0;
+    if (pid < 0)
+        monitor.deadline += NSEC_PER_SEC; /* another time */
+}
+
 static void tell_end(void)
 {
     static char status[4];
@@ -494,6 +518,9 @@ static void run(void)
         log_writer_flush(&output_log);
         if (output_log.dropped > 0 && !monitor.told)
             tell_dropped();
+        leave_output_to_a_child();
+        if (monitor.left)
+            return;
         if (count == 0 && monitor.used && !monitor.ended && !monitor.held) {
             log_writer_rest(&output_log);
             (void)madvise(input, sizeof input, MADV_DONTNEED);
@@ -510,9 +537,12 @@ static void run(void)
 
 static void record_end(void)
 {
-    log_writer_close(&output_log);
+    if (!monitor.left)
+        log_writer_close(&output_log);
     if (output_log.dropped > 0)
         tell_dropped();
+    if (monitor.serves)
+        return;
     /* A full disk may have room again in a moment. */
     for (int i = 0; i < RECORD_TRIES; i++) {
         if (exit_record_write(monitor.spec.dir, monitor.status, monitor.finished) == 0)
@@ -524,7 +554,7 @@ static void record_end(void)
 static int execute_after(void)
 {
     const char *argv[] = {"caisson", "__ended", monitor.spec.id, NULL};
-    if (monitor.spec.after < 0)
+    if (monitor.spec.after < 0 || monitor.serves)
         return 0;
     if (monitor.oom_score_length > 0)
         write_oom_score(monitor.oom_score, (size_t)monitor.oom_score_length);

@@ -157,9 +157,9 @@ static int clone_joined(struct making *m, const struct clone_args *args, struct 
 }
 
 /* Whoever is in a process namespace that is joined, or in the host's, sees the new process from its
- * first moment; and who has the uid that owns a new user namespace has all capabilities over what is
- * in there, so might look into it as long as it is dumpable. Only an ordinary user's parent, which
- * would be kept out itself, has to map the ids first. */
+ * first moment; and who has the uid that owns a new user namespace has all capabilities over what
+ * is in there, so might look into it as long as it is dumpable. Only an ordinary user's parent,
+ * which would be kept out itself, has to map the ids first. */
 static int forbid_looking(const struct making *m, struct error *err)
 {
     const struct bundle_namespace *users = &m->bundle->namespaces[BUNDLE_USER];

@@ -220,3 +220,19 @@ ends() {
     caisson run --name web --restart on-failure:2 busybox sh -c 'exit 3' || [ $? = 3 ]
     waits 10 sh -c '[ "$(caisson inspect -f "{{.RestartCount}}" web)" = 2 ]'
 }
+
+@test "a reader that stops reading does not keep the container from ending, and gets the rest when it goes on" {
+    mkfifo "$BATS_TEST_TMPDIR/pipe"
+    caisson run --name web busybox sh -c 'seq 1 100000; echo last' >"$BATS_TEST_TMPDIR/pipe" &
+    front=$!
+    (head -c 10 >/dev/null; sleep 12; cat >"$BATS_TEST_TMPDIR/rest") <"$BATS_TEST_TMPDIR/pipe" &
+    reader=$!
+    waits 5 caisson inspect web
+    timeout 10 caisson stop -t 1 web
+    [ "$(caisson inspect -f '{{.State.Running}}' web)" = false ]
+    wait $reader
+    wait $front || true
+    # What it printed until it was stopped, in order and without a gap.
+    awk 'NR > 2 && $1 != last + 1 && $1 != "last" { exit 1 } { last = $1 }' "$BATS_TEST_TMPDIR/rest"
+    [ "$(wc -l <"$BATS_TEST_TMPDIR/rest")" -gt 1000 ]
+}
