@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include "base/hash.h"
 #include "base/io.h"
 #include "base/memory.h"
 #include "base/text.h"
@@ -83,7 +84,16 @@ struct creating {
     const struct create_options *options;
     const struct bundle *bundle;
     int console;
+    const char *root; /* whose path tells containers of one id apart */
 };
+
+/* Another --root, or another user, may have a container of that id. */
+static void name_group(const struct creating *c, char out[128])
+{
+    char hex[SHA256_HEX];
+    sha256_hex(c->root, strlen(c->root), hex);
+    snprintf(out, 128, "%.100s-%.8s", c->container->id, hex);
+}
 
 static void write_state(void *closure, const char *status, pid_t pid, struct buf *out)
 {
@@ -132,9 +142,11 @@ static int launch(struct creating *c, struct launched *launched, struct error *e
     if (said < 0)
         return said;
     int rc = filter_open(c->container, bundle, "creating", &filter, err);
+    char group[128];
+    name_group(c, group);
     struct bundle_launch l = {
         .bundle = bundle,
-        .id = c->container->id,
+        .group = group,
         .seccomp = filter.there ? &filter.program : NULL,
         .listener = &filter.listener,
         .keep = c->options->keep,
@@ -174,7 +186,7 @@ int life_create(const struct containers_root *root, const struct create_options 
     c.rootfs = xstrdup(bundle->rootfs);
     strv_copy(&c.annotations, &bundle->plan.annotations);
     c.created = clock_wall();
-    struct creating creating = {&c, options, bundle, console};
+    struct creating creating = {&c, options, bundle, console, root->path};
     rc = living_save_config(&c, &creation->text, err);
     if (rc == 0)
         rc = launch(&creating, launched, err);

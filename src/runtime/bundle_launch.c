@@ -394,7 +394,7 @@ static int hear_child(struct making *m, struct error *err)
 static int carry_out(struct making *m, struct error *err)
 {
     const struct bundle *b = m->bundle;
-    const char *name = b->cgroup_name ? b->cgroup_name : m->launch->id;
+    const char *name = b->cgroup_name ? b->cgroup_name : m->launch->group;
     const char *parent = b->cgroup_name ? b->cgroup_parent : CGROUP_FOREIGN_PARENT;
     int rc = open_joins(m, err);
     if (rc == 0)

@@ -16,7 +16,7 @@
 
 struct bundle_launch {
     const struct bundle *bundle;
-    const char *id;
+    const char *group; /* the name of its control group where the configuration gives none */
     const struct seccomp_program *seccomp;   /* NULL: none */
     const struct seccomp_listener *listener; /* NULL: nobody is notified */
     int keep;                                /* descriptors 3, 4, … that the container gets */

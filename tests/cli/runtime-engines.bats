@@ -6,9 +6,16 @@ load ../lib/common
 
 setup_file() {
     common_setup_file
-    skip_unless_root
-    export RUNTIME=$CAISSON_BUILD/caisson-runtime
     export E=$BATS_FILE_TMPDIR/e
+    if [ "$(id -u)" = 0 ]; then
+        start_engines
+    fi
+}
+
+setup() { skip_unless_root; }
+
+start_engines() {
+    export RUNTIME=$CAISSON_BUILD/caisson-runtime
     # Where tools/engines.sh unpacked what the machine does not have.
     export PATH="$PATH:$CAISSON_BUILD/engines/usr/bin:$CAISSON_BUILD/engines/usr/sbin"
     mkdir -p "$E"
@@ -20,11 +27,10 @@ setup_file() {
 }
 
 teardown_file() {
-    [ "$(id -u)" = 0 ] || return 0
-    [ ! -e "$E/podman.conf" ] || {
+    if [ -e "$E/podman.conf" ]; then
         pod rm -fa -t 0 >/dev/null 2>&1 || true
         pod pod rm -fa -t 0 >/dev/null 2>&1 || true
-    }
+    fi
     end "$E/dockerd.pid"
     end "$E/containerd.pid"
     # Storage that an engine leaves mounted for its next start.

@@ -89,6 +89,16 @@ teardown_file() { common_teardown_file; }
     [ "$(runtime list -q)" = web ]
 }
 
+@test "the same id below two roots is two containers" {
+    command_is sleep 1000
+    create web
+    caisson-runtime --root "$RUNTIME_ROOT-2" create --bundle "$B" web </dev/null >/dev/null 2>&1
+    runtime delete web
+    [ "$(caisson-runtime --root "$RUNTIME_ROOT-2" list -q)" = web ]
+    caisson-runtime --root "$RUNTIME_ROOT-2" kill web KILL
+    caisson-runtime --root "$RUNTIME_ROOT-2" delete -f web
+}
+
 @test "delete wants a container that does not run, or --force" {
     command_is sleep 1000
     create web
