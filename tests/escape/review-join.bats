@@ -40,16 +40,21 @@ done" ]
     [ "$(id -u)" = 0 ] || skip "the host's processes are root's to give"
     echo "of the host" >"$BATS_FILE_TMPDIR/canary"
     chmod 600 "$BATS_FILE_TMPDIR/canary"
-    caisson run -d --name watcher --level baseline --user root --cap-drop ALL --userns host --pid host \
-        --security-opt landlock=off --security-opt systempaths=unconfined -v "$BATS_FILE_TMPDIR/payload:/payload:ro" \
-        busybox /payload/peek 8 x "$BATS_FILE_TMPDIR/canary"
-    waits 5 sh -c 'caisson logs watcher | grep -q looking'
-    end=$((SECONDS + 7))
-    while [ $SECONDS -lt $end ]; do
-        caisson run --rm busybox true
-    done
-    caisson wait watcher
-    [ "$(caisson logs watcher)" = "looking
+    # The host is a process namespace of the test's own: other programs of this machine may well make such
+    # processes.
+    export CANARY="$BATS_FILE_TMPDIR/canary" PAYLOAD="$BATS_FILE_TMPDIR/payload"
+    run -0 unshare --pid --fork --mount-proc --kill-child bash -c '
+        caisson run -d --name watcher --level baseline --user root --cap-drop ALL --userns host --pid host \
+            --security-opt landlock=off --security-opt systempaths=unconfined -v "$PAYLOAD:/payload:ro" \
+            busybox /payload/peek 8 x "$CANARY" >/dev/null
+        end=$((SECONDS + 9))
+        while [ $SECONDS -lt $end ]; do
+            caisson run --rm -v "$PAYLOAD:/payload" busybox true
+            caisson exec watcher true
+        done 2>/dev/null
+        caisson logs watcher
+        caisson rm -f watcher >/dev/null'
+    [ "$output" = "looking
 done" ]
 }
 
@@ -86,6 +91,6 @@ done" ]
 @test "what lies in the place of /dev/null inside is not opened as one" {
     [ "$(id -u)" = 0 ] || skip "the devices of an ordinary user's container are mounts"
     caisson run -d --name web --level baseline --user root busybox sleep 100
-    caisson exec web sh -c 'rm /dev/null && mkfifo /dev/null'
+    caisson exec web sh -c 'rm /dev/null && mkfifo /dev/null' || skip "AppArmor keeps it as it is"
     fails 125 "/dev/null of the container is something else" timeout 5 caisson exec web true
 }
