@@ -13,6 +13,7 @@
  * free names in a row are the end. (Counted in all, a slow reader that met a few rotations on its
  * way through many files would stop before the oldest.) */
 #define GAPS_MAX 3
+#define LOOKS_MAX 1000 /* for a writer that turns over faster than we look */
 #define FIRST_WINDOW (32 * 1024)
 
 static bool known(const struct log_files *files, const struct stat *st)
@@ -33,7 +34,7 @@ void log_files_close(struct log_files *files)
 
 /* From the newest to the oldest: a file that is renamed meanwhile is met a second time, which
  * known() sees; the other way round it would be missed. */
-int log_files_open(int dir, int after, struct log_files *files, struct error *err)
+static int look_through(int dir, int after, struct log_files *files, struct error *err)
 {
     struct stat old = {0}, st;
     unsigned gaps = 0;
@@ -65,6 +66,29 @@ int log_files_open(int dir, int after, struct log_files *files, struct error *er
         files->file[files->count++].fd = take_fd(&fd);
     }
     return 0;
+}
+
+/* Whether a rotation began since we met the newest file: then what we met later may be newer still,
+ * where we were away for as long as all files take to turn over. */
+static bool turned_over(int dir, const struct log_files *files)
+{
+    struct stat st;
+    if (files->count == 0)
+        return false;
+    return fstatat(dir, LOG_NAME, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+           st.st_dev != files->file[0].device || st.st_ino != files->file[0].inode;
+}
+
+int log_files_open(int dir, int after, struct log_files *files, struct error *err)
+{
+    int rc = 0;
+    for (int i = 0; i < LOOKS_MAX; i++) {
+        rc = look_through(dir, after, files, err);
+        if (rc < 0 || !turned_over(dir, files) || i + 1 == LOOKS_MAX)
+            break;
+        log_files_close(files);
+    }
+    return rc;
 }
 
 /* --- the last lines --------------------------------------------------------------------------- */
