@@ -204,6 +204,17 @@ static bool has_runtime_hooks(const struct bundle *bundle)
 /* --- waiting to be started ---------------------------------------------------------------------
  */
 
+/* Whoever runs inside from here on (the image's hooks, others in a process namespace that is
+ * joined) may have the right to look into this process, and finds nothing of the host in it. */
+static void leave_host(struct bundle_child *b)
+{
+    struct child *c = &b->child;
+    const struct bundle_launch *l = b->launch;
+    const int kept[] = {c->socket, c->label, c->terminal,
+                        l->go,     l->said,  l->listener ? l->listener->socket : -1};
+    child_close_all_but(c, l->keep, kept, sizeof kept / sizeof *kept);
+}
+
 /* With read(2) and write(2) alone: without no_new_privs the filter of system calls is in force
  * already, and somebody else wrote it. */
 static void hold(struct child *c, const struct enter *e)
@@ -214,6 +225,9 @@ static void hold(struct child *c, const struct enter *e)
     (void)child_find_program(c, e);
     bundle_tell(b, CHILD_READY);
     c->said = b->launch->said;
+    close(c->socket);
+    if (c->label >= 0)
+        close(c->label);
     do {
         n = read(b->launch->go, &word, 1);
     } while (n < 0 && errno == EINTR);
@@ -240,6 +254,7 @@ _Noreturn void bundle_child_main(struct bundle_child *b)
         bundle_tell(b, CHILD_HOOKS);
     run_hooks(b, HOOK_CREATE_CONTAINER, "creating", b->bundle->path);
     bundle_mount_finish(b);
+    leave_host(b);
     if (p->rlimit_count)
         bundle_tell(b, CHILD_LIMITS);
     if (attributes_apply(&b->bundle->attributes, &err) < 0)

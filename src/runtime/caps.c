@@ -125,9 +125,12 @@ int caps_drop_bounding(uint64_t keep)
             continue;
         if (errno == EINVAL)
             return 0; /* one past the kernel's last */
-        /* Dropping needs CAP_SETPCAP even where there is nothing to drop. */
-        if (errno != EPERM || prctl(PR_CAPBSET_READ, i, 0, 0, 0) != 0)
+        /* Dropping needs CAP_SETPCAP even where there is nothing to drop, or no such number. */
+        int held = errno == EPERM ? prctl(PR_CAPBSET_READ, i, 0, 0, 0) : 1;
+        if (held > 0)
             return -EPERM;
+        if (held < 0)
+            return 0;
     }
     return 0;
 }

@@ -142,6 +142,27 @@ void child_loopback_up(struct child *c)
         child_fail(c, -errno, "cannot bring the loopback interface up");
 }
 
+static unsigned next_kept(unsigned from, const int *fds, size_t count)
+{
+    unsigned next = ~0U;
+    for (size_t i = 0; i < count; i++)
+        if (fds[i] >= 0 && (unsigned)fds[i] >= from && (unsigned)fds[i] < next)
+            next = (unsigned)fds[i];
+    return next;
+}
+
+void child_close_all_but(struct child *c, int preserved, const int *fds, size_t count)
+{
+    for (unsigned from = 3 + (unsigned)preserved;;) {
+        unsigned kept = next_kept(from, fds, count);
+        if (kept > from && close_range(from, kept == ~0U ? kept : kept - 1, 0) < 0)
+            child_fail(c, -errno, "cannot close what is the host's");
+        if (kept == ~0U)
+            return;
+        from = kept + 1;
+    }
+}
+
 /* A procfs of the container's own processes, not mounted anywhere yet: what is written through it
  * cannot be redirected by anything that the image brought (CVE-2025-52881). */
 void child_make_proc(struct child *c)

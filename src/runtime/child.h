@@ -92,6 +92,9 @@ _Noreturn void child_main(struct child *c);
 void child_join_groups(struct child *c, const int *tasks, size_t count);
 void child_become_root(struct child *c, bool groups_denied);
 void child_loopback_up(struct child *c);
+/* Closes everything but 0, 1, 2, the `preserved` ones after them and `fds` (-1: none). What is only
+ * marked to go at execve can be reached until then by whoever inside may look into the process. */
+void child_close_all_but(struct child *c, int preserved, const int *fds, size_t count);
 void child_make_proc(struct child *c);
 void child_set_sysctl(struct child *c, const char *name, const char *value);
 void child_set_asked_sysctls(struct child *c);

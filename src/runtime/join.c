@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/join.h"
 
+#include <linux/capability.h>
 #include <linux/magic.h>
 #include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -17,6 +19,8 @@
 #include "runtime/attributes.h"
 #include "runtime/child.h"
 #include "runtime/syscalls.h"
+
+#define BIT(capability) (UINT64_C(1) << (capability))
 
 static int namespaces_of(const struct join *j)
 {
@@ -63,37 +67,21 @@ static void make_terminal(struct child *c, const struct join *j)
         child_fail(c, rc, "cannot hand the terminal on");
 }
 
-static int32_t own_pid(struct child *c)
-{
-    char text[16];
-    uint64_t pid = 0;
-    ssize_t n = readlinkat(c->proc, "self", text, sizeof text - 1);
-    text[n > 0 ? n : 0] = '\0';
-    if (parse_u64(text, INT32_MAX, &pid) < 0)
-        child_fail(c, -ESRCH, "cannot tell the number of the new process");
-    close(take_fd(&c->proc));
-    return (int32_t)pid;
-}
-
 /* Visible inside from its first moment, and with nothing of the host's any more. */
-static _Noreturn void run_inside(struct child *c, const struct join *j)
+static _Noreturn void run_inside(struct child *c, const struct join *j, const struct caps *caps,
+                                 const pid_t *pid)
 {
-    autofd root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    c->dev = root < 0 ? -errno : inroot_open(root, "dev", O_PATH | O_DIRECTORY);
     if (j->plan->label.kind != LABEL_NONE) {
         autofd proc = open("/proc", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         c->label = proc < 0 ? -errno : label_open(proc, j->plan->label.kind);
         if (c->label < 0)
             child_fail(c, c->label, "cannot open where the security label is set");
     }
-    if (j->terminal)
-        make_terminal(c, j);
     child_take_limits(c);
-    struct caps caps = j->caps ? *j->caps : caps_for_user(j->plan->granted, j->uid);
     struct seccomp_listener listener = {.socket = -1};
-    if (c->proc >= 0) {
+    if (j->listener) {
         listener = *j->listener;
-        listener.pid = own_pid(c);
+        listener.pid = *pid;
     }
     struct enter e = {
         .plan = j->plan,
@@ -102,10 +90,10 @@ static _Noreturn void run_inside(struct child *c, const struct join *j)
         .gid = j->gid,
         .groups = j->groups,
         .group_count = j->group_count,
-        .caps = &caps,
+        .caps = caps,
         .seccomp = j->seccomp,
         .landlock = j->landlock,
-        .landlock_begun = -1,
+        .landlock_begun = c->landlock,
         .cwd = j->cwd,
         .label = c->label,
         .stdio = {j->stdio[0], j->stdio[1], j->stdio[2]},
@@ -144,17 +132,6 @@ static void start_on_processors(struct child *c, const struct join *j)
         child_fail_error(c, &err);
 }
 
-/* The host's procfs, by which the new process learns its number there. */
-static void keep_proc(struct child *c, const struct join *j)
-{
-    c->proc = -1;
-    if (!j->listener || !j->seccomp || !j->seccomp->notifies)
-        return;
-    c->proc = open("/proc", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (c->proc < 0)
-        child_fail(c, -errno, "cannot open /proc");
-}
-
 static void enter_container(struct child *c, const struct join *j)
 {
     char score[24];
@@ -168,7 +145,6 @@ static void enter_container(struct child *c, const struct join *j)
         child_fail(c, rc, "cannot set %s %s",
                    j->attributes ? "process.oomScoreAdj" : "--oom-score-adj", score);
     start_on_processors(c, j);
-    keep_proc(c, j);
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
         child_fail(c, -errno, "cannot forbid core dumps");
     rc = cgroup_join(j->cgroup->tasks, CGROUP_SLOTS);
@@ -184,6 +160,44 @@ static void enter_container(struct child *c, const struct join *j)
         child_fail(c, -errno, "cannot forbid core dumps");
 }
 
+/* "Not dumpable" keeps nobody out who has CAP_SYS_PTRACE where no user namespace lies between. So
+ * what will be seen inside has no more rights than the container may get, beside what the last
+ * stages need (enter.c). */
+static void reduce_rights(struct child *c, const struct join *j, const struct caps *final)
+{
+    bool privileged_fences = !j->plan->no_new_privs && (j->seccomp || j->landlock);
+    struct caps caps = *final;
+    caps.permitted |=
+        BIT(CAP_SETUID) | BIT(CAP_SETGID) | (privileged_fences ? BIT(CAP_SYS_ADMIN) : 0);
+    caps.effective = caps.permitted;
+    caps.ambient = 0;
+    int rc = caps_drop_bounding(caps.bounding);
+    if (rc == 0)
+        rc = caps_set_final(&caps);
+    if (rc < 0)
+        child_fail(c, rc, "cannot drop capabilities");
+}
+
+/* All that takes rights, or goes by a path, while nobody inside can look on. */
+static void prepare_inside(struct child *c, const struct join *j, const struct caps *caps)
+{
+    autofd root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    c->dev = root < 0 ? -errno : inroot_open(root, "dev", O_PATH | O_DIRECTORY);
+    c->terminal = -1;
+    c->landlock = j->landlock && root >= 0 ? landlock_begin(j->landlock, root) : -1;
+    if (j->landlock && c->landlock < 0)
+        child_fail(c, c->landlock, "cannot prepare the Landlock fence");
+    if (j->terminal)
+        make_terminal(c, j);
+    const int kept[] = {
+        c->socket,   c->dev,      c->terminal, c->landlock, j->listener ? j->listener->socket : -1,
+        j->stdio[0], j->stdio[1], j->stdio[2],
+    };
+    reduce_rights(c, j, caps);
+    (void)take_fd(&root);
+    child_close_all_but(c, j->keep, kept, sizeof kept / sizeof *kept);
+}
+
 /* The stage between: still in the host's process namespace, where nobody inside sees it. */
 static _Noreturn void run_stage(const struct join *j, int socket)
 {
@@ -195,11 +209,19 @@ static _Noreturn void run_stage(const struct join *j, int socket)
     c->label = -1;
     enter_container(c, j);
     process_hide_words();
-    struct clone_args args = {.flags = CLONE_PARENT | CLONE_PIDFD,
-                              .pidfd = (uint64_t)(uintptr_t)&pidfd};
+    struct caps caps = j->caps ? *j->caps : caps_for_user(j->plan->granted, j->uid);
+    prepare_inside(c, j, &caps);
+    /* Written before the new process runs, with its number here: which it cannot tell itself. */
+    pid_t *shared =
+        mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (shared == MAP_FAILED)
+        child_fail(c, -errno, "cannot start a process");
+    struct clone_args args = {.flags = CLONE_PARENT | CLONE_PIDFD | CLONE_PARENT_SETTID,
+                              .pidfd = (uint64_t)(uintptr_t)&pidfd,
+                              .parent_tid = (uint64_t)(uintptr_t)shared};
     int pid = sys_clone3(&args);
     if (pid == 0)
-        run_inside(c, j);
+        run_inside(c, j, &caps, shared);
     if (pid < 0)
         child_fail(c, pid, "cannot start a process");
     struct child_message message = {.kind = CHILD_BORN, .code = pid};

@@ -135,6 +135,40 @@ mount(destination='/vol/d/$name', type='tmpfs', source='t', options=['size=4k'])
     [ "$(runtime exec web ls /proc/self/fd 7</ 9</etc | wc -l)" -le 4 ]
 }
 
+# Seen to fail: with / of the host, its control groups and the state directory among them.
+@test "MS-07: what waits to be started holds no directory, nor anything of its maker but the pipes" {
+    skip_unless_root
+    edit 'hook("startContainer", "/bin/ls", "-l", "/proc/1/fd")'
+    command_is true
+    create web 7</etc
+    local pid fd
+    pid=$(pid_of_container web)
+    for fd in /proc/"$pid"/fd/*; do
+        [ ! -d "$fd" ] || { ls -l "/proc/$pid/fd"; return 1; }
+    done
+    [ "$(find "/proc/$pid/fd" -type l | wc -l)" -le 5 ]
+}
+
+# Seen to fail: with descriptors of the state directory, and every capability of the host's root.
+@test "MS-24: exec shows nothing of the host and no rights of its root to who may look into it" {
+    skip_unless_root
+    edit "p['capabilities'] = {k: ['CAP_SYS_PTRACE'] for k in ('bounding', 'permitted', 'effective')}"
+    cp "$CAISSON_BUILD/tests/escape-behold" "$B/rootfs/bin/behold"
+    # CAP_SYS_PTRACE, and what it takes to change ids
+    command_is behold 6 800c0
+    runtime run --bundle "$B" attack >"$BATS_TEST_TMPDIR/said" &
+    local attack=$! i
+    waits 5 is_status attack running
+    for i in $(seq 40); do
+        runtime exec attack true || break # the attack is over
+    done
+    wait $attack
+    [ "$i" -gt 3 ]
+    cat "$BATS_TEST_TMPDIR/said"
+    grep -q '^beheld' "$BATS_TEST_TMPDIR/said"
+    ! grep -qE 'HOST|RIGHTS' "$BATS_TEST_TMPDIR/said"
+}
+
 @test "MS-08: directories for mount points are made inside only" {
     ln -s "$(out_to_canary)" "$B/rootfs/way"
     ln -s "$CANARY" "$B/rootfs/absolute"
