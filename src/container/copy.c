@@ -188,6 +188,17 @@ static int check_target(const struct inside *in, const struct errand_place *plac
     return 0;
 }
 
+/* Whether files may land among the host's own, where a bit that lends the rights of who ran the
+ * container would work for everybody: in a bind mount that can be written to. Volumes lie below a
+ * directory that only their owner may enter. */
+static bool reaches_host(const struct plan *plan)
+{
+    for (size_t i = 0; i < plan->mount_count; i++)
+        if (plan->mounts[i].kind == PLAN_BIND && !plan->mounts[i].read_only)
+            return true;
+    return false;
+}
+
 static int unpack_inside(const struct inside *in, const struct errand_place *place,
                          const struct target *t, uint64_t *count, struct error *err)
 {
@@ -205,6 +216,7 @@ static int unpack_inside(const struct inside *in, const struct errand_place *pla
         .keep_ids = in->copy->archive || !in->source,
         .uid = place->uid,
         .gid = place->gid,
+        .harmless = reaches_host(&in->copy->container->plan),
     };
     int rc = tree_take(&take, err);
     *count = take.left_out;

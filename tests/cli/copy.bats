@@ -150,6 +150,42 @@ rule_in() {
     [ "$(inside bits stat -c %a /in)" = 4711 ]
 }
 
+# What lends the rights of its owner, as a tar on standard output.
+lending_tar() {
+    python3 - "$1" <<'END'
+import io, sys, tarfile
+with tarfile.open(fileobj=sys.stdout.buffer, mode="w|", format=tarfile.PAX_FORMAT) as tar:
+    for name, kind, mode in (("f", tarfile.REGTYPE, 0o6755), ("d", tarfile.DIRTYPE, 0o3777)):
+        entry = tarfile.TarInfo(name)
+        entry.type, entry.mode, entry.uid, entry.gid = kind, mode, int(sys.argv[1]), int(sys.argv[1])
+        if kind == tarfile.REGTYPE:
+            capability = "\x01\0\0\x02\0\x04\0\0" + 12 * "\0"
+            entry.pax_headers = {"SCHILY.xattr.security.capability": capability}
+        tar.addfile(entry, io.BytesIO())
+END
+}
+
+@test "nothing that lends rights goes into a bind mount, where the host would honour it" {
+    mkdir bind
+    echo x >setuid
+    chmod 6755 setuid
+    caisson run -d --name lending --tmpfs /scratch -v "$PWD/bind:/bind" busybox sleep 1000 >/dev/null
+    for state in running stopped; do
+        rm -rf bind/*
+        lending_tar 65532 | caisson cp - lending:/bind
+        caisson cp setuid lending:/bind/
+        [ "$(stat -c %a bind/f bind/d bind/setuid | xargs)" = "755 1777 755" ]
+        [ "$(stat -c %u bind/f)" = "$(own_id)" ]
+        python3 -c 'import os; assert os.listxattr("bind/f") == []'
+        [ "$state" = stopped ] || caisson stop -t 0 lending
+    done
+    # Control: in a container without a bind mount they are brought.
+    container lender
+    inside lender mkdir /d
+    lending_tar 0 | caisson cp - lender:/d
+    [ "$(inside lender stat -c %a /d/f /d/d | xargs)" = "6755 3777" ]
+}
+
 @test "a directory that was there keeps its mode, one that is made gets the source's" {
     container merge
     inside merge sh -c 'mkdir -m 711 /there; echo old >/there/keep'
