@@ -19,7 +19,8 @@
 
 #define WHITEOUT ".wh."
 #define OPAQUE ".wh..wh..opq"
-#define LINK_MAX 4096 /* of a symbolic link: PATH_MAX */
+#define LINK_MAX 4096                                /* of a symbolic link: PATH_MAX */
+#define SEEN_COST (sizeof(struct seen) + (size_t)64) /* beside its path, with the tree's node */
 
 /* A file that has several names: the first one it was given by. */
 struct seen {
@@ -32,6 +33,7 @@ struct walk {
     struct tree_give *give;
     struct buf path; /* of what is being given, in the archive */
     void *seen;      /* tsearch(3) */
+    size_t room;     /* bytes that `seen` and names of directories on the way may still take */
     dev_t device;    /* looked at last */
     bool kernels;    /* it is one of the kernel's own file systems */
     unsigned depth;
@@ -146,6 +148,11 @@ static int give_as_link(struct walk *w, const struct stat *st, struct error *err
         int rc = put(w, &entry, err);
         return rc < 0 ? rc : 1;
     }
+    size_t cost = SEEN_COST + w->path.len;
+    if (cost > w->room)
+        return error_set(err, -EFBIG,
+                         "too many files that have several names: take a part of them");
+    w->room -= cost;
     struct seen *seen = xcalloc(1, sizeof *seen);
     *seen = key;
     seen->path = xstrdup(buf_text(&w->path));
@@ -269,13 +276,16 @@ static int give_directory(struct walk *w, int looked_at, const struct stat *st, 
         return at_path(w, err);
     }
     autostrv names = {0};
-    rc = directory_names(fd, TREE_ENTRIES_MAX - w->give->entries, &names, err);
+    size_t room = w->room;
+    rc = directory_names(fd, TREE_ENTRIES_MAX - w->give->entries, &w->room, &names, err);
     if (rc < 0)
         return at_path(w, err);
+    size_t cost = room - w->room;
     w->depth++;
     for (size_t i = 0; rc == 0 && i < names.len; i++)
         rc = give_child(w, fd, names.items[i], err);
     w->depth--;
+    w->room += cost;
     return rc;
 }
 
@@ -324,7 +334,7 @@ static int give_node(struct walk *w, int fd, const char *base, struct error *err
 
 int tree_give(struct tree_give *give, int top, struct error *err)
 {
-    struct walk w = {.give = give};
+    struct walk w = {.give = give, .room = TREE_MEMORY_MAX};
     struct stat st;
     buf_str(&w.path, give->name);
     int rc = look(&w, top, &st);

@@ -11,7 +11,8 @@
  * regular files and directories are), files that shrink or grow (as many bytes as there were at
  * first, zeros for what is missing), the kernel's own file systems, whose files have no size and no
  * end (a single one is read up to a bound, their directories are given empty), trees that are too
- * deep or too large.
+ * deep or too large, or whose names would fill the memory of the host, which is not the
+ * container's.
  */
 #ifndef CAISSON_ARCHIVE_TREE_GIVE_H
 #define CAISSON_ARCHIVE_TREE_GIVE_H
@@ -25,7 +26,8 @@
 
 #define TREE_DEPTH_MAX 400
 #define TREE_ENTRIES_MAX UINT64_C(5000000)
-#define TREE_PSEUDO_MAX ((size_t)4 << 20) /* bytes of a file that the kernel makes up */
+#define TREE_PSEUDO_MAX ((size_t)4 << 20)  /* bytes of a file that the kernel makes up */
+#define TREE_MEMORY_MAX ((size_t)64 << 20) /* bytes of names that are remembered on the way */
 
 struct tree_give {
     struct tar_writer *tar;

@@ -15,6 +15,7 @@
 #define HOLE_WORTH 65536 /* bytes that holes have to save */
 #define PIECE ((size_t)128 << 10)
 #define MARKS_MAX ((size_t)512 << 10) /* bytes of a file's attributes: half of TAR_PAX_MAX */
+#define NAME_COST (sizeof(char *) + (size_t)16) /* beside its bytes, with the allocator's share */
 #define MQUEUE_MAGIC 0x19800202
 
 int file_reopen(int descriptors, int fd, int flags)
@@ -180,7 +181,7 @@ static int compare(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-int directory_names(int fd, uint64_t most, struct strv *out, struct error *err)
+int directory_names(int fd, uint64_t most, size_t *room, struct strv *out, struct error *err)
 {
     int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
     autodir d = copy < 0 ? NULL : fdopendir(copy);
@@ -194,8 +195,10 @@ int directory_names(int fd, uint64_t most, struct strv *out, struct error *err)
     while ((errno = 0, entry = readdir(d))) {
         if (streq(entry->d_name, ".") || streq(entry->d_name, ".."))
             continue;
-        if (out->len >= most)
+        size_t cost = NAME_COST + strlen(entry->d_name);
+        if (out->len >= most || cost > *room)
             return error_set(err, -EFBIG, "too many files in one directory: take a part of them");
+        *room -= cost;
         strv_add(out, entry->d_name);
     }
     if (errno)

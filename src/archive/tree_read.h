@@ -39,7 +39,7 @@ struct file_marks {
 int file_marks_read(int fd, struct file_marks *out, struct error *err);
 void file_marks_free(struct file_marks *marks);
 
-/* The names in a directory, sorted, at most `most`. */
-int directory_names(int fd, uint64_t most, struct strv *out, struct error *err);
+/* The names in a directory, sorted, at most `most`. What they take is taken off *room, bytes. */
+int directory_names(int fd, uint64_t most, size_t *room, struct strv *out, struct error *err);
 
 #endif

@@ -35,8 +35,9 @@ struct taking {
     bool started;
     struct fresh *fresh;
     size_t fresh_count;
-    void *files;  /* tsearch(3): inodes of the files made */
-    char *parent; /* the directory used last, and its descriptor */
+    size_t fresh_room; /* bytes that they may still take */
+    void *files;       /* tsearch(3): inodes of the files made */
+    char *parent;      /* the directory used last, and its descriptor */
     int parent_fd;
 };
 
@@ -83,11 +84,16 @@ static mode_t mode_of(const struct taking *t, const struct tar_entry *entry)
     return entry->mode & (t->take->harmless ? 01777 : 07777);
 }
 
-static void note_fresh(struct taking *t, const char *path, int fd, const struct tar_entry *entry)
+static int note_fresh(struct taking *t, const char *path, int fd, const struct tar_entry *entry,
+                      struct error *err)
 {
     struct stat st;
+    size_t cost = sizeof *t->fresh + strlen(path) + 32; /* with the allocator's share */
     if (fstat(fd, &st) < 0)
-        return;
+        return error_errno(err, "cannot look at the directory");
+    if (cost > t->fresh_room)
+        return error_set(err, -EFBIG, "too many new directories: take a part of them");
+    t->fresh_room -= cost;
     if (t->fresh_count % 64 == 0)
         t->fresh = xrealloc(t->fresh, t->fresh_count + 64, sizeof *t->fresh);
     bool ids = entry && t->take->keep_ids;
@@ -101,6 +107,7 @@ static void note_fresh(struct taking *t, const char *path, int fd, const struct 
         .mtime = {.tv_sec = entry ? entry->mtime : 0,
                   .tv_nsec = entry ? (long)entry->mtime_nsec : UTIME_NOW},
     };
+    return 0;
 }
 
 /* Opens the directory `name` of `parent`, made when it is missing; `path` is the whole of it. */
@@ -111,16 +118,15 @@ static int make_directory(struct taking *t, int parent, const char *name, const 
     bool made = mkdirat(parent, name, MODE_MEANWHILE) == 0;
     if (!made && errno != EEXIST)
         return error_errno(err, "cannot make the directory");
-    int fd = inroot_open_beneath(parent, name, flags);
+    autofd fd = inroot_open_beneath(parent, name, flags);
     if (fd == -ELOOP || fd == -ENOTDIR)
         return error_set(err, -ENOTDIR, "cannot put a directory in the place of something else");
     if (fd == -EACCES && !made)
         fd = inroot_open_beneath(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW);
     if (fd < 0)
         return error_set(err, fd, "cannot open the directory: %s", error_describe(fd));
-    if (made)
-        note_fresh(t, path, fd, entry);
-    return fd;
+    int rc = made ? note_fresh(t, path, fd, entry, err) : 0;
+    return rc < 0 ? rc : take_fd(&fd);
 }
 
 /* The descriptor of the directory with the first `length` bytes of `path`, made if missing. */
@@ -505,7 +511,8 @@ static void taking_end(struct taking *t)
 
 int tree_take(struct tree_take *take, struct error *err)
 {
-    struct taking t __attribute__((cleanup(taking_end))) = {.take = take, .parent_fd = -1};
+    struct taking t __attribute__((cleanup(taking_end))) = {
+        .take = take, .parent_fd = -1, .fresh_room = TREE_TAKE_MEMORY_MAX};
     t.base = inroot_open_beneath(take->into, ".", O_RDONLY | O_DIRECTORY);
     if (t.base == -EACCES)
         t.base = inroot_open_beneath(take->into, ".", O_PATH | O_DIRECTORY);

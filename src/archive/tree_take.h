@@ -18,6 +18,8 @@
 #include "archive/tree_place.h"
 
 #define TREE_TAKE_MAX UINT64_C(5000000) /* entries */
+#define TREE_TAKE_MEMORY_MAX                                                                       \
+    ((size_t)64 << 20) /* bytes about directories that are to be finished */
 
 struct tree_take {
     struct tar_reader *tar;

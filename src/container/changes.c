@@ -23,6 +23,7 @@ struct comparing {
     each_change *each;
     void *closure;
     uint64_t left; /* how many files may still come */
+    size_t room;   /* bytes that the names of the directories on the way may still take */
     unsigned depth;
 };
 
@@ -109,7 +110,9 @@ static int compare_directory(struct comparing *c, int dir, struct error *err)
     if (c->depth == TREE_DEPTH_MAX)
         return error_set(err, -ELOOP, "/%.300s: directories are nested more than %d deep here",
                          buf_text(&c->path), TREE_DEPTH_MAX);
-    int rc = directory_names(readable, c->left, &names, err);
+    size_t room = c->room;
+    int rc = directory_names(readable, c->left, &c->room, &names, err);
+    size_t cost = room - c->room;
     c->left -= rc == 0 ? names.len : 0;
     c->depth++;
     for (size_t i = 0; rc == 0 && i < names.len; i++) {
@@ -121,6 +124,7 @@ static int compare_directory(struct comparing *c, int dir, struct error *err)
         c->path.data[length] = '\0';
     }
     c->depth--;
+    c->room += cost;
     return rc;
 }
 
@@ -128,7 +132,12 @@ int container_changes(struct container *c, struct store *store, each_change *eac
                       struct error *err)
 {
     struct comparing comparing = {
-        .each = each, .closure = closure, .left = TREE_ENTRIES_MAX, .lower = -1};
+        .each = each,
+        .closure = closure,
+        .left = TREE_ENTRIES_MAX,
+        .room = TREE_MEMORY_MAX,
+        .lower = -1,
+    };
     autofd upper = container_upper(c, err);
     if (upper == -ENOENT)
         return 0;

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -17,6 +18,8 @@
 #define BIT(capability) (UINT64_C(1) << (capability))
 #define FILE_CAPS                                                                                  \
     (BIT(CAP_CHOWN) | BIT(CAP_DAC_OVERRIDE) | BIT(CAP_FOWNER) | BIT(CAP_FSETID) | BIT(CAP_SETFCAP))
+
+#define MEMORY_MAX ((rlim_t)1 << 30)
 
 /* Our own half of an errand: the pipe, opened before the fork. */
 struct started {
@@ -74,6 +77,21 @@ static void reduce(struct child *c)
         _exit(EXIT_FAILURE);
 }
 
+/* What it remembers of a container's files is the host's memory and not the container's. Each thing
+ * has a bound of its own; this one is for what they come to together, and for mistakes. */
+static void bound_memory(void)
+{
+#ifndef SANITIZED
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_DATA, &limit) < 0 || limit.rlim_cur <= MEMORY_MAX)
+        return;
+    limit.rlim_cur = MEMORY_MAX;
+    if (limit.rlim_max > MEMORY_MAX)
+        limit.rlim_max = MEMORY_MAX;
+    (void)setrlimit(RLIMIT_DATA, &limit); /* always allowed: it is less than before */
+#endif
+}
+
 static void choose_owner(struct child *c, const struct errand *errand, struct errand_place *place)
 {
     if (!errand->as_user || !errand->as_user(errand->closure, place))
@@ -92,6 +110,7 @@ static _Noreturn void do_it(const struct errand_place *place)
     struct error err = {0};
     signal(SIGPIPE, SIG_IGN);
     umask(0);
+    bound_memory();
     report.code = current.errand->work(current.errand->closure, place, &report.count, &err);
     snprintf(report.text, sizeof report.text, "%.*s", (int)sizeof report.text - 1, err.text);
     (void)write_all(current.report, &report, sizeof report);

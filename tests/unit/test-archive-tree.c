@@ -12,6 +12,7 @@
 
 #include "archive-kit.h"
 #include "archive/tree_give.h"
+#include "archive/tree_read.h"
 #include "archive/tree_take.h"
 #include "base/cleanup.h"
 #include "base/io.h"
@@ -351,6 +352,93 @@ static void a_writable_layer_becomes_an_images_layer(void **state)
     kit_leave(&kit);
 }
 
+/* Directories of 3,900 bytes' path, in `top`; a descriptor of the last. */
+static int long_path(struct kit *kit, const char *top, struct buf *path)
+{
+    char name[251];
+    memset(name, 'n', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    assert_int_equal(mkdirat(kit->dir, top, 0755), 0);
+    int fd = openat(kit->dir, top, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    for (int i = 0; i < 15; i++) {
+        assert_int_equal(mkdirat(fd, name, 0755), 0);
+        int next = openat(fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        assert_true(next >= 0);
+        close(fd);
+        fd = next;
+        buf_fmt(path, "%s/", name);
+    }
+    return fd;
+}
+
+static int discard(void *closure, const void *bytes, size_t length)
+{
+    (void)closure, (void)bytes, (void)length;
+    return 0;
+}
+
+static void files_with_several_names_are_remembered_up_to_a_bound(void **state)
+{
+    struct kit kit;
+    autobuf path = {0};
+    struct tar_writer writer = {.sink = discard};
+    struct tree_give giving = {.tar = &writer, .name = "."};
+    (void)state;
+    kit_enter(&kit);
+    autofd dir = long_path(&kit, "from", &path);
+    for (int i = 0; i < 17500; i++) {
+        char one[16], other[16];
+        snprintf(one, sizeof one, "%d", i);
+        snprintf(other, sizeof other, "%d.l", i);
+        assert_int_equal(mknodat(dir, one, S_IFREG | 0600, 0), 0);
+        assert_int_equal(linkat(dir, one, dir, other, 0), 0);
+    }
+    giving.descriptors = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    autofd top = openat(kit.dir, "from", O_PATH | O_CLOEXEC);
+    assert_int_equal(tree_give(&giving, top, &kit.err), -EFBIG);
+    assert_non_null(strstr(kit.err.text, "too many files that have several names"));
+    close(giving.descriptors);
+    kit_leave(&kit);
+}
+
+static void directories_that_are_made_are_remembered_up_to_a_bound(void **state)
+{
+    struct kit kit;
+    autobuf path = {0};
+    struct tree_take taken = {0};
+    (void)state;
+    kit_enter(&kit);
+    autofd dir = long_path(&kit, "into", &path);
+    size_t length = path.len;
+    for (int i = 0; i < 17500; i++) {
+        path.len = length;
+        buf_fmt(&path, "%d/", i);
+        kit_dir(&kit, buf_text(&path));
+    }
+    assert_int_equal(take(&kit, &taken), -EFBIG);
+    assert_non_null(strstr(kit.err.text, "too many new directories"));
+    assert_true(taken.entries > 10000);
+    kit_leave(&kit);
+}
+
+static void names_of_directories_share_one_bound(void **state)
+{
+    struct kit kit;
+    struct error err = {0};
+    size_t room = 60;
+    (void)state;
+    kit_enter(&kit);
+    make_file(&kit, "a", "");
+    make_file(&kit, "b", "");
+    autostrv first = {0}, second = {0};
+    assert_int_equal(directory_names(kit.dir, 10, &room, &first, &err), 0);
+    assert_int_equal(first.len, 2);
+    assert_true(room < 60);
+    autofd again = openat(kit.dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_int_equal(directory_names(again, 10, &room, &second, &err), -EFBIG);
+    kit_leave(&kit);
+}
+
 static void pipes_are_looked_at_and_not_opened(void **state)
 {
     struct kit kit;
@@ -380,6 +468,9 @@ int main(void)
         cmocka_unit_test(a_tree_comes_back_as_it_was),
         cmocka_unit_test(holes_are_not_written),
         cmocka_unit_test(a_writable_layer_becomes_an_images_layer),
+        cmocka_unit_test(files_with_several_names_are_remembered_up_to_a_bound),
+        cmocka_unit_test(directories_that_are_made_are_remembered_up_to_a_bound),
+        cmocka_unit_test(names_of_directories_share_one_bound),
         cmocka_unit_test(pipes_are_looked_at_and_not_opened),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
