@@ -166,9 +166,9 @@ static int give_content(struct walk *w, int fd, const struct stat *st, struct ta
 {
     struct file_parts parts __attribute__((cleanup(file_parts_free))) = {0};
     entry->size = entry->stored = (uint64_t)st->st_size;
-    int rc = file_parts_find(fd, st, &parts);
+    int rc = file_parts_find(fd, st, &parts, err);
     if (rc < 0)
-        return failed(w, rc, "cannot read it", err);
+        return at_path(w, err);
     if (parts.count > 0) {
         entry->sparse = true;
         entry->segments = parts.segments;

@@ -9,10 +9,10 @@
  *
  * Guards against: pipes and devices that would block or do something when they are opened (only
  * regular files and directories are), files that shrink or grow (as many bytes as there were at
- * first, zeros for what is missing), the kernel's own file systems, whose files have no size and no
- * end (a single one is read up to a bound, their directories are given empty), trees that are too
- * deep or too large, or whose names would fill the memory of the host, which is not the
- * container's.
+ * first, zeros for a little that is missing), holes that would become zeros without end, the
+ * kernel's own file systems, whose files have no size and no end (a single one is read up to a
+ * bound, their directories are given empty), trees that are too deep or too large, or whose names
+ * would fill the memory of the host, which is not the container's.
  */
 #ifndef CAISSON_ARCHIVE_TREE_GIVE_H
 #define CAISSON_ARCHIVE_TREE_GIVE_H

@@ -11,8 +11,11 @@
 #include "base/memory.h"
 #include "base/text.h"
 
-#define PARTS_MAX 100000
-#define HOLE_WORTH 65536 /* bytes that holes have to save */
+#define PARTS_MAX 32768
+#define PARTS_FINE 8192                  /* after so many a hole has to be larger to be left out: */
+#define HOLE_COARSE (UINT64_C(1) << 20)  /* bytes */
+#define HOLE_WORTH 65536                 /* bytes that holes have to save */
+#define MISSING_MAX (UINT64_C(64) << 20) /* bytes of a part that may be gone when it is read */
 #define PIECE ((size_t)128 << 10)
 #define MARKS_MAX ((size_t)512 << 10) /* bytes of a file's attributes: half of TAR_PAX_MAX */
 #define NAME_COST (sizeof(char *) + (size_t)16) /* beside its bytes, with the allocator's share */
@@ -49,37 +52,53 @@ static void add_part(struct file_parts *parts, uint64_t offset, uint64_t length)
     parts->stored += length;
 }
 
-int file_parts_find(int fd, const struct stat *st, struct file_parts *out)
+/* Data that begins in or soon after the last part is taken into it when there are many parts. */
+static int take_part(struct file_parts *parts, uint64_t from, uint64_t to, struct error *err)
 {
-    struct file_parts parts = {0};
+    struct tar_segment *last = parts->count ? &parts->segments[parts->count - 1] : NULL;
+    uint64_t end = last ? last->offset + last->length : 0;
+    if (to <= from || to <= end)
+        return 0;
+    if (parts->count >= PARTS_FINE && from < end + HOLE_COARSE) {
+        parts->stored += to - end;
+        last->length += to - end;
+        return 0;
+    }
+    if (parts->count == PARTS_MAX)
+        return error_set(err, -EFBIG,
+                         "it is more than %d pieces with large holes between them: fill them "
+                         "first (cp --sparse=never), or leave it out",
+                         PARTS_MAX);
+    add_part(parts, from, to - from);
+    return 0;
+}
+
+int file_parts_find(int fd, const struct stat *st, struct file_parts *out, struct error *err)
+{
+    struct file_parts parts __attribute__((cleanup(file_parts_free))) = {0};
     off_t at = 0;
     if (st->st_size < HOLE_WORTH || st->st_blocks * 512 > st->st_size - HOLE_WORTH)
         return 0;
-    while (at < st->st_size && parts.count < PARTS_MAX) {
+    while (at < st->st_size) {
         off_t data = lseek(fd, at, SEEK_DATA);
-        if (data < 0 && errno == ENXIO)
+        if (data < 0 && errno != ENXIO)
+            return 0; /* a file system that knows no holes */
+        if (data < 0 || data >= st->st_size)
             break; /* nothing but a hole is left */
-        off_t hole = data < 0 ? -1 : lseek(fd, data, SEEK_HOLE);
-        if (data >= st->st_size)
-            break;
-        if (hole < 0) { /* a file system that knows no holes */
-            file_parts_free(&parts);
-            return 0;
-        }
+        off_t hole = lseek(fd, data, SEEK_HOLE);
+        if (hole < 0)
+            break; /* it has become shorter meanwhile, and ends before this */
         if (hole > st->st_size)
             hole = st->st_size;
-        add_part(&parts, (uint64_t)data, (uint64_t)(hole - data));
+        int rc = take_part(&parts, (uint64_t)data, (uint64_t)hole, err);
+        if (rc < 0)
+            return rc;
         at = hole;
-    }
-    if (parts.count == PARTS_MAX) { /* the last one takes the rest */
-        struct tar_segment *last = &parts.segments[parts.count - 1];
-        parts.stored -= last->length;
-        last->length = (uint64_t)st->st_size - last->offset;
-        parts.stored += last->length;
     }
     if (parts.count == 0)
         add_part(&parts, (uint64_t)st->st_size, 0);
     *out = parts;
+    parts = (struct file_parts){0};
     return 0;
 }
 
@@ -101,6 +120,8 @@ int file_part_give(int fd, const struct tar_segment *part, struct tar_writer *ta
             continue;
         if (n < 0)
             return error_errno(err, "cannot read it");
+        if (n == 0 && left > MISSING_MAX)
+            return error_set(err, -EIO, "it became much shorter while it was read");
         if (n == 0) {
             memset(piece, 0, want);
             n = (ssize_t)want;

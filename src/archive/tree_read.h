@@ -17,16 +17,17 @@ int file_reopen(int descriptors, int fd, int flags);
 /* Whether the kernel makes the content of its files up. */
 bool file_system_is_kernels(const struct statfs *fs);
 
-/* The parts of a file between its holes. None where it has no holes worth the trouble, or too many
- * parts. -errno. */
+/* The parts of a file between its holes. None where it has no holes worth the trouble; of one with
+ * very many, small holes are in them. -EFBIG with a sentence when there are too many parts. */
 struct file_parts {
     struct tar_segment *segments; /* owned */
     size_t count;
     uint64_t stored;
 };
-int file_parts_find(int fd, const struct stat *st, struct file_parts *out);
+int file_parts_find(int fd, const struct stat *st, struct file_parts *out, struct error *err);
 void file_parts_free(struct file_parts *parts);
-/* Exactly this part, zeros where the file has become shorter. */
+/* Exactly this part, zeros where the file has become shorter; -EIO when it has become much shorter:
+ * zeros are written for little of what was never there. */
 int file_part_give(int fd, const struct tar_segment *part, struct tar_writer *tar,
                    struct error *err);
 

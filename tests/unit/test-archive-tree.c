@@ -352,6 +352,59 @@ static void a_writable_layer_becomes_an_images_layer(void **state)
     kit_leave(&kit);
 }
 
+static int discard(void *closure, const void *bytes, size_t length)
+{
+    (void)closure, (void)bytes, (void)length;
+    return 0;
+}
+
+/* Data of one byte at every `step` bytes, then a hole up to a terabyte. */
+static int with_many_parts(struct kit *kit, off_t step, int count, struct stat *st)
+{
+    int fd = openat(kit->dir, "parts", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    for (int i = 0; i < count; i++)
+        assert_int_equal(pwrite(fd, "x", 1, i * step), 1);
+    assert_int_equal(ftruncate(fd, (off_t)1 << 40), 0);
+    assert_int_equal(fstat(fd, st), 0);
+    return fd;
+}
+
+static void a_file_of_very_many_parts_is_not_filled_up_with_zeros(void **state)
+{
+    struct kit kit;
+    struct stat st;
+    struct file_parts parts = {0};
+    (void)state;
+    kit_enter(&kit);
+    autofd near = with_many_parts(&kit, 8192, 10000, &st);
+    assert_int_equal(file_parts_find(near, &st, &parts, &kit.err), 0);
+    assert_true(parts.count <= 8192);
+    assert_true(parts.stored <= UINT64_C(10000) * 8192);
+    const struct tar_segment *last = &parts.segments[parts.count - 1];
+    assert_true(last->offset + last->length >= UINT64_C(9999) * 8192 + 1);
+    file_parts_free(&parts);
+    autofd far = with_many_parts(&kit, 3 << 20, 33000, &st);
+    assert_int_equal(file_parts_find(far, &st, &parts, &kit.err), -EFBIG);
+    assert_int_equal(parts.count, 0);
+    kit_leave(&kit);
+}
+
+static void a_file_that_becomes_much_shorter_is_no_endless_row_of_zeros(void **state)
+{
+    struct kit kit;
+    struct tar_writer writer = {.sink = discard};
+    const struct tar_segment part = {.offset = 0, .length = UINT64_C(1) << 50};
+    (void)state;
+    kit_enter(&kit);
+    make_file(&kit, "f", "short");
+    autofd fd = openat(kit.dir, "f", O_RDONLY | O_CLOEXEC);
+    struct tar_entry entry = {.type = TAR_FILE, .path = "f", .link = ""};
+    entry.size = entry.stored = part.length;
+    assert_int_equal(tar_write_entry(&writer, &entry, &kit.err), 0);
+    assert_int_equal(file_part_give(fd, &part, &writer, &kit.err), -EIO);
+    kit_leave(&kit);
+}
+
 /* Directories of 3,900 bytes' path, in `top`; a descriptor of the last. */
 static int long_path(struct kit *kit, const char *top, struct buf *path)
 {
@@ -369,12 +422,6 @@ static int long_path(struct kit *kit, const char *top, struct buf *path)
         buf_fmt(path, "%s/", name);
     }
     return fd;
-}
-
-static int discard(void *closure, const void *bytes, size_t length)
-{
-    (void)closure, (void)bytes, (void)length;
-    return 0;
 }
 
 static void files_with_several_names_are_remembered_up_to_a_bound(void **state)
@@ -468,6 +515,8 @@ int main(void)
         cmocka_unit_test(a_tree_comes_back_as_it_was),
         cmocka_unit_test(holes_are_not_written),
         cmocka_unit_test(a_writable_layer_becomes_an_images_layer),
+        cmocka_unit_test(a_file_of_very_many_parts_is_not_filled_up_with_zeros),
+        cmocka_unit_test(a_file_that_becomes_much_shorter_is_no_endless_row_of_zeros),
         cmocka_unit_test(files_with_several_names_are_remembered_up_to_a_bound),
         cmocka_unit_test(directories_that_are_made_are_remembered_up_to_a_bound),
         cmocka_unit_test(names_of_directories_share_one_bound),
