@@ -82,9 +82,38 @@ static int open_parent(struct host_place *place, const char *path, struct error 
     return error_errno(err, "cannot copy to %s", path);
 }
 
+/* What is replaced is the file that was opened, by the name that it has where it is: a link's
+ * target and no link. Names may be exchanged meanwhile; the kernel's protection of links in
+ * directories that everybody may write to only holds for what is opened. */
+static int find_file(struct host_place *place, const char *path, int fd, const struct stat *file,
+                     struct error *err)
+{
+    char link[32], real[PATH_MAX];
+    struct stat st;
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t n = readlink(link, real, sizeof real - 1);
+    if (n < 0)
+        return error_errno(err, "cannot copy to %s", path);
+    real[n] = '\0';
+    bool directory = place->path.directory;
+    copy_path_free(&place->path);
+    copy_path_read(real, "/", &place->path);
+    place->path.directory = directory;
+    place->found = FOUND_OTHER;
+    int rc = open_parent(place, path, err);
+    if (rc < 0)
+        return rc;
+    if (fstatat(place->into, place->path.name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+        st.st_dev != file->st_dev || st.st_ino != file->st_ino)
+        return error_set(err, -EBUSY,
+                         "cannot copy to %s: somebody else moves or replaces it at the same time",
+                         path);
+    return 0;
+}
+
 static int find(struct host_place *place, const char *path, struct error *err)
 {
-    char cwd[PATH_MAX], real[PATH_MAX];
+    char cwd[PATH_MAX];
     struct stat st;
     int rc = here(cwd, err);
     if (rc < 0)
@@ -108,14 +137,7 @@ static int find(struct host_place *place, const char *path, struct error *err)
     if (!S_ISREG(st.st_mode))
         return error_set(err, -EINVAL, "cannot copy to %s: it is neither a file nor a directory",
                          path);
-    if (!realpath(path, real)) /* a link's target is what is replaced */
-        return error_errno(err, "cannot copy to %s", path);
-    bool directory = place->path.directory;
-    copy_path_free(&place->path);
-    copy_path_read(real, "/", &place->path);
-    place->path.directory = directory;
-    place->found = FOUND_OTHER;
-    return open_parent(place, path, err);
+    return find_file(place, path, fd, &st, err);
 }
 
 struct host_place *host_find(const char *path, struct error *err)
