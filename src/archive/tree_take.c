@@ -84,6 +84,15 @@ static mode_t mode_of(const struct taking *t, const struct tar_entry *entry)
     return entry->mode & (t->take->harmless ? 01777 : 07777);
 }
 
+/* Whether this is what we have just made, and not what somebody put in its place before it was
+ * opened: a change of its owner or mode would be one of theirs. */
+static bool is_ours(const struct taking *t, int fd, mode_t type)
+{
+    struct stat st;
+    return fstat(fd, &st) == 0 && (st.st_mode & S_IFMT) == type && st.st_uid == t->take->uid &&
+           (type == S_IFDIR || st.st_nlink == 1);
+}
+
 static int note_fresh(struct taking *t, const char *path, int fd, const struct tar_entry *entry,
                       struct error *err)
 {
@@ -125,7 +134,7 @@ static int make_directory(struct taking *t, int parent, const char *name, const 
         fd = inroot_open_beneath(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW);
     if (fd < 0)
         return error_set(err, fd, "cannot open the directory: %s", error_describe(fd));
-    int rc = made ? note_fresh(t, path, fd, entry, err) : 0;
+    int rc = made && is_ours(t, fd, S_IFDIR) ? note_fresh(t, path, fd, entry, err) : 0;
     return rc < 0 ? rc : take_fd(&fd);
 }
 
@@ -360,16 +369,19 @@ static int make_named(struct taking *t, const struct item *item, struct error *e
 static int finish_named(struct taking *t, const struct item *item, struct error *err)
 {
     const struct tar_entry *e = item->entry;
-    const char *base = item->name.base;
     if (e->type == TAR_HARDLINK)
         return 0;
-    uid_t uid = t->take->keep_ids ? (uid_t)e->uid : t->take->uid;
-    gid_t gid = t->take->keep_ids ? (gid_t)e->gid : t->take->gid;
-    if (fchownat(item->parent_fd, base, uid, gid, AT_SYMLINK_NOFOLLOW) < 0 && t->take->keep_ids)
+    bool keep = t->take->keep_ids;
+    autofd fd = inroot_open_beneath(item->parent_fd, item->name.base, O_PATH | O_NOFOLLOW);
+    if (fd < 0 || !is_ours(t, fd, e->type == TAR_SYMLINK ? S_IFLNK : S_IFIFO))
+        return keep ? error_set(err, -EBUSY, "somebody else replaces it at the same time") : 0;
+    uid_t uid = keep ? (uid_t)e->uid : t->take->uid;
+    gid_t gid = keep ? (gid_t)e->gid : t->take->gid;
+    if (fchownat(fd, "", uid, gid, AT_EMPTY_PATH) < 0 && keep)
         return error_errno(err, "cannot give it to user %u, group %u", uid, gid);
     struct timespec times[2] = {{.tv_nsec = UTIME_OMIT},
                                 {.tv_sec = e->mtime, .tv_nsec = (long)e->mtime_nsec}};
-    (void)utimensat(item->parent_fd, base, times, AT_SYMLINK_NOFOLLOW);
+    (void)utimensat(fd, "", times, AT_EMPTY_PATH);
     return 0;
 }
 

@@ -28,7 +28,7 @@ struct tree_take {
      * names are names beneath `into`. */
     const struct copy_path *source, *dest;
     enum copy_found found; /* what `dest` is: `into` itself, or, if not a directory, beneath it */
-    bool keep_ids;         /* else all belongs to these: */
+    bool keep_ids;         /* else all stays with whom the process makes files for: */
     uid_t uid;
     gid_t gid;
     bool harmless;              /* no setuid, no setgid, no file capabilities */

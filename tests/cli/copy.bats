@@ -155,9 +155,11 @@ lending_tar() {
     python3 - "$1" <<'END'
 import io, sys, tarfile
 with tarfile.open(fileobj=sys.stdout.buffer, mode="w|", format=tarfile.PAX_FORMAT) as tar:
-    for name, kind, mode in (("f", tarfile.REGTYPE, 0o6755), ("d", tarfile.DIRTYPE, 0o3777)):
+    for name, kind, mode in (("f", tarfile.REGTYPE, 0o6755), ("d", tarfile.DIRTYPE, 0o3777),
+                             ("l", tarfile.SYMTYPE, 0o777), ("p", tarfile.FIFOTYPE, 0o600)):
         entry = tarfile.TarInfo(name)
-        entry.type, entry.mode, entry.uid, entry.gid = kind, mode, int(sys.argv[1]), int(sys.argv[1])
+        entry.type, entry.mode, entry.linkname = kind, mode, "f" if name == "l" else ""
+        entry.uid = entry.gid = int(sys.argv[1])
         if kind == tarfile.REGTYPE:
             capability = "\x01\0\0\x02\0\x04\0\0" + 12 * "\0"
             entry.pax_headers = {"SCHILY.xattr.security.capability": capability}
@@ -175,7 +177,7 @@ END
         lending_tar 65532 | caisson cp - lending:/bind
         caisson cp setuid lending:/bind/
         [ "$(stat -c %a bind/f bind/d bind/setuid | xargs)" = "755 1777 755" ]
-        [ "$(stat -c %u bind/f)" = "$(own_id)" ]
+        [ "$(stat -c %u bind/f bind/d bind/l bind/p | uniq)" = "$(own_id)" ]
         python3 -c 'import os; assert os.listxattr("bind/f") == []'
         [ "$state" = stopped ] || caisson stop -t 0 lending
     done

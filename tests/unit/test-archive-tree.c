@@ -5,9 +5,11 @@
 /* cmocka wants the headers above */
 #include <cmocka.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
 #include <sys/xattr.h>
 
 #include "archive-kit.h"
@@ -213,6 +215,43 @@ static void what_lends_rights_stays_out_where_it_may_not_come(void **state)
         assert_int_equal(st.st_mode & 07777, harmless ? 01777 : 03777);
         kit_leave(&kit);
     }
+}
+
+/* Puts `theirs`, a link to `witness` itself, in the place of into/l until it is killed. */
+static pid_t somebody_else(const struct kit *kit)
+{
+    pid_t pid = fork();
+    while (pid == 0) {
+        if (linkat(kit->dir, "witness", kit->dir, "theirs", 0) < 0)
+            _exit(EXIT_FAILURE);
+        (void)renameat2(kit->dir, "theirs", kit->dir, "into/l", RENAME_EXCHANGE);
+        (void)unlinkat(kit->dir, "theirs", 0);
+    }
+    return pid;
+}
+
+/* Seen to fail: with the owner given by name. */
+static void what_is_put_in_the_place_of_a_new_link_keeps_its_owner(void **state)
+{
+    struct kit kit;
+    struct stat st;
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    with_canary(&kit);
+    assert_int_equal(symlinkat("nowhere", kit.dir, "witness"), 0);
+    assert_int_equal(fchownat(kit.dir, "witness", 1234, 1234, AT_SYMLINK_NOFOLLOW), 0);
+    for (int i = 0; i < 3000; i++)
+        kit_link(&kit, TAR_SYMLINK, "l", "ours");
+    pid_t pid = somebody_else(&kit);
+    assert_true(pid > 0);
+    struct tree_take taken = {0};
+    (void)take(&kit, &taken);
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    assert_int_equal(fstatat(kit.dir, "witness", &st, AT_SYMLINK_NOFOLLOW), 0);
+    assert_int_equal(st.st_uid, 1234);
+    kit_leave(&kit);
 }
 
 static void devices_are_counted_and_not_made(void **state)
@@ -511,6 +550,7 @@ int main(void)
         cmocka_unit_test(hard_links_lead_to_files_of_the_archive_only),
         cmocka_unit_test(a_link_in_the_place_of_a_file_is_replaced_and_not_followed),
         cmocka_unit_test(what_lends_rights_stays_out_where_it_may_not_come),
+        cmocka_unit_test(what_is_put_in_the_place_of_a_new_link_keeps_its_owner),
         cmocka_unit_test(devices_are_counted_and_not_made),
         cmocka_unit_test(a_tree_comes_back_as_it_was),
         cmocka_unit_test(holes_are_not_written),
