@@ -33,6 +33,7 @@ struct taking {
     int base;  /* what names are beneath; owned */
     char *top; /* name of the top beneath `base` when that is no directory; NULL */
     bool started;
+    bool single; /* the top was no directory: nothing may come after it */
     struct fresh *fresh;
     size_t fresh_count;
     size_t fresh_room; /* bytes that they may still take */
@@ -447,6 +448,7 @@ static int take_top(struct taking *t, const struct tar_entry *e, struct error *e
                               &item.name, err);
     if (rc < 0)
         return rc;
+    t->single = !directory;
     if (!directory)
         return take_item(t, &item, err);
     if (target == TARGET_MERGE)
@@ -470,6 +472,8 @@ static int take_entry(struct taking *t, const struct tar_entry *e, struct error 
     t->started = true;
     if (first && t->take->dest)
         return take_top(t, e, err);
+    if (t->single)
+        return error_set(err, -EBADMSG, "it comes after a file that should come alone");
     int rc = layer_name_plain(e->path, &item.name, err);
     return rc < 0 ? rc : take_item(t, &item, err);
 }

@@ -254,6 +254,25 @@ static void what_is_put_in_the_place_of_a_new_link_keeps_its_owner(void **state)
     kit_leave(&kit);
 }
 
+static void nothing_comes_beside_the_file_that_was_named(void **state)
+{
+    (void)state;
+    for (int found = FOUND_NOTHING; found <= FOUND_OTHER; found++) {
+        struct kit kit;
+        autocopypath path = {0};
+        kit_enter(&kit);
+        copy_path_read("/x/name", "/", &path);
+        struct tree_take taken = {.source = &path, .dest = &path, .found = found};
+        kit_text(&kit, ".", "x");
+        kit_text(&kit, "evil", "x");
+        assert_int_equal(take(&kit, &taken), -EBADMSG);
+        assert_non_null(strstr(kit.err.text, "evil: it comes after a file"));
+        assert_string_equal(kit_read(&kit, "into/name"), "x");
+        assert_int_equal(faccessat(kit.dir, "into/evil", F_OK, AT_SYMLINK_NOFOLLOW), -1);
+        kit_leave(&kit);
+    }
+}
+
 static void devices_are_counted_and_not_made(void **state)
 {
     struct kit kit;
@@ -551,6 +570,7 @@ int main(void)
         cmocka_unit_test(a_link_in_the_place_of_a_file_is_replaced_and_not_followed),
         cmocka_unit_test(what_lends_rights_stays_out_where_it_may_not_come),
         cmocka_unit_test(what_is_put_in_the_place_of_a_new_link_keeps_its_owner),
+        cmocka_unit_test(nothing_comes_beside_the_file_that_was_named),
         cmocka_unit_test(devices_are_counted_and_not_made),
         cmocka_unit_test(a_tree_comes_back_as_it_was),
         cmocka_unit_test(holes_are_not_written),
