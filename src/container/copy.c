@@ -43,6 +43,21 @@ static int confine(struct error *err)
 /* --- in the container: reading -----------------------------------------------------------------
  */
 
+/* The only process that the procfs of a container shows that does not run is the one of this copy,
+ * with the environment of whoever asked for it. */
+static int refuse_procfs(int fd, const char *path, struct error *err)
+{
+    struct statfs fs;
+    if (fstatfs(fd, &fs) < 0)
+        return error_errno(err, "cannot look at %s in the container", path);
+    if (fs.f_type == PROC_SUPER_MAGIC)
+        return error_set(err, -EINVAL,
+                         "%s lies on procfs, which tells of the container only while it runs: "
+                         "start it first",
+                         path);
+    return 0;
+}
+
 static int open_source(const struct inside *in, const struct errand_place *place, struct error *err)
 {
     bool follow = in->copy->follow || in->path->directory;
@@ -54,6 +69,11 @@ static int open_source(const struct inside *in, const struct errand_place *place
     if (fd < 0)
         return error_set(err, fd, "cannot open %s in the container: %s", in->path->clean,
                          error_describe(fd));
+    int rc = place->running ? 0 : refuse_procfs(fd, in->path->clean, err);
+    if (rc < 0) {
+        close(fd);
+        return rc;
+    }
     return fd;
 }
 

@@ -196,6 +196,22 @@ from_outside() {
     [ "$(caisson exec blind cat /tmp/f)" = x ]
 }
 
+# Seen to fail: with the file given, the secret in it.
+@test "the environment of who copies is not reached through a link of a container that does not run" {
+    users=auto
+    [ "$(id -u)" != 0 ] || users="auto host"
+    for user in $users; do
+        victim environ --userns "$user"
+        caisson exec environ sh -c 'ln -s /proc/self/environ /link; ln -s /proc/self /dir'
+        caisson stop -t 0 environ
+        for path in /link /dir/environ /proc/self/environ /proc/1/environ; do
+            fails 1 "lies on procfs" env SECRET="of the host" \
+                caisson cp -L "environ:$path" "$BATS_TEST_TMPDIR/out"
+            [ ! -e "$BATS_TEST_TMPDIR/out" ]
+        done
+    done
+}
+
 @test "a file that grows without end and a tree that changes are copied to an end" {
     victim moving --tmpfs /tmp:size=64m
     caisson exec -d moving sh -c 'while :; do head -c 1000000 /dev/zero >>/tmp/f || : >/tmp/f; done'
