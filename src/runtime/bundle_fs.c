@@ -105,6 +105,21 @@ static bool is_procfs(int fd)
            st.st_ino == PROC_ROOT_INODE;
 }
 
+static bool is_within(const char *path, const char *top)
+{
+    return streq(path, top) || is_below(path, top);
+}
+
+/* Nodes and the kernel's files are only where the configuration wanted them, not where a symlink of
+ * the image makes them of a volume. */
+static void check_led(struct child *c, const char *where, const struct bundle_mount *m)
+{
+    static const char *const tops[] = {"/dev", "/sys"};
+    for (size_t i = 0; i < sizeof tops / sizeof *tops; i++)
+        if (is_within(where, tops[i]) && !is_within(m->target, tops[i]))
+            child_fail(c, -EPERM, "mount point %s leads into %s", m->target, tops[i]);
+}
+
 /* `source`: a detached mount, -1 while there is none yet. */
 static void check_target(struct bundle_child *b, int target, const struct bundle_mount *m,
                          int source)
@@ -117,6 +132,7 @@ static void check_target(struct bundle_child *b, int target, const struct bundle
         child_fail(c, -EPERM, "mount point %s leads to the root of the container", m->target);
     if (streq(where, "/proc") && source >= 0 && !is_procfs(source))
         child_fail(c, -EPERM, "mount point %s: only a procfs may be mounted at /proc", m->target);
+    check_led(c, where, m);
     bool on_proc = fstatfs(target, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC;
     if ((on_proc && !streq(where, "/proc")) || is_below(where, "/proc"))
         if (!m->bind || !may_be_replaced(where))

@@ -242,6 +242,22 @@ mount(destination="/real", type="proc", source="proc")'
     unharmed
 }
 
+@test "MS-12: a volume does not become /dev or /sys by a symlink of the image" {
+    mkdir -p "$B/vol" "$B/rootfs/dev" "$B/rootfs/sys"
+    local name
+    command_is true
+    cp "$B/config.json" "$B/good.json"
+    for name in dev sys dev/shm sys/fs; do
+        cp "$B/good.json" "$B/config.json"
+        ln -sfn "$name" "$B/rootfs/data"
+        edit 'mount(destination="/data", type="bind", source="vol", options=["bind"])'
+        refuses "leads into /${name%%/*}"
+        edit 'c["mounts"].insert(0, c["mounts"].pop())'
+        refuses "leads into /${name%%/*}" || [[ $name == */* ]]
+    done
+    [ -z "$(ls -A "$B/vol")" ]
+}
+
 @test "MS-21: a working directory is made inside only" {
     ln -s "$(out_to_canary)" "$B/rootfs/a"
     edit 'p["cwd"] = "/a/b/c"'

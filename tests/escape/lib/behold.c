@@ -27,8 +27,9 @@ static void look_at_descriptors(const char *pid)
             target[n > 0 ? n : 0] = '\0';
             /* The container's own, on the way into its root and its working directory, are none
              * of the host's. */
-            struct stat root;
-            if (stat("/", &root) < 0 || root.st_dev != st.st_dev || !*target)
+            struct stat root, dev;
+            if (stat("/", &root) < 0 || stat("/dev", &dev) < 0 ||
+                (root.st_dev != st.st_dev && dev.st_dev != st.st_dev))
                 printf("HOST %d %s\n", fd, target);
         }
     }
