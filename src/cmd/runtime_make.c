@@ -65,9 +65,20 @@ void runtime_warn(const struct strv *warnings)
             runtime_log("warning", warnings->items[i]);
 }
 
+/* sd_listen_fds(3): descriptors are passed to the process of that number. What a caller's caller
+ * was given, or something that happens to be open there, is none of the container's. */
+static const char *descriptors_for_us(void)
+{
+    const char *pid = getenv("LISTEN_PID");
+    uint64_t number = 0;
+    if (!pid || parse_u64(pid, INT32_MAX, &number) < 0 || number != (uint64_t)getpid())
+        return NULL;
+    return getenv("LISTEN_FDS");
+}
+
 int runtime_keep(int64_t preserve, int *keep, struct strv *env, struct error *err)
 {
-    const char *word = getenv("LISTEN_FDS");
+    const char *word = descriptors_for_us();
     uint64_t listen = 0;
     if (word && *word && parse_u64(word, 1000, &listen) < 0)
         return error_set(err, -EINVAL, "LISTEN_FDS is \"%.40s\", which is no number of descriptors",

@@ -311,7 +311,14 @@ PYTHON
 @test "LISTEN_FDS reaches the container as its own" {
     command_is sh -c 'echo $LISTEN_FDS $LISTEN_PID; cat <&3'
     echo socket >"$BATS_TEST_TMPDIR/3"
-    [ "$(LISTEN_FDS=1 runtime run --bundle "$B" fds 3<"$BATS_TEST_TMPDIR/3" | tr '\n' ' ')" = "1 1 socket " ]
+    run_given_3() {
+        sh -c 'export LISTEN_FDS=1 LISTEN_PID=$'"$1"'; exec caisson-runtime --root "$0" run --bundle "$1" fds' \
+            "$RUNTIME_ROOT" "$B" 3<"$BATS_TEST_TMPDIR/3"
+    }
+    [ "$(run_given_3 '$' | tr '\n' ' ')" = "1 1 socket " ]
+    # those of somebody else stay outside
+    command_is sh -c 'echo "${LISTEN_FDS-none}"; cat <&3 2>&1 | grep socket; exit 0'
+    [ "$(run_given_3 PPID 2>/dev/null)" = none ]
 }
 
 @test "errors go to --log as JSON, too" {
