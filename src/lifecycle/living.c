@@ -194,6 +194,12 @@ int living_save(struct living *c, struct error *err)
     json_u64(&w, "owner", c->owner);
     write_annotations(&c->annotations, &w);
     json_end(&w, '}');
+    /* What could not be read again would be a container that nobody can stop. */
+    if (text.len > STATE_MAX)
+        return error_set(err, -E2BIG,
+                         "the state of container %s is larger than %u bytes: shorten its "
+                         "annotations",
+                         c->id, STATE_MAX);
     return write_file_at(c->dir, STATE, text.data, text.len, 0600, VOLATILE, err);
 }
 

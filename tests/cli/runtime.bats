@@ -528,6 +528,13 @@ assert d["memory"]["usage"]["limit"] == 50331648 and d["pids"]["limit"] == 33, d
     ! ls -d /sys/fs/cgroup/*/caisson-test-*/box 2>/dev/null
 }
 
+@test "annotations that could not be read again are refused, and leave nothing" {
+    command_is true
+    edit 'c["annotations"] = {"note": "x" * (2 << 20)}'
+    fails 1 "shorten its annotations" runtime create --bundle "$B" web
+    [ -z "$(runtime list -q)" ]
+}
+
 @test "sysctls of own namespaces are set, others would change the host and are refused" {
     edit 'l["sysctl"] = {"kernel.msgmax": "4242", "net.ipv4.ip_unprivileged_port_start": "80"}'
     run -0 inside 'cat /proc/sys/kernel/msgmax /proc/sys/net/ipv4/ip_unprivileged_port_start'
