@@ -159,4 +159,8 @@ const char *bundle_mount_option(size_t index);
 /* Whether it gets a user namespace of its own, new or joined. */
 bool bundle_has_users(const struct bundle *bundle);
 
+/* The namespace that an item of linux.sysctl ("name=value") belongs to, however it is spelled;
+ * BUNDLE_NS_COUNT: none. */
+enum bundle_ns bundle_sysctl_namespace(const char *item);
+
 #endif

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 
 #include "base/io.h"
+#include "base/memory.h"
 #include "base/text.h"
 #include "runtime/between.h"
 #include "runtime/bundle_child.h"
@@ -81,23 +82,35 @@ static int open_joins(struct making *m, struct error *err)
     return 0;
 }
 
-/* A network that is joined may be the host's own, whose settings stay as they are. */
-static int check_sysctls(const struct making *m, struct error *err)
+static bool is_own(const struct making *m, int i)
 {
-    for (int i = 0; i < BUNDLE_NS_COUNT; i++) {
-        char path[40];
-        struct stat theirs, ours;
-        snprintf(path, sizeof path, "/proc/self/ns/%s", bundle_ns_words[i].file);
-        bool own = m->joins[i] >= 0 && fstat(m->joins[i], &theirs) == 0 && stat(path, &ours) == 0 &&
-                   theirs.st_ino == ours.st_ino && theirs.st_dev == ours.st_dev;
-        const char *prefix = i == BUNDLE_NET ? "net" : i == BUNDLE_UTS ? "kernel.domainname" : "";
-        for (size_t k = 0; own && *prefix && k < m->bundle->plan.sysctls.len; k++)
-            if (starts_with(m->bundle->plan.sysctls.items[k], prefix))
-                return error_set(err, -EPERM,
-                                 "linux.sysctl.%s would change the host: %s is the namespace that "
-                                 "caisson-runtime itself is in",
-                                 m->bundle->plan.sysctls.items[k], m->bundle->namespaces[i].path);
+    char path[40];
+    struct stat theirs, ours;
+    snprintf(path, sizeof path, "/proc/self/ns/%s", bundle_ns_words[i].file);
+    return m->joins[i] >= 0 && fstat(m->joins[i], &theirs) == 0 && stat(path, &ours) == 0 &&
+           theirs.st_ino == ours.st_ino && theirs.st_dev == ours.st_dev;
+}
+
+static int would_change(const struct making *m, int i, const char *what, struct error *err)
+{
+    return error_set(err, -EPERM,
+                     "%s would change the host: %s is the namespace that caisson-runtime itself is "
+                     "in",
+                     what, m->bundle->namespaces[i].path);
+}
+
+/* A namespace that is joined may be the host's own, whose settings and names stay as they are. */
+static int check_settings(const struct making *m, struct error *err)
+{
+    const struct plan *p = &m->bundle->plan;
+    for (size_t k = 0; k < p->sysctls.len; k++) {
+        autofree char *what = xasprintf("linux.sysctl.%s", p->sysctls.items[k]);
+        int i = (int)bundle_sysctl_namespace(p->sysctls.items[k]);
+        if (i != BUNDLE_NS_COUNT && is_own(m, i))
+            return would_change(m, i, what, err);
     }
+    if ((p->hostname || p->domainname) && is_own(m, BUNDLE_UTS))
+        return would_change(m, BUNDLE_UTS, p->hostname ? "hostname" : "domainname", err);
     return 0;
 }
 
@@ -398,7 +411,7 @@ static int carry_out(struct making *m, struct error *err)
     const char *parent = b->cgroup_name ? b->cgroup_parent : CGROUP_FOREIGN_PARENT;
     int rc = open_joins(m, err);
     if (rc == 0)
-        rc = check_sysctls(m, err);
+        rc = check_settings(m, err);
     if (rc == 0)
         rc = cgroup_begin(parent, name, &b->plan.limits, &m->group, &m->result.cgroup, err);
     if (rc == 0)

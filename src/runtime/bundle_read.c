@@ -331,6 +331,8 @@ static const struct field bundle_fields[] = {
 /* --- what leans on each other ------------------------------------------------------------------
  */
 
+#define SYSCTL_NAME_MAX 200
+
 /* The namespace that a sysctl belongs to: writing one that belongs to none would change the host
  * (CVE-2022-0811). BUNDLE_NS_COUNT: none, or one that is not known. */
 static enum bundle_ns sysctl_namespace(const char *name)
@@ -351,9 +353,24 @@ static enum bundle_ns sysctl_namespace(const char *name)
 }
 
 /* Spelled with slashes or with dots, as sysctl(8) takes them. */
+static void sysctl_name(const char *item, char *out, size_t size)
+{
+    snprintf(out, size, "%.*s", (int)strcspn(item, "="), item);
+    for (char *c = out; *c; c++)
+        if (*c == '/')
+            *c = '.';
+}
+
+enum bundle_ns bundle_sysctl_namespace(const char *item)
+{
+    char name[SYSCTL_NAME_MAX];
+    sysctl_name(item, name, sizeof name);
+    return sysctl_namespace(name);
+}
+
 static int check_sysctl(const struct bundle *bundle, const char *item, struct error *err)
 {
-    char name[200];
+    char name[SYSCTL_NAME_MAX];
     size_t length = strcspn(item, "=");
     if (length >= sizeof name ||
         strspn(item, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./") <
@@ -361,11 +378,7 @@ static int check_sysctl(const struct bundle *bundle, const char *item, struct er
         *item == '/' || *item == '.')
         return error_set(err, -EINVAL, "linux.sysctl may not have a member called \"%.*s\"",
                          (int)(length < 64 ? length : 64), item);
-    memcpy(name, item, length);
-    name[length] = '\0';
-    for (char *c = name; *c; c++)
-        if (*c == '/')
-            *c = '.';
+    sysctl_name(item, name, sizeof name);
     if (strstr(name, ".."))
         return error_set(err, -EINVAL, "linux.sysctl may not have a member called \"%s\"", name);
     if (strlen(item) > 400 || strpbrk(item, "\n\r"))

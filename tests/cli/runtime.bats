@@ -528,6 +528,24 @@ assert d["memory"]["usage"]["limit"] == 50331648 and d["pids"]["limit"] == 33, d
     ! ls -d /sys/fs/cgroup/*/caisson-test-*/box 2>/dev/null
 }
 
+@test "what would change the host through a namespace of its own that is joined is refused" {
+    skip_unless_root
+    command_is true
+    cp "$B/config.json" "$B/good.json"
+    local change
+    while read -r change; do
+        cp "$B/good.json" "$B/config.json"
+        edit "c.pop('hostname', None); $change"
+        refuses "would change the host" || { echo "$change"; return 1; }
+    done <<'LIST'
+namespace("ipc", "/proc/self/ns/ipc"); l["sysctl"] = {"kernel.msgmax": "8192"}
+namespace("ipc", "/proc/self/ns/ipc"); l["sysctl"] = {"fs/mqueue/msg_max": "10"}
+namespace("uts", "/proc/self/ns/uts"); l["sysctl"] = {"kernel/domainname": "(none)"}
+namespace("uts", "/proc/self/ns/uts"); c["hostname"] = "renamed"
+namespace("uts", "/proc/self/ns/uts"); c["domainname"] = "(none)"
+LIST
+}
+
 @test "annotations that could not be read again are refused, and leave nothing" {
     command_is true
     edit 'c["annotations"] = {"note": "x" * (2 << 20)}'
