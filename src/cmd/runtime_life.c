@@ -25,12 +25,25 @@ int command_runtime_kill(const struct invocation *call, void *options, struct er
     return rc < 0 ? rc : life_kill(&c, number, o->all, err);
 }
 
+/* A start that waits for the container's first process holds the lock, and that process may never
+ * come to an end by itself. */
+static void end_early(const struct invocation *call)
+{
+    autoroot root = {.fd = -1};
+    autoliving c = LIVING_NONE;
+    struct error ignored = {0};
+    if (runtime_find(call, false, &root, &c, &ignored) == 0)
+        (void)life_kill(&c, SIGKILL, false, &ignored);
+}
+
 int command_runtime_delete(const struct invocation *call, void *options, struct error *err)
 {
     const struct runtime_delete_options *o = options;
     autoroot root = {.fd = -1};
     autoliving c = LIVING_NONE;
     autostrv warnings = {0};
+    if (o->force)
+        end_early(call);
     int rc = runtime_find(call, true, &root, &c, err);
     if (rc == -ENOENT && o->force) {
         *err = (struct error){0};

@@ -553,6 +553,18 @@ LIST
     [ -z "$(runtime list -q)" ]
 }
 
+@test "delete --force ends a container whose start has not come to an end" {
+    edit 'hook("startContainer", "/bin/sleep", "sleep", "1000"); c["hooks"]["startContainer"][0]["args"] = ["sleep", "1000"]'
+    command_is true
+    create web
+    runtime start web >/dev/null 2>&1 3>&- &
+    local start=$! locked="flock -n $RUNTIME_ROOT/web true"
+    waits 5 eval "! $locked"
+    timeout 20 caisson-runtime --root "$RUNTIME_ROOT" delete --force web
+    wait $start || true
+    [ -z "$(runtime list -q)" ]
+}
+
 @test "sysctls of own namespaces are set, others would change the host and are refused" {
     edit 'l["sysctl"] = {"kernel.msgmax": "4242", "net.ipv4.ip_unprivileged_port_start": "80"}'
     run -0 inside 'cat /proc/sys/kernel/msgmax /proc/sys/net/ipv4/ip_unprivileged_port_start'
