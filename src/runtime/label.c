@@ -3,12 +3,16 @@
 
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/vfs.h>
 
 #include "base/io.h"
 #include "base/memory.h"
 #include "base/text.h"
 
+#define PROC_ROOT_INODE 1
 #define LABEL_MAX 4000 /* below the page that the kernel takes */
 #define SELINUX_FS "/sys/fs/selinux"
 #define APPARMOR_QUERY "/sys/kernel/security/apparmor/.access"
@@ -89,24 +93,37 @@ int label_prepare(enum label_kind kind, const char *text, struct label *out, str
     return 0;
 }
 
+/* Nothing that somebody mounted over a part of procfs, and nowhere but below it. */
+static int open_below(int proc_dirfd, const char *path)
+{
+    struct open_how how = {
+        .flags = O_WRONLY | O_CLOEXEC,
+        .resolve = RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS,
+    };
+    return (int)syscall(SYS_openat2, proc_dirfd, path, &how, sizeof how);
+}
+
+/* The root of a procfs: what lies elsewhere in it may be another process's. */
+static int check_procfs(int fd)
+{
+    struct statfs fs;
+    struct stat st;
+    if (fstatfs(fd, &fs) < 0 || fstat(fd, &st) < 0)
+        return -errno;
+    return fs.f_type == PROC_SUPER_MAGIC && st.st_ino == PROC_ROOT_INODE ? 0 : -EXDEV;
+}
+
 int label_open(int proc_dirfd, enum label_kind kind)
 {
-    int fd = -1;
-    if (kind == LABEL_APPARMOR) /* since Linux 5.1: not shared with other modules */
-        fd = openat(proc_dirfd, "thread-self/attr/apparmor/current", O_WRONLY | O_CLOEXEC);
-    if (fd < 0)
-        fd = openat(proc_dirfd,
-                    kind == LABEL_APPARMOR ? "thread-self/attr/current" : "thread-self/attr/exec",
-                    O_WRONLY | O_CLOEXEC);
-    if (fd < 0)
-        return -errno;
-    struct statfs fs;
-    int rc = fstatfs(fd, &fs) < 0 ? -errno : fs.f_type == PROC_SUPER_MAGIC ? 0 : -EXDEV;
-    if (rc < 0) {
-        close(fd);
+    int fd = -1, rc = check_procfs(proc_dirfd);
+    if (rc < 0)
         return rc;
-    }
-    return fd;
+    if (kind == LABEL_APPARMOR) /* since Linux 5.1: not shared with other modules */
+        fd = open_below(proc_dirfd, "thread-self/attr/apparmor/current");
+    if (fd < 0)
+        fd = open_below(proc_dirfd, kind == LABEL_APPARMOR ? "thread-self/attr/current"
+                                                           : "thread-self/attr/exec");
+    return fd < 0 ? -errno : fd;
 }
 
 int label_set(int fd, const struct label *label)

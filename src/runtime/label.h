@@ -45,7 +45,8 @@ int label_apparmor_loaded(const char *profile);
 int label_prepare(enum label_kind kind, const char *text, struct label *out, struct error *err);
 
 /* In the child. label_open() while proc_dirfd (a directory descriptor of a procfs that shows this
- * process) can be reached: the descriptor (O_CLOEXEC) or -errno, -EXDEV when it is not on procfs.
+ * process) can be reached: the descriptor (O_CLOEXEC) or -errno, -EXDEV when it is not the root of
+ * one, or when something is mounted on the way.
  * label_set() by the same thread right before execve. Async-signal-safe. */
 int label_open(int proc_dirfd, enum label_kind kind);
 int label_set(int fd, const struct label *label);

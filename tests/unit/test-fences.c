@@ -487,6 +487,8 @@ static void a_label_file_that_is_not_on_procfs_is_refused(void **unused)
     assert_int_equal(label_open(fake, LABEL_APPARMOR), -EXDEV);
     assert_int_equal(remove_tree_at(AT_FDCWD, path, &err), 0);
     autofd proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    autofd part = open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    assert_int_equal(label_open(part, LABEL_SELINUX), -EXDEV);
     autofd real = label_open(proc, LABEL_SELINUX);
     assert_true(real >= 0 || real == -ENOENT || real == -EACCES);
 }
