@@ -65,9 +65,9 @@ static void separate(struct child *c)
 {
     if (c->plan->namespaces & PLAN_NS_NET && unshare(CLONE_NEWNET) < 0)
         child_fail(c, -errno, "cannot make a network namespace");
-    /* Root's process was born so (launch.c). In an ordinary user's namespace this comes when ids are
-     * mapped: what belongs to such a process in /proc is the host's root's, and the parent could
-     * not write the map. */
+    /* Root's process was born so (launch.c). In an ordinary user's namespace this comes when ids
+     * are mapped: what belongs to such a process in /proc is the host's root's, and the parent
+     * could not write the map. */
     if (!(c->plan->namespaces & PLAN_NS_USER) && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
         child_fail(c, -errno, "cannot forbid core dumps");
 }
