@@ -39,8 +39,9 @@ int front_program(char *path, size_t size, struct error *err)
 
 int front_seal_for(const struct plan *plan, struct error *err)
 {
-    /* An ordinary user may own this program, and then so does the root of their containers. */
-    bool ours = ids_limited() && access("/proc/self/exe", W_OK) == 0;
+    /* An ordinary user may own this program, and then so does the root of their containers, whom
+     * Landlock keeps from executing it. */
+    bool ours = ids_limited() && !plan->landlock && access("/proc/self/exe", W_OK) == 0;
     return plan->namespaces & PLAN_NS_USER && !ours ? 0 : seal_self(err);
 }
 

@@ -44,11 +44,11 @@ reboot() {
     [ "$status" = 0 ] && [ "$output" = web ]
     is web running
     [ "$(pid_of web)" != "$first" ]
-    [ "$(caisson exec web cat /count | wc -l)" = 2 ]
+    waits 5 sh -c '[ "$(caisson exec web cat /count | wc -l)" = 2 ]'
     caisson stop -t 0 web
     caisson restart web
     is web running
-    [ "$(caisson exec web cat /count | wc -l)" = 3 ]
+    waits 5 sh -c '[ "$(caisson exec web cat /count | wc -l)" = 3 ]'
     run -1 caisson restart nothere
     [[ $output == *"no such container: nothere"* ]]
 }

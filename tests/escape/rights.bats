@@ -25,7 +25,7 @@ status_of() {
     # Detached: a run in the foreground would keep its file busy, and so safe, all the time.
     caisson run -d --name "$name" --level baseline --security-opt seccomp=unconfined \
         --security-opt landlock=off -v "$(escape_helper overwrite):/overwrite:ro" \
-        --read-only busybox /overwrite 4 >/dev/null
+        --read-only busybox /overwrite 6 >/dev/null
     # Processes of the engine appear inside as long as there is somebody to enter.
     entered=0
     while caisson exec "$name" true 2>/dev/null; do
@@ -36,7 +36,7 @@ status_of() {
     caisson logs "$name" | tee "$BATS_TEST_TMPDIR/out"
     caisson rm "$name" >/dev/null
     echo "entered $entered times"
-    [ "$entered" -gt 5 ]
+    [ "$entered" -gt 2 ] # a machine may be slow, or emulated
     grep -q '^tried [1-9][0-9]* opened 0$' "$BATS_TEST_TMPDIR/out"
     [ "$(program_sums)" = "$before" ]
 }
