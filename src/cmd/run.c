@@ -190,9 +190,9 @@ int command_run(const struct invocation *call, void *options, struct error *err)
     if (rc == 0 && r->dry_run)
         return dry_run_print(&plan, r->format);
     if (rc == 0)
-        rc = tell_limits(r, &plan, err);
+        rc = front_seal_for(&plan, err); /* begins anew: what is told comes after */
     if (rc == 0)
-        rc = front_seal_for(&plan, err);
+        rc = tell_limits(r, &plan, err);
     if (rc == 0)
         rc = container_claim(&e.containers, &plan, &c, err);
     if (rc < 0)
