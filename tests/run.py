@@ -28,6 +28,12 @@ class Tally:
         self.passed = self.failed = self.skipped = 0
         self.reasons = collections.Counter()
 
+    def add(self, other):
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
+        self.reasons += other.reasons
+
     def skip(self, reason):
         self.skipped += 1
         self.reasons[reason or "no reason given"] += 1
@@ -105,6 +111,7 @@ def run_bats(path, environment, before):
 
 
 def read_tap(path, status, text, seconds, tally, who):
+    """Prints what became of one file and adds it up; whether it failed."""
     planned, seen, failed = 0, 0, False
     for line in text.splitlines():
         if line.startswith("# time: "):
@@ -130,6 +137,24 @@ def read_tap(path, status, text, seconds, tally, who):
     print(f"{'FAIL' if failed else 'ok  '} {name}{who} ({seconds:.0f} s)", flush=True)
     if failed:
         print(text, flush=True)
+    return failed
+
+
+def run_files(files, environment, before, tally, who):
+    """Two at a time; what failed runs once more by itself, since a test that waits for another process
+    may not have got its turn beside others. Whatever passes only then is told."""
+    late = []
+    with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
+        for outcome in pool.map(lambda path: run_bats(path, environment, before), files):
+            first = Tally()
+            if read_tap(*outcome, first, who):
+                late.append(outcome[0])
+            else:
+                tally.add(first)
+    for path in late:
+        print(f"once more, alone: {os.path.basename(path)}", flush=True)
+        if not read_tap(*run_bats(path, environment, before), tally, who):
+            print(f"unsteady: {os.path.basename(path)}{who} passed only alone", flush=True)
 
 
 def leftovers(directory):
@@ -216,9 +241,7 @@ def run_all_bats(files, build, tally, user=None):
     environment.update(user.environment() if user else {})
     before, who = (user.before(), " as a user") if user else ([], "")
     try:
-        with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
-            for outcome in pool.map(lambda path: run_bats(path, environment, before), files):
-                read_tap(*outcome, tally, who)
+        run_files(files, environment, before, tally, who)
         for what in leftovers(directory):
             print(f"FAIL left behind: {what}")
             tally.failed += 1
