@@ -83,33 +83,33 @@ rule_out() {
     rm -rf dst && mkdir -p dst/there && echo old >dst/existing
     # shellcheck disable=SC2086 # none or one option
     if [[ $3 = !* ]]; then
-        fails 1 "${3#!}" caisson cp $4 "rules:/work/$1" "$2" && [ "$(cat dst/existing)" = old ]
+        fails 1 "${3#!}" caisson cp $4 "rules:/place/$1" "$2" && [ "$(cat dst/existing)" = old ]
     else
-        caisson cp $4 "rules:/work/$1" "$2" && test "-${3%% *}" "${3#* }" && [ ! -e dst/there/src ]
+        caisson cp $4 "rules:/place/$1" "$2" && test "-${3%% *}" "${3#* }" && [ ! -e dst/there/src ]
     fi
 }
 
 @test "out of a container, SOURCE and DEST mean what they mean to docker cp" {
     container rules
-    inside rules sh -c "mkdir /work; cd /work; $SOURCES"
+    inside rules sh -c "mkdir /place; cd /place; $SOURCES"
     each_rule rule_out
 }
 
 rule_in() {
-    inside rules sh -c 'rm -rf /work/dst && mkdir -p /work/dst/there && echo old >/work/dst/existing'
+    inside rules sh -c 'rm -rf /place/dst && mkdir -p /place/dst/there && echo old >/place/dst/existing'
     # shellcheck disable=SC2086
     if [[ $3 = !* ]]; then
-        fails 1 "${3#!}" caisson cp $4 "$1" "rules:/work/$2" &&
-            [ "$(inside rules cat /work/dst/existing)" = old ]
+        fails 1 "${3#!}" caisson cp $4 "$1" "rules:/place/$2" &&
+            [ "$(inside rules cat /place/dst/existing)" = old ]
     else
-        caisson cp $4 "$1" "rules:/work/$2" && inside rules test "-${3%% *}" "/work/${3#* }"
+        caisson cp $4 "$1" "rules:/place/$2" && inside rules test "-${3%% *}" "/place/${3#* }"
     fi
 }
 
 @test "into a container, they mean the same" {
     container rules
     eval "$SOURCES"
-    inside rules mkdir /work
+    inside rules mkdir /place
     each_rule rule_in
 }
 
