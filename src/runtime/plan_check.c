@@ -119,7 +119,7 @@ static bool source_keeps(const struct plan_mount *m)
         return m->source && *m->source == '/' &&
                strlen(m->source) * (json_keeps(m->source) ? 1 : 3) < INROOT_PATH_MAX;
     case PLAN_VOLUME:
-        return m->source && field_is_id(m->source) && strlen(m->source) <= VOLUME_NAME_MAX;
+        return m->source && field_is_volume(m->source);
     case PLAN_IMAGE:
         return m->source && digest_valid(m->source) && m->manifest && digest_valid(m->manifest);
     case PLAN_TMPFS:

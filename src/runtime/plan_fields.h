@@ -74,6 +74,8 @@ int field_string(const json_t *object, const char *key, const char **text, struc
 int field_number(const json_t *object, const char *key, int64_t min, int64_t max, int64_t *number,
                  struct error *err);
 bool field_is_id(const char *text);
+/* The same as long as a volume's name may be. */
+bool field_is_volume(const char *text);
 
 /* An array of one range of ids. */
 void write_mapping(struct json_out *w, const char *key, uint64_t inside, uint64_t outside,

@@ -300,7 +300,7 @@ static int read_source(struct plan_mount *m, const char *source, struct error *e
     const char *image = starts_with(source, IMAGES) ? source + strlen(IMAGES) : "";
     if (*source == '/' && strlen(source) < INROOT_PATH_MAX) {
         m->kind = PLAN_BIND;
-    } else if (field_is_id(volume) && strlen(volume) <= VOLUME_NAME_MAX) {
+    } else if (field_is_volume(volume)) {
         m->kind = PLAN_VOLUME;
         source = volume;
     } else if (digest_valid(image)) {

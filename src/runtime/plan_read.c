@@ -73,15 +73,25 @@ int field_number(const json_t *object, const char *key, int64_t min, int64_t max
 /* --- what a text may be ------------------------------------------------------------------------
  */
 
-bool field_is_id(const char *text)
+static bool is_name(const char *text, size_t most)
 {
     size_t length = strlen(text);
-    if (length == 0 || length > ID_MAX_BYTES || !isalnum((unsigned char)*text))
+    if (length == 0 || length > most || !isalnum((unsigned char)*text))
         return false;
     for (const char *c = text; *c; c++)
         if (!isalnum((unsigned char)*c) && !strchr("_.-", *c))
             return false;
     return true;
+}
+
+bool field_is_id(const char *text)
+{
+    return is_name(text, ID_MAX_BYTES);
+}
+
+bool field_is_volume(const char *text)
+{
+    return is_name(text, VOLUME_NAME_MAX);
 }
 
 static bool is_line(const char *text, int64_t max)

@@ -376,3 +376,13 @@ run_() { caisson run --rm "$@"; }
     [ "$(echo "$output" | xargs)" = "1024 1750" ]
     fails 125 "has no source" caisson run --rm --mount type=tmpfs,source=a,target=/x busybox true
 }
+
+@test "a volume with the longest name can be made, mounted, started again and removed" {
+    name=$(printf 'a%.0s' $(seq 255))
+    caisson volume create "$name"
+    [ "$(caisson run --name longest -v "$name:/data" busybox echo ran)" = ran ]
+    [ "$(caisson start -a longest)" = ran ]
+    caisson rm longest
+    caisson volume rm "$name"
+    fails 1 "is no name for a volume" caisson volume create "a$name"
+}
