@@ -7,7 +7,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "base/hash.h"
 #include "base/io.h"
 #include "base/memory.h"
 #include "base/text.h"
@@ -87,14 +86,6 @@ struct creating {
     const char *root; /* whose path tells containers of one id apart */
 };
 
-/* Another --root, or another user, may have a container of that id. */
-static void name_group(const struct creating *c, char out[128])
-{
-    char hex[SHA256_HEX];
-    sha256_hex(c->root, strlen(c->root), hex);
-    snprintf(out, 128, "%.100s-%.8s", c->container->id, hex);
-}
-
 static void write_state(void *closure, const char *status, pid_t pid, struct buf *out)
 {
     const struct creating *c = closure;
@@ -142,8 +133,8 @@ static int launch(struct creating *c, struct launched *launched, struct error *e
     if (said < 0)
         return said;
     int rc = filter_open(c->container, bundle, "creating", &filter, err);
-    char group[128];
-    name_group(c, group);
+    char group[LIVING_GROUP_SIZE];
+    living_group_name(c->root, c->container->id, group);
     struct bundle_launch l = {
         .bundle = bundle,
         .group = group,

@@ -16,6 +16,11 @@ struct create_options {
     bool terminal_here; /* a terminal without a socket stays with the caller: `run` */
 };
 
+#define LIVING_GROUP_SIZE 128
+/* The name of a container's control group where the configuration gives none: another --root, or
+ * another user, may have a container of that id. */
+void living_group_name(const char *root, const char *id, char out[LIVING_GROUP_SIZE]);
+
 /* What a container is made from, read and judged before anything is made. */
 struct creation {
     struct buf text; /* config.json */

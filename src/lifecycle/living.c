@@ -6,12 +6,13 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#include "base/hash.h"
 #include "base/io.h"
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "container/container.h"
-#include "lifecycle/lifecycle.h"
+#include "lifecycle/life.h"
 #include "runtime/bundle_launch.h"
 #include "runtime/syscalls.h"
 
@@ -120,12 +121,39 @@ static bool has_state(int dir)
     return faccessat(dir, STATE, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+void living_group_name(const char *root, const char *id, char out[LIVING_GROUP_SIZE])
+{
+    char hex[SHA256_HEX];
+    sha256_hex(root, strlen(root), hex);
+    snprintf(out, LIVING_GROUP_SIZE, "%.100s-%.8s", id, hex);
+}
+
+/* The group that a killed create made before anything was recorded of it: where its configuration,
+ * which is kept first, says. Its process ended with its maker; what anybody else has put into a
+ * group of that name stays, and the group with it. */
+static void sweep_group(const struct containers_root *root, const char *id, int dir)
+{
+    struct living c = {.dir = dir, .id = (char *)(uintptr_t)id, .bundle = (char *)(uintptr_t) "/"};
+    autocgroup group = CGROUP_EMPTY;
+    autobundle bundle;
+    char own[LIVING_GROUP_SIZE];
+    bundle_init(&bundle);
+    if (living_read_config(&c, &bundle, NULL) < 0)
+        return;
+    living_group_name(root->path, id, own);
+    const char *name = bundle.cgroup_name ? bundle.cgroup_name : own;
+    const char *parent = bundle.cgroup_name ? bundle.cgroup_parent : CGROUP_FOREIGN_PARENT;
+    if (cgroup_find(parent, name, &group, NULL) == 0)
+        (void)cgroup_remove(&group, NULL);
+}
+
 /* Under the root's lock: what nobody finished and nobody works on goes. */
 static bool sweep(const struct containers_root *root, const char *id)
 {
     autofd dir = open_directory(root, id);
     if (dir < 0 || has_state(dir) || lock_fd(dir, LOCK_EX | LOCK_NB) < 0 || has_state(dir))
         return false;
+    sweep_group(root, id, dir);
     return remove_tree_at(root->fd, id, NULL) == 0;
 }
 

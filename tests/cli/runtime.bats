@@ -116,6 +116,11 @@ teardown_file() { common_teardown_file; }
     fails 1 "does not exist" runtime delete web
 }
 
+# groups_of ID: the control groups that a container of this file has.
+groups_of() {
+    find /sys/fs/cgroup -type d -path '*caisson-runtime*' -name "$1-$(printf %s "$RUNTIME_ROOT" | sha256sum | cut -c1-8)"
+}
+
 @test "a create that is killed leaves nothing that stands in the way" {
     command_is sleep 1000
     edit 'hook("createRuntime", "/bin/sleep", "30")'
@@ -137,9 +142,11 @@ teardown_file() { common_teardown_file; }
         fi
     done
     [ -z "$(runtime list -q)" ]
+    [ -z "$(groups_of web)" ]
     edit 'del c["hooks"]'
     create web
     is_status web created
+    [ "$(id -u)" != 0 ] || [ -n "$(groups_of web)" ]
 }
 
 @test "kill names signals as people do, and says when nothing runs" {
