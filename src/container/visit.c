@@ -45,6 +45,7 @@ static int launch(struct visit *v, struct launch *l, struct plan *plan, const st
     struct containers *all = v->container->all;
     const char *id = v->container->id;
     int rc = 0;
+    ids_forget(all->state_top, id); /* what one that was killed had claimed for it */
     if (plan->namespaces & PLAN_NS_USER)
         rc = ids_claim(all->state_top, id, owner_is_alive, all, &v->id_base, err);
     if (rc < 0)

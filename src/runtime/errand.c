@@ -192,6 +192,24 @@ static void watch_no_more(pid_t pid)
         sigaction(interrupts[i], &before[i], NULL);
 }
 
+/* From before the process is made until watch() knows it: a signal would end us in between, with
+ * what was taken for it. */
+static sigset_t mask_before;
+
+static void hold_interrupts(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    for (size_t i = 0; i < INTERRUPTS; i++)
+        sigaddset(&set, interrupts[i]);
+    sigprocmask(SIG_BLOCK, &set, &mask_before);
+}
+
+static void let_interrupts(void)
+{
+    sigprocmask(SIG_SETMASK, &mask_before, NULL);
+}
+
 static int begin(const struct errand *errand, int *report, struct error *err)
 {
     int ends[2];
@@ -204,14 +222,19 @@ static int begin(const struct errand *errand, int *report, struct error *err)
     }
     current = (struct started){.errand = errand, .report = ends[1], .null = null};
     *report = ends[0];
+    hold_interrupts();
     return 0;
 }
 
-static void begun(void)
+/* `pid`: the process, or what there is instead of one. */
+static void begun(pid_t pid)
 {
     close(current.report);
     close(current.null);
     current = (struct started){0};
+    if (pid > 0)
+        watch(pid);
+    let_interrupts();
 }
 
 static _Noreturn void join_and_go(const struct plan *plan, int pidfd, int socket)
@@ -265,7 +288,7 @@ int errand_join(const struct plan *plan, int pidfd, const struct errand *errand,
     if (rc == 0) {
         if (run.pid < 0)
             rc = error_errno(err, "cannot start a process");
-        begun();
+        begun(run.pid);
     }
     close(pair[1]);
     if (rc == 0)
@@ -276,7 +299,6 @@ int errand_join(const struct plan *plan, int pidfd, const struct errand *errand,
             (void)errand_end(&run, NULL, NULL);
         return rc;
     }
-    watch(run.pid);
     *out = run;
     return 0;
 }
@@ -294,16 +316,17 @@ int errand_aside(const struct errand *errand, struct errand_run *out, struct err
             .descriptors = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC),
         };
         close(run.report);
+        let_interrupts();
         if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || place.descriptors < 0)
             _exit(EXIT_FAILURE);
         do_it(&place);
     }
-    begun();
+    int why = errno;
+    begun(run.pid);
     if (run.pid < 0) {
         close(run.report);
-        return error_errno(err, "cannot start a process");
+        return error_set(err, -why, "cannot start a process: %s", error_describe(why));
     }
-    watch(run.pid);
     *out = run;
     return 0;
 }
@@ -319,7 +342,7 @@ int errand_launch(struct launch *launch, const struct errand *errand, struct err
     launch->errand = errand;
     launch->die_with_parent = true;
     rc = launch_container(launch, &launched, &exit_code, err);
-    begun();
+    begun(rc < 0 ? rc : launched.pid);
     if (rc < 0) {
         close(report);
         return rc;
@@ -327,7 +350,6 @@ int errand_launch(struct launch *launch, const struct errand *errand, struct err
     close(launched.pidfd);
     cgroup_close(&launched.cgroup);
     *spent = launched.spent;
-    watch(launched.pid);
     *out = (struct errand_run){.pid = launched.pid, .report = report};
     return 0;
 }
