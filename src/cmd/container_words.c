@@ -49,6 +49,16 @@ bool labels_have(const struct strv *labels, const char *wanted)
     return false;
 }
 
+int read_moment(const char *flag, const char *text, nanoseconds *when, struct error *err)
+{
+    if (!text || parse_moment(text, clock_wall(), when) == 0)
+        return 0;
+    return error_set(err, -EINVAL,
+                     "%s %.60s: give a time like 2026-01-02T13:23:37Z, seconds since 1970, or an "
+                     "age like 10m",
+                     flag, text);
+}
+
 int read_signal(const char *flag, const char *text, int *number, struct error *err)
 {
     if (signal_number(text, number) == 0)

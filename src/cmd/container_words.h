@@ -22,6 +22,9 @@ int print_word(const char *word);
 /* Whether `wanted`, NAME or NAME=VALUE, is among labels. */
 bool labels_have(const struct strv *labels, const char *wanted);
 
+/* A time as people write it, or an age; NULL leaves *when as it is. -EINVAL with a sentence that
+ * names the flag. */
+int read_moment(const char *flag, const char *text, nanoseconds *when, struct error *err);
 /* -EINVAL with a sentence that names the flag. */
 int read_signal(const char *flag, const char *text, int *number, struct error *err);
 

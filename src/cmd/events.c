@@ -176,16 +176,6 @@ static int show(const char *line, const json_t *event, void *closure, struct err
     return print(&out) == 0 ? 0 : -EPIPE;
 }
 
-static int read_moment(const char *flag, const char *text, nanoseconds *when, struct error *err)
-{
-    if (!text || parse_moment(text, clock_wall(), when) == 0)
-        return 0;
-    return error_set(err, -EINVAL,
-                     "%s %.60s: give a time like 2026-01-02T13:23:37Z, seconds since 1970, or an "
-                     "age like 10m",
-                     flag, text);
-}
-
 int command_events(const struct invocation *call, void *options, struct error *err)
 {
     const struct events_options *o = options;

@@ -9,14 +9,13 @@
 #include "container/summary.h"
 
 struct prune_filter {
-    struct strv labels, without; /* NAME or NAME=VALUE */
-    nanoseconds until;           /* created before; INT64_MAX: any */
+    struct label_filter labels;
+    nanoseconds until; /* created before; INT64_MAX: any */
 };
 
 static void filter_free(struct prune_filter *filter)
 {
-    strv_free(&filter->labels);
-    strv_free(&filter->without);
+    label_filter_free(&filter->labels);
 }
 
 static int parse(const struct strv *words, struct prune_filter *out, struct error *err)
@@ -24,14 +23,12 @@ static int parse(const struct strv *words, struct prune_filter *out, struct erro
     out->until = INT64_MAX;
     for (size_t i = 0; i < words->len; i++) {
         const char *word = words->items[i];
-        if (starts_with(word, "label!="))
-            strv_add(&out->without, word + strlen("label!="));
-        else if (starts_with(word, "label="))
-            strv_add(&out->labels, word + strlen("label="));
-        else if (!starts_with(word, "until="))
+        if (label_filter_take(&out->labels, word))
+            continue;
+        if (!starts_with(word, "until="))
             return error_set(err, -EINVAL,
                              "--filter %.60s: known are label=, label!= and until=", word);
-        else if (parse_moment(word + strlen("until="), clock_wall(), &out->until) < 0)
+        if (parse_moment(word + strlen("until="), clock_wall(), &out->until) < 0)
             return error_set(err, -EINVAL,
                              "--filter %.60s: give a time (2026-01-02T13:23:37Z) or an age (24h)",
                              word);
@@ -44,13 +41,8 @@ static bool matches(const struct prune_filter *filter, const struct glance *glan
     if (glance->now != CONTAINER_CREATED && glance->now != CONTAINER_EXITED &&
         glance->now != CONTAINER_DEAD)
         return false;
-    for (size_t i = 0; i < filter->labels.len; i++)
-        if (!labels_have(&glance->summary.labels, filter->labels.items[i]))
-            return false;
-    for (size_t i = 0; i < filter->without.len; i++)
-        if (labels_have(&glance->summary.labels, filter->without.items[i]))
-            return false;
-    return glance->summary.created < filter->until;
+    return label_filter_matches(&filter->labels, &glance->summary.labels) &&
+           glance->summary.created < filter->until;
 }
 
 /* Looked at again under its lock: it may have been started since. */
@@ -105,6 +97,32 @@ int prune_containers(const struct strv *filters, struct buf *said, uint64_t *fre
 }
 
 /* --- what they have in common --- */
+
+void label_filter_free(struct label_filter *filter)
+{
+    strv_free(&filter->with);
+    strv_free(&filter->without);
+}
+
+bool label_filter_take(struct label_filter *filter, const char *word)
+{
+    bool with = starts_with(word, "label=");
+    if (!with && !starts_with(word, "label!="))
+        return false;
+    strv_add(with ? &filter->with : &filter->without, strchr(word, '=') + 1);
+    return true;
+}
+
+bool label_filter_matches(const struct label_filter *filter, const struct strv *labels)
+{
+    for (size_t i = 0; i < filter->with.len; i++)
+        if (!labels_have(labels, filter->with.items[i]))
+            return false;
+    for (size_t i = 0; i < filter->without.len; i++)
+        if (labels_have(labels, filter->without.items[i]))
+            return false;
+    return true;
+}
 
 int prune_confirm(bool force, const char *question, struct error *err)
 {

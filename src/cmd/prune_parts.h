@@ -3,6 +3,8 @@
 #ifndef CAISSON_CMD_PRUNE_PARTS_H
 #define CAISSON_CMD_PRUNE_PARTS_H
 
+#include <stdbool.h>
+
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/strv.h"
@@ -13,6 +15,15 @@ int prune_containers(const struct strv *filters, struct buf *said, uint64_t *fre
                      struct error *err);
 int prune_volumes(bool named_too, const struct strv *filters, struct buf *said, uint64_t *freed,
                   struct error *err);
+
+/* label=NAME[=VALUE] and label!=…: all of the first, none of the second. */
+struct label_filter {
+    struct strv with, without;
+};
+void label_filter_free(struct label_filter *filter);
+/* False: the word is no filter by label. */
+bool label_filter_take(struct label_filter *filter, const char *word);
+bool label_filter_matches(const struct label_filter *filter, const struct strv *labels);
 
 /* Asks unless `force`: 1 to go on, 0 not to, -EINVAL where there is no terminal. */
 int prune_confirm(bool force, const char *question, struct error *err);

@@ -44,25 +44,22 @@ int command_volume_rm(const struct invocation *call, void *options, struct error
 /* --- prune --- */
 
 struct volume_filter {
-    struct strv labels, without;
+    struct label_filter labels;
     bool all;
 };
 
 static void filter_free(struct volume_filter *filter)
 {
-    strv_free(&filter->labels);
-    strv_free(&filter->without);
+    label_filter_free(&filter->labels);
 }
 
 static int parse(const struct strv *words, struct volume_filter *out, struct error *err)
 {
     for (size_t i = 0; i < words->len; i++) {
         const char *word = words->items[i];
-        if (starts_with(word, "label!="))
-            strv_add(&out->without, word + strlen("label!="));
-        else if (starts_with(word, "label="))
-            strv_add(&out->labels, word + strlen("label="));
-        else if (streq(word, "all=true") || streq(word, "all=1"))
+        if (label_filter_take(&out->labels, word))
+            continue;
+        if (streq(word, "all=true") || streq(word, "all=1"))
             out->all = true;
         else if (!streq(word, "all=false") && !streq(word, "all=0"))
             return error_set(err, -EINVAL, "--filter %.60s: known are label=, label!= and all=true",
@@ -73,15 +70,8 @@ static int parse(const struct strv *words, struct volume_filter *out, struct err
 
 static bool matches(const struct volume_filter *filter, const struct volume *volume)
 {
-    if (!volume->anonymous && !filter->all)
-        return false;
-    for (size_t i = 0; i < filter->labels.len; i++)
-        if (!labels_have(&volume->labels, filter->labels.items[i]))
-            return false;
-    for (size_t i = 0; i < filter->without.len; i++)
-        if (labels_have(&volume->labels, filter->without.items[i]))
-            return false;
-    return true;
+    return (volume->anonymous || filter->all) &&
+           label_filter_matches(&filter->labels, &volume->labels);
 }
 
 /* Who uses it is looked at again under its lock: a container may have been made since. */

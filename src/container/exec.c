@@ -16,6 +16,7 @@
 #include "container/start.h"
 #include "container/streams.h"
 #include "container/user.h"
+#include "container/verdict.h"
 #include "path/inroot.h"
 #include "runtime/join.h"
 
@@ -156,30 +157,22 @@ static int carry_out(struct container *c, struct join *join, const struct exec_o
 /* --- without waiting for it --------------------------------------------------------------------
  */
 
-struct verdict {
-    int32_t code, exit_code;
-    char text[1000];
-};
-
 /* Never returns: is the process's parent as long as that lives, since the container's own process 1
  * need not know how to be one, and the host's may take its time. Nobody reads what it prints. */
 static _Noreturn void stay_with(struct container *c, struct join *join, int report)
 {
     struct error err = {0};
     struct launched run;
-    struct verdict verdict = {0};
     int exit_code = 125, status;
     (void)setsid();
     join->terminal = false;
     for (int i = 0; i < 3; i++)
         join->stdio[i] = -1;
-    verdict.code = join_container(join, &run, &exit_code, &err);
-    verdict.exit_code = exit_code;
-    memcpy(verdict.text, err.text, sizeof verdict.text);
-    if (verdict.code == 0)
+    int rc = join_container(join, &run, &exit_code, &err);
+    if (rc == 0)
         event_tell(c->all, &c->plan, c->id, "exec_start", NULL, NULL);
-    (void)write_all(report, &verdict, sizeof verdict);
-    if (verdict.code < 0)
+    verdict_send(report, rc, exit_code, &err);
+    if (rc < 0)
         _exit(125);
     ordinary_hold(c->all->state);
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -196,7 +189,6 @@ static int carry_out_detached(struct container *c, struct join *join, int *exit_
                               struct error *err)
 {
     int report[2];
-    struct verdict verdict;
     if (pipe2(report, O_CLOEXEC) < 0)
         return error_errno(err, "cannot start a process");
     pid_t pid = fork();
@@ -209,11 +201,12 @@ static int carry_out_detached(struct container *c, struct join *join, int *exit_
     autofd from = report[0];
     if (pid < 0)
         return error_set(err, -why, "cannot start a process: %s", error_describe(why));
-    if (read_full(from, &verdict, sizeof verdict) != (ssize_t)sizeof verdict)
-        return error_set(err, -ECHILD, "the process was killed while it was being started");
-    *exit_code = verdict.code == 0 ? 0 : verdict.exit_code;
-    verdict.text[sizeof verdict.text - 1] = '\0';
-    return verdict.code == 0 ? 0 : error_set(err, verdict.code, "%s", verdict.text);
+    struct error wrong = {0};
+    *exit_code = 0;
+    int rc = verdict_receive(from, exit_code, &wrong);
+    if (rc == -ECHILD && wrong.code == 0)
+        return error_set(err, rc, "the process was killed while it was being started");
+    return rc < 0 ? error_set(err, rc, "%s", wrong.text) : 0;
 }
 
 static int clean_directory(const struct exec_options *options, const struct plan *plan, char *out,

@@ -29,6 +29,7 @@
 #include "container/relay.h"
 #include "container/restart.h"
 #include "container/streams.h"
+#include "container/verdict.h"
 #include "runtime/ids.h"
 #include "runtime/launch.h"
 #include "runtime/syscalls.h"
@@ -213,11 +214,6 @@ static int run_in_foreground(struct container *c, struct opened *o,
 /* --- with a monitor ----------------------------------------------------------------------------
  */
 
-struct verdict {
-    int32_t code, exit_code;
-    char text[1000];
-};
-
 static int open_program(const char *front, const char *name)
 {
     static const char *const places[] = {"", "../libexec/caisson/"};
@@ -301,9 +297,13 @@ static _Noreturn void monitor_side(struct container *c, struct opened *o,
     struct error err = {0};
     struct streams s = STREAMS_NONE;
     struct launched run;
-    struct verdict verdict = {.exit_code = 125};
+    sigset_t none;
     int exit_code = 125;
     (void)setsid();
+    /* What the foreground has blocked is its own affair: whoever cleans up later is to be stopped.
+     */
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
     int rc = streams_open(&s, c->plan.terminal, c->plan.stdin_open, &err);
     if (rc == 0)
         rc = make_run(c, o, &s, false, &run, &exit_code, &err);
@@ -316,10 +316,7 @@ static _Noreturn void monitor_side(struct container *c, struct opened *o,
         (void)cgroup_kill(&run.cgroup, NULL);
         (void)waitpid(run.pid, NULL, 0);
     }
-    verdict.code = rc;
-    verdict.exit_code = exit_code;
-    memcpy(verdict.text, err.text, sizeof verdict.text);
-    (void)write_all(ends->report, &verdict, sizeof verdict);
+    verdict_send(ends->report, rc, exit_code, &err);
     _exit(125);
 }
 
@@ -357,7 +354,6 @@ static int run_monitored(struct container *c, struct opened *o, const struct sta
     close(ready[1]);
     autofd from = report[0];
     autofd watched = ready[0];
-    struct verdict verdict;
     char byte;
     *exit_code = 125;
     /* Either the monitor says that it watches, or somebody on the way says what went wrong. */
@@ -365,16 +361,14 @@ static int run_monitored(struct container *c, struct opened *o, const struct sta
         *exit_code = 0;
         return 0;
     }
-    ssize_t n = read_full(from, &verdict, sizeof verdict);
+    struct error why = {0};
+    int rc = verdict_receive(from, exit_code, &why);
     (void)waitpid(pid, NULL, 0);
-    if (n != (ssize_t)sizeof verdict) {
-        end_unwatched(c);
-        return error_set(err, -ECHILD, "the monitor of container %s ended before it watched",
-                         c->plan.name);
-    }
-    verdict.text[sizeof verdict.text - 1] = '\0';
-    *exit_code = verdict.exit_code;
-    return error_set(err, verdict.code, "%s", verdict.text);
+    if (rc < 0 && why.code != 0)
+        return error_set(err, rc, "%s", why.text);
+    end_unwatched(c);
+    return error_set(err, -ECHILD, "the monitor of container %s ended before it watched",
+                     c->plan.name);
 }
 
 /* --- in the foreground, with a monitor ---------------------------------------------------------

@@ -237,3 +237,13 @@ ends() {
     [ "$(wc -l <"$BATS_TEST_TMPDIR/read")" -gt 1000 ]
     caisson logs web | cmp - "$BATS_TEST_TMPDIR/read"
 }
+
+@test "whoever cleans up after a container of the foreground can be stopped as anybody" {
+    caisson run --name web busybox sleep 100 &
+    front=$!
+    waits 5 caisson exec web true
+    monitor=$(monitor_of web)
+    grep -q '^SigBlk:[[:space:]]*0*$' "/proc/$monitor/status"
+    caisson kill web
+    wait $front || true
+}
