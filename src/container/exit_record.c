@@ -8,10 +8,20 @@
 #include "base/cleanup.h"
 #include "container/numbers.h"
 
-int exit_record_write(int dirfd, int wait_status, nanoseconds finished)
+struct exit_record exit_record_of(int wait_status, nanoseconds finished)
 {
     int signal = WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) : 0;
-    int64_t numbers[] = {signal ? 128 + signal : WEXITSTATUS(wait_status), signal, finished};
+    return (struct exit_record){
+        .code = signal ? 128 + signal : WEXITSTATUS(wait_status),
+        .signal = signal,
+        .finished = finished,
+    };
+}
+
+int exit_record_write(int dirfd, int wait_status, nanoseconds finished)
+{
+    struct exit_record exit = exit_record_of(wait_status, finished);
+    int64_t numbers[] = {exit.code, exit.signal, exit.finished};
     return numbers_write(dirfd, EXIT_RECORD_NAME, numbers, 3);
 }
 

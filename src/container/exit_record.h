@@ -22,7 +22,9 @@ struct exit_record {
     nanoseconds finished;
 };
 
-/* `wait_status` as from wait(2). 0 or -errno. Needs neither heap nor stdio: the monitor uses it. */
+/* `wait_status` as from wait(2). */
+struct exit_record exit_record_of(int wait_status, nanoseconds finished);
+/* 0 or -errno. Needs neither heap nor stdio: the monitor uses it. */
 int exit_record_write(int dirfd, int wait_status, nanoseconds finished);
 /* 0, -ENOENT while there is none, -EINVAL when it is damaged, or another -errno. */
 int exit_record_read(int dirfd, struct exit_record *out);

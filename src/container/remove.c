@@ -126,6 +126,11 @@ static int keep_end(struct container *c, bool known, struct error *err)
 
 static int note_exit(struct container *c, int wait_status, bool *known, struct error *err)
 {
+    if (wait_status >= 0 && c->plan.remove) { /* nobody will come and read it */
+        c->exit = exit_record_of(wait_status, clock_wall());
+        *known = true;
+        return 0;
+    }
     if (wait_status >= 0) {
         int rc = exit_record_write(c->state, wait_status, clock_wall());
         if (rc < 0)

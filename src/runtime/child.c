@@ -60,11 +60,14 @@ _Noreturn void child_fail_exit(struct child *c, int exit_code, int code, const c
     tell(c, exit_code, code, format, ap);
 }
 
-/* The network's namespace is made here and not in clone3, so that the parent goes on meanwhile. */
+/* Made here and not in clone3, so that the parent goes on meanwhile. */
 static void separate(struct child *c)
 {
-    if (c->plan->namespaces & PLAN_NS_NET && unshare(CLONE_NEWNET) < 0)
-        child_fail(c, -errno, "cannot make a network namespace");
+    uint32_t has = c->plan->namespaces;
+    int flags = CLONE_NEWNS | (has & PLAN_NS_NET ? CLONE_NEWNET : 0) |
+                (has & PLAN_NS_IPC ? CLONE_NEWIPC : 0) | (has & PLAN_NS_UTS ? CLONE_NEWUTS : 0);
+    if (unshare(flags) < 0)
+        child_fail(c, -errno, "cannot make namespaces");
     /* Root's process was born so (launch.c). In an ordinary user's namespace this comes when ids
      * are mapped: what belongs to such a process in /proc is the host's root's, and the parent
      * could not write the map. */

@@ -209,13 +209,12 @@ static int prepare_mounts(struct making *m, struct error *err)
 /* --- the child ---------------------------------------------------------------------------------
  */
 
-/* Which namespaces clone3 makes. The network's and the control group's the child makes itself. */
+/* What has to be there at the process's birth. The other namespaces the child makes itself, so that
+ * we go on meanwhile. */
 static uint64_t clone_flags(const struct plan *p)
 {
-    return CLONE_NEWNS | (p->namespaces & PLAN_NS_USER ? CLONE_NEWUSER : 0U) |
-           (p->namespaces & PLAN_NS_PID ? CLONE_NEWPID : 0U) |
-           (p->namespaces & PLAN_NS_IPC ? CLONE_NEWIPC : 0U) |
-           (p->namespaces & PLAN_NS_UTS ? CLONE_NEWUTS : 0U);
+    return (p->namespaces & PLAN_NS_USER ? CLONE_NEWUSER : 0U) |
+           (p->namespaces & PLAN_NS_PID ? CLONE_NEWPID : 0U);
 }
 
 static _Noreturn void run_child(struct making *m, int socket)
