@@ -281,7 +281,7 @@ static void zsh_value(const struct option *o, struct buf *spec)
 
 static void zsh_option(const struct option *o, struct buf *out)
 {
-    const bool valued = o->kind != OPTION_BOOL && o->kind != OPTION_TRISTATE;
+    const bool valued = option_takes_value(o);
     const char names[2][4] = {{'-', o->letter, '\0'}, ""};
     for (int i = o->letter ? 0 : 1; i < 2; i++) {
         autobuf spec = {0};

@@ -8,6 +8,14 @@
 #include <stdint.h>
 
 #include "base/strv.h"
+#include "container/container.h"
+
+/* For verbs whose first argument is a container. */
+#define LATEST(letter)                                                                             \
+    {                                                                                              \
+        "latest", letter, OPTION_ARGUMENT, 0, NULL, "The container that was made last",            \
+            .implied = CONTAINER_LATEST                                                            \
+    }
 
 struct ps_options {
     bool all, latest, no_trunc, quiet, size;

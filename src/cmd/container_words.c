@@ -20,7 +20,12 @@ int for_each_word(const struct invocation *call, each_word *each, void *closure,
         return rc;
     for (size_t i = 0; i < call->count; i++) {
         struct error wrong = {0};
-        if (each(&all, call->arguments[i], closure, &wrong) < 0) {
+        char id[CONTAINER_ID_MAX];
+        const char *word = call->arguments[i];
+        /* One container from here on, and a word that can be printed. */
+        if (streq(word, CONTAINER_LATEST) && container_find_id(&all, word, id, &wrong) == 0)
+            word = id;
+        if (each(&all, word, closure, &wrong) < 0) {
             tell_error(&wrong);
             status = 1;
         }

@@ -22,8 +22,7 @@ bool option_visible(const struct option *option)
 
 bool option_takes_word(const struct option *option)
 {
-    return option->kind != OPTION_BOOL && option->kind != OPTION_TRISTATE &&
-           !(option->flags & OPTION_OPTIONAL);
+    return option_takes_value(option) && !(option->flags & OPTION_OPTIONAL);
 }
 
 static const char *group_of(const struct option *option)

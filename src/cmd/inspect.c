@@ -58,7 +58,7 @@ static int add_either(struct containers *all, const struct inspect_options *o, c
     if (streq(o->type, "image"))
         return add_image(word, true, w, err);
     int rc = add_container(all, o, word, w, err);
-    if (rc != -ENOENT || o->type)
+    if (rc != -ENOENT || o->type || streq(word, CONTAINER_LATEST))
         return rc;
     if (add_image(word, false, w, &no_image) < 0)
         return error_set(err, rc, "%s; nor is there such an image", err->text);

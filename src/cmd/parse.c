@@ -9,6 +9,7 @@ struct parser {
     const struct verb *verb;
     const char *command; /* "caisson run", for errors */
     char *options;
+    const char **first; /* an argument that an option stands for; NULL while none does */
     struct error *err;
 };
 
@@ -73,6 +74,11 @@ static int unknown_flag(const struct parser *p, const char *name)
                      shown(name, &word), p->command, p->command);
 }
 
+bool option_takes_value(const struct option *o)
+{
+    return o->kind != OPTION_BOOL && o->kind != OPTION_TRISTATE && o->kind != OPTION_ARGUMENT;
+}
+
 /* The sentence for a value that is none of o->words. */
 static int not_a_word(const struct parser *p, const struct option *o, const char *value)
 {
@@ -118,7 +124,9 @@ static int store_truth(const struct parser *p, const struct option *o, const cha
     if (value && parse_truth(value, &truth) < 0)
         return error_set(p->err, -EINVAL, "--%s takes true or false, not \"%s\"", o->name,
                          shown(value, &word));
-    if (o->kind == OPTION_BOOL)
+    if (o->kind == OPTION_ARGUMENT)
+        *p->first = truth ? o->implied : NULL;
+    else if (o->kind == OPTION_BOOL)
         *(bool *)field = truth;
     else
         *(int *)field = truth;
@@ -157,7 +165,7 @@ static int store_number(const struct parser *p, const struct option *o, const ch
 static int store_value(const struct parser *p, const struct option *o, const char *value)
 {
     void *field = p->options + o->offset;
-    if (o->kind == OPTION_BOOL || o->kind == OPTION_TRISTATE)
+    if (!option_takes_value(o))
         return store_truth(p, o, value);
     if (o->words && !is_one_of(value, o->words))
         return not_a_word(p, o, value);
@@ -173,11 +181,6 @@ static int store_value(const struct parser *p, const struct option *o, const cha
     }
 }
 
-static bool takes_value(const struct option *o)
-{
-    return o->kind != OPTION_BOOL && o->kind != OPTION_TRISTATE;
-}
-
 /* One option, with what followed '=' or the letter (NULL: nothing). Takes the next word where a
  * value is needed, and then moves *next. */
 static int one_option(const struct parser *p, const struct option *o, const char *attached,
@@ -186,7 +189,7 @@ static int one_option(const struct parser *p, const struct option *o, const char
     if (o->flags & OPTION_UNSUPPORTED)
         return error_set(p->err, -EINVAL, "%s does not support --%s: %s", p->command, o->name,
                          o->help);
-    if (attached || !takes_value(o))
+    if (attached || !option_takes_value(o))
         return store_value(p, o, attached);
     if (o->flags & OPTION_OPTIONAL)
         return store_value(p, o, o->implied);
@@ -236,7 +239,7 @@ static int short_options(const struct parser *p, const char *word, char ***next)
         const char *attached = NULL;
         if (at[1] == '=')
             attached = at + 2;
-        else if (takes_value(o) && at[1])
+        else if (option_takes_value(o) && at[1])
             attached = at + 1;
         int rc = one_option(p, o, attached, next);
         if (rc != 0 || attached)
@@ -271,7 +274,8 @@ int parse_words(const struct verb *verb, char **words, struct invocation *call, 
     char command[SPELLING_MAX + 32];
     snprintf(command, sizeof command, "%s%s%s", program_line->name, *verb->name ? " " : "",
              verb->name);
-    struct parser p = {verb, command, options, err};
+    const char *first = NULL;
+    struct parser p = {verb, command, options, &first, err};
     char **kept = words; /* arguments move to the front of the array as options are taken out */
     char **next = words;
     while (*next) {
@@ -294,6 +298,11 @@ int parse_words(const struct verb *verb, char **words, struct invocation *call, 
     }
     while (*next)
         *kept++ = *next++;
+    if (first) { /* the option itself left room for it */
+        memmove(words + 1, words, (size_t)(kept - words) * sizeof *words);
+        words[0] = (char *)(uintptr_t)first;
+        kept++;
+    }
     *kept = NULL;
     *call = (struct invocation){verb, words, (size_t)(kept - words)};
     return check_count(&p, call);

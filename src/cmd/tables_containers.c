@@ -48,6 +48,7 @@ static const struct option inspect_table[] = {
     {"type", 0, OPTION_STRING, offsetof(struct inspect_options, type), "TYPE",
      "Look only for a container, or only for an image",
      .words = (const char *const[]){"container", "image", NULL}},
+    LATEST('l'),
     {NULL},
 };
 
@@ -83,6 +84,7 @@ static const struct option logs_table[] = {
      "Show only the last N lines (all)"},
     {"timestamps", 't', OPTION_BOOL, offsetof(struct logs_options, timestamps), NULL,
      "Begin each line with its time"},
+    LATEST('l'),
     {NULL},
 };
 
@@ -112,6 +114,7 @@ static const struct option start_table[] = {
      "Pass our standard input on, in the foreground"},
     {"detach-keys", 0, OPTION_STRING, offsetof(struct start_words, detach_keys), "KEYS",
      "What is typed to leave a terminal (ctrl-p,ctrl-q; \"\": nothing is)"},
+    LATEST('l'),
     {NULL},
 };
 
@@ -138,6 +141,7 @@ static const struct option stop_table[] = {
      "Kill it after this time (the container's, usually 10; -1: never)", .flags = OPTION_MINUS_ONE},
     {"time", 0, OPTION_COUNT, offsetof(struct stop_options, timeout), "SECONDS",
      "The same as --timeout", .flags = OPTION_MINUS_ONE | OPTION_HIDDEN},
+    LATEST('l'),
     {NULL},
 };
 
@@ -161,6 +165,7 @@ const struct verb verb_stop = {
 static const struct option kill_table[] = {
     {"signal", 's', OPTION_STRING, offsetof(struct kill_options, signal), "SIGNAL",
      "Send this instead of SIGKILL"},
+    LATEST('l'),
     {NULL},
 };
 
@@ -179,6 +184,8 @@ const struct verb verb_kill = {
     .completes = "running",
 };
 
+static const struct option latest_table[] = {LATEST('l'), {NULL}};
+
 const struct verb verb_wait = {
     .name = "wait",
     .group = GROUP_CONTAINERS,
@@ -186,6 +193,7 @@ const struct verb verb_wait = {
     .summary = "Wait until containers have ended",
     .description = "Waits for one after the other and prints their exit codes.",
     .examples = "caisson wait web",
+    .options = latest_table,
     .least = 1,
     .most = -1,
     .completes = "running",
@@ -199,6 +207,7 @@ static const struct option rm_table[] = {
     {"link", 'l', OPTION_BOOL, offsetof(struct rm_options, force), NULL,
      "links between containers do not exist; containers on one network know each other by name",
      .flags = OPTION_UNSUPPORTED},
+    LATEST(0),
     {NULL},
 };
 
@@ -229,6 +238,7 @@ static const struct option stats_table[] = {
      "Print once and end"},
     {"no-trunc", 0, OPTION_BOOL, offsetof(struct stats_options, no_trunc), NULL,
      "Show ids in full"},
+    LATEST('l'),
     {NULL},
 };
 
@@ -256,6 +266,7 @@ const struct verb verb_top = {
     .summary = "List the processes of a container",
     .description = "Lists the processes with their numbers on the host.",
     .examples = "caisson top web",
+    .options = latest_table,
     .least = 1,
     .most = 1,
     .completes = "running",

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The verbs that move files between containers, images and the host, as data. */
+#include "cmd/container_options.h"
 #include "cmd/copy_options.h"
 #include "cmd/verb.h"
 
@@ -49,6 +50,7 @@ const struct verb verb_cp = {
 static const struct option diff_table[] = {
     {"format", 0, OPTION_STRING, offsetof(struct diff_options, format), "FORMAT",
      "Print as json instead of lines", .words = (const char *const[]){"json", NULL}},
+    LATEST('l'),
     {NULL},
 };
 

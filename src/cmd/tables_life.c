@@ -12,6 +12,7 @@ static const struct option attach_table[] = {
      "Pass our signals on (the default)"},
     {"detach-keys", 0, OPTION_STRING, offsetof(struct attach_words, detach_keys), "KEYS",
      "What is typed to leave a terminal (ctrl-p,ctrl-q; \"\": nothing is)"},
+    LATEST('l'),
     {NULL},
 };
 
@@ -43,6 +44,7 @@ static const struct option restart_table[] = {
      "Kill it after this time (the container's, usually 10; -1: never)", .flags = OPTION_MINUS_ONE},
     {"time", 0, OPTION_COUNT, offsetof(struct stop_options, timeout), "SECONDS",
      "The same as --timeout", .flags = OPTION_MINUS_ONE | OPTION_HIDDEN},
+    LATEST('l'),
     {NULL},
 };
 
@@ -63,6 +65,8 @@ const struct verb verb_restart = {
     .completes = "container",
 };
 
+static const struct option latest_table[] = {LATEST('l'), {NULL}};
+
 const struct verb verb_pause = {
     .name = "pause",
     .group = GROUP_CONTAINERS,
@@ -72,6 +76,7 @@ const struct verb verb_pause = {
     .description = "Freezes the container's control group: its processes keep their memory and "
                    "descriptors and get no processor time until unpause. Nothing inside notices.",
     .examples = "caisson pause web",
+    .options = latest_table,
     .least = 1,
     .most = -1,
     .completes = "running",
@@ -85,6 +90,7 @@ const struct verb verb_unpause = {
     .summary = "Let paused containers go on",
     .description = "Thaws the control group: every process goes on where it was.",
     .examples = "caisson unpause web",
+    .options = latest_table,
     .least = 1,
     .most = -1,
     .completes = "running",
@@ -217,6 +223,7 @@ const struct verb verb_port = {
     .description = "Prints a line for each published port, or where the given one is. With the "
                    "networks there are (none, host and container:) nothing is ever published.",
     .examples = "caisson port web",
+    .options = latest_table,
     .least = 1,
     .most = 2,
     .completes = "container",

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The tables of run, create and exec. */
+#include "cmd/container_options.h"
 #include "cmd/run.h"
 #include "cmd/verb.h"
 
@@ -178,6 +179,7 @@ static const struct option exec_options_table[] = {
     {"env-file", 0, OPTION_LIST, EXEC(env_files), "FILE", "Read variables from a file"},
     {"privileged", 0, OPTION_BOOL, EXEC(privileged), NULL, "an exec never has more rights than its container; give the container what it needs with --cap-add", .flags = OPTION_UNSUPPORTED},
     {"detach-keys", 0, OPTION_STRING, EXEC(detach_keys), "KEYS", "What is typed to leave a terminal (ctrl-p,ctrl-q; \"\": nothing is)"},
+    LATEST('l'),
     {NULL},
 };
 /* clang-format on */

@@ -36,6 +36,8 @@ enum option_kind {
     OPTION_LIST,     /* struct strv, in the order given; may be repeated */
     OPTION_COUNT,    /* int64_t, from 0 (or -1 where OPTION_MINUS_ONE); INT64_MIN when not given */
     OPTION_SIZE, /* int64_t bytes ("64m"); INT64_MIN when not given; -1 where OPTION_MINUS_ONE */
+    OPTION_ARGUMENT, /* nothing is stored: stands for one more first argument, `implied`; spelled
+                        as OPTION_BOOL */
 };
 
 enum option_flags {
@@ -64,6 +66,9 @@ struct invocation {
     char **arguments; /* what is left after options, NULL-terminated */
     size_t count;
 };
+
+/* Whether a word is said with it: "--name WORD". */
+bool option_takes_value(const struct option *option);
 
 /* Headings of `caisson --help`. */
 #define GROUP_CONTAINERS "Containers"

@@ -108,6 +108,8 @@ int container_write(struct container *c, struct error *err);
  * the state; cleans up after a container whose end nobody saw. */
 int container_find(struct containers *all, const char *name_or_id, struct container *out,
                    struct error *err);
+/* As a name: the container that was made last. No container can have it as its name. */
+#define CONTAINER_LATEST "--latest"
 /* Only which one is meant, without reading it: also for damaged ones. */
 int container_find_id(struct containers *all, const char *name_or_id, char id[CONTAINER_ID_MAX],
                       struct error *err);

@@ -11,6 +11,7 @@
 #include "base/io.h"
 #include "base/text.h"
 #include "container/disk.h"
+#include "container/summary.h"
 #include "container/volumes.h"
 
 void container_close(struct container *c)
@@ -216,11 +217,31 @@ static int find_by_prefix(struct containers *all, const char *word, char id[CONT
     return 0;
 }
 
+static int find_latest(struct containers *all, char id[CONTAINER_ID_MAX], struct error *err)
+{
+    autostrv ids = {0};
+    nanoseconds newest = INT64_MIN;
+    int rc = list_ids(all, "", &ids, err);
+    for (size_t i = 0; rc == 0 && i < ids.len; i++) {
+        struct container_summary summary = {0};
+        if (container_summary(all, ids.items[i], &summary, NULL) == 0 && summary.created > newest) {
+            newest = summary.created;
+            memcpy(id, ids.items[i], CONTAINER_ID_MAX);
+        }
+        summary_free(&summary);
+    }
+    if (rc == 0 && newest == INT64_MIN)
+        return error_set(err, -ENOENT, "there is no container, and so none that was made last");
+    return rc;
+}
+
 int container_find_id(struct containers *all, const char *word, char id[CONTAINER_ID_MAX],
                       struct error *err)
 {
     const int names[] = {all->state_names, all->root_names};
     char owner[CONTAINER_ID_MAX];
+    if (streq(word, CONTAINER_LATEST))
+        return find_latest(all, id, err);
     if (word[0] == '/')
         word++; /* as `inspect` shows names */
     bool may_be_name = *word && !strchr(word, '/') && word[0] != '.';

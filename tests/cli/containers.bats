@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # Containers looked at and ended: ps, inspect, logs, start, stop, kill, wait, rm, stats, top, info.
+bats_require_minimum_version 1.5.0
 load ../lib/common
 
 setup_file() {
@@ -293,4 +294,35 @@ assert o["MemUsage"].endswith("/ 64MiB") and o["PIDs"] == "1", o
     caisson container stop -t 0 web
     [ -n "$(caisson container list -aq)" ]
     caisson container rm web
+}
+
+@test "--latest is the container that was made last, for every verb that takes one" {
+    caisson run -d --name first busybox sleep 100
+    caisson run -d --name second busybox sleep 100
+    [ "$(caisson inspect -l -f '{{.Name}}')" = /second ]
+    caisson exec -l touch /tmp/here
+    caisson exec second test -e /tmp/here
+    run -1 caisson exec first test -e /tmp/here
+    [ "$(caisson top --latest | wc -l)" = 2 ]
+    [ "$(caisson stats --no-stream -l --format '{{.Name}}')" = second ]
+    caisson restart -t 0 -l
+    [ "$(caisson stop -t 0 -l)" = "$(caisson inspect -f '{{.Id}}' second)" ]
+    [ "$(caisson wait --latest)" = 137 ]
+    caisson start -l
+    caisson kill -l
+    caisson rm --force --latest
+    [ "$(caisson ps -a --format '{{.Names}}')" = first ]
+}
+
+@test "--latest adds to the names, can be taken back, and is an error where nothing is" {
+    caisson run -d --name first busybox sleep 100
+    caisson run -d --name second busybox sleep 100
+    [ "$(caisson inspect -f '{{.Name}}' --latest first | xargs)" = "/second /first" ]
+    run -1 caisson inspect --latest --latest=false
+    [[ $output == *"at least 1 argument"* ]]
+    run -1 caisson logs -l first
+    [[ $output == *'does not know what to do with "first"'* ]]
+    caisson rm -f first second
+    run -1 caisson logs --latest
+    [[ $output == *"there is no container, and so none that was made last"* ]]
 }
