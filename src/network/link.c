@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "network/link.h"
+
+#include <linux/if_bridge.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <linux/veth.h>
+#include <string.h>
+#include <sys/socket.h>
+
+/* --- interfaces --- */
+
+static int take_index(const struct nlmsghdr *message, void *closure)
+{
+    int *index = closure;
+    struct ifinfomsg link;
+    if (message->nlmsg_type == RTM_NEWLINK && message->nlmsg_len >= NLMSG_LENGTH(sizeof link)) {
+        memcpy(&link, NLMSG_DATA(message), sizeof link);
+        *index = link.ifi_index;
+    }
+    return 0;
+}
+
+int link_index(int fd, const char *name, struct error *err)
+{
+    autobatch b = {0};
+    struct ifinfomsg any = {.ifi_family = AF_UNSPEC};
+    struct error why = {0};
+    int index = 0;
+    nl_begin(&b, RTM_GETLINK, 0, &any, sizeof any);
+    nl_put_string(&b, IFLA_IFNAME, name);
+    nl_put_u32(&b, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+    int rc = nl_ask(fd, &b, take_index, &index, &why);
+    if (rc == -ENODEV || (rc == 0 && index == 0))
+        return -ENODEV;
+    return rc < 0 ? error_set(err, rc, "cannot look for interface %s: %s", name, why.text) : index;
+}
+
+static void begin_link(struct netlink_batch *b, uint16_t type, uint16_t flags, const char *name,
+                       bool up)
+{
+    struct ifinfomsg link = {
+        .ifi_family = AF_UNSPEC, .ifi_flags = up ? IFF_UP : 0, .ifi_change = up ? IFF_UP : 0};
+    nl_begin(b, type, flags, &link, sizeof link);
+    nl_put_string(b, IFLA_IFNAME, name);
+}
+
+void link_add_bridge(struct netlink_batch *b, const char *name, const uint8_t mac[MAC_SIZE],
+                     uint32_t mtu)
+{
+    begin_link(b, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, name, true);
+    nl_put(b, IFLA_ADDRESS, mac, MAC_SIZE);
+    if (mtu)
+        nl_put_u32(b, IFLA_MTU, mtu);
+    size_t info = nl_nest(b, IFLA_LINKINFO);
+    nl_put_string(b, IFLA_INFO_KIND, "bridge");
+    size_t data = nl_nest(b, IFLA_INFO_DATA);
+    nl_put_u32(b, IFLA_BR_STP_STATE, 0);
+    nl_put_u32(b, IFLA_BR_FORWARD_DELAY, 0);
+    nl_put_u8(b, IFLA_BR_MCAST_SNOOPING, 0);
+    nl_end(b, data);
+    nl_end(b, info);
+}
+
+static void put_peer(struct netlink_batch *b, const struct veth *v)
+{
+    struct ifinfomsg link = {.ifi_family = AF_UNSPEC};
+    size_t peer = nl_nest(b, VETH_INFO_PEER);
+    buf_add(&b->bytes, &link, sizeof link);
+    nl_put_string(b, IFLA_IFNAME, v->peer);
+    nl_put(b, IFLA_ADDRESS, v->peer_mac, MAC_SIZE);
+    nl_put_u32(b, IFLA_NET_NS_FD, (uint32_t)v->peer_namespace);
+    if (v->mtu)
+        nl_put_u32(b, IFLA_MTU, v->mtu);
+    nl_end(b, peer);
+}
+
+/* What a port of a bridge may do is said to the port, once it is one. */
+static void isolate_port(struct netlink_batch *b, const char *name)
+{
+    begin_link(b, RTM_NEWLINK, 0, name, false);
+    size_t info = nl_nest(b, IFLA_LINKINFO);
+    nl_put_string(b, IFLA_INFO_SLAVE_KIND, "bridge");
+    size_t data = nl_nest(b, IFLA_INFO_SLAVE_DATA);
+    nl_put_u8(b, IFLA_BRPORT_ISOLATED, 1);
+    nl_end(b, data);
+    nl_end(b, info);
+}
+
+/* It comes up only when it is isolated: nothing is carried before. */
+void link_add_veth(struct netlink_batch *b, const struct veth *v)
+{
+    begin_link(b, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, v->name, !v->isolated);
+    nl_put_u32(b, IFLA_MASTER, (uint32_t)v->bridge);
+    if (v->mtu)
+        nl_put_u32(b, IFLA_MTU, v->mtu);
+    size_t info = nl_nest(b, IFLA_LINKINFO);
+    nl_put_string(b, IFLA_INFO_KIND, "veth");
+    size_t data = nl_nest(b, IFLA_INFO_DATA);
+    put_peer(b, v);
+    nl_end(b, data);
+    nl_end(b, info);
+    if (v->isolated) {
+        isolate_port(b, v->name);
+        link_up(b, v->name);
+    }
+}
+
+void link_remove(struct netlink_batch *b, const char *name)
+{
+    begin_link(b, RTM_DELLINK, 0, name, false);
+}
+
+void link_up(struct netlink_batch *b, const char *name)
+{
+    begin_link(b, RTM_NEWLINK, 0, name, true);
+}
+
+/* --- addresses and routes --- */
+
+void link_add_address(struct netlink_batch *b, int index, const struct ip_prefix *p)
+{
+    struct ifaddrmsg address = {
+        .ifa_family = (uint8_t)p->address.family,
+        .ifa_prefixlen = (uint8_t)p->length,
+        .ifa_flags = p->address.family == AF_INET6 ? IFA_F_NODAD : 0,
+        .ifa_index = (uint32_t)index,
+    };
+    size_t size = ip_size(&p->address);
+    nl_begin(b, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, &address, sizeof address);
+    nl_put(b, IFA_LOCAL, p->address.bytes, size);
+    nl_put(b, IFA_ADDRESS, p->address.bytes, size);
+    if (p->address.family == AF_INET && p->length < 31) {
+        struct ip_address last = ip_last(p);
+        nl_put(b, IFA_BROADCAST, last.bytes, size);
+    }
+}
+
+void link_add_route(struct netlink_batch *b, int index, const struct ip_prefix *to,
+                    const struct ip_address *gateway)
+{
+    bool by_gateway = gateway && gateway->family != 0;
+    struct ip_address first = ip_first(to);
+    struct rtmsg route = {
+        .rtm_family = (uint8_t)to->address.family,
+        .rtm_dst_len = (uint8_t)to->length,
+        .rtm_table = RT_TABLE_MAIN,
+        .rtm_protocol = RTPROT_STATIC,
+        .rtm_scope = by_gateway ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK,
+        .rtm_type = RTN_UNICAST,
+    };
+    nl_begin(b, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, &route, sizeof route);
+    if (to->length > 0)
+        nl_put(b, RTA_DST, first.bytes, ip_size(&first));
+    if (by_gateway)
+        nl_put(b, RTA_GATEWAY, gateway->bytes, ip_size(gateway));
+    nl_put_u32(b, RTA_OIF, (uint32_t)index);
+}
+
+struct route_walk {
+    int family;
+    route_each *each;
+    void *closure;
+};
+
+static int one_route(const struct nlmsghdr *message, void *closure)
+{
+    const struct route_walk *walk = closure;
+    const struct nlattr *table[RTA_TABLE + 1];
+    struct rtmsg route;
+    if (message->nlmsg_type != RTM_NEWROUTE || message->nlmsg_len < NLMSG_LENGTH(sizeof route))
+        return 0;
+    memcpy(&route, NLMSG_DATA(message), sizeof route);
+    nl_attributes(message, sizeof route, table, RTA_TABLE);
+    uint32_t number = table[RTA_TABLE] ? nl_u32(table[RTA_TABLE]) : route.rtm_table;
+    if (number != RT_TABLE_MAIN || route.rtm_type != RTN_UNICAST || route.rtm_family != walk->family)
+        return 0;
+    struct ip_prefix to = {.address = {.family = walk->family}, .length = route.rtm_dst_len};
+    const void *bytes = nl_value(table[RTA_DST], ip_size(&to.address));
+    if (bytes)
+        memcpy(to.address.bytes, bytes, ip_size(&to.address));
+    else if (to.length > 0)
+        return 0;
+    return walk->each(&to, (int)nl_u32(table[RTA_OIF]), walk->closure);
+}
+
+int link_routes(int fd, int family, route_each *each, void *closure, struct error *err)
+{
+    autobatch b = {0};
+    struct route_walk walk = {family, each, closure};
+    struct rtmsg route = {.rtm_family = (uint8_t)family};
+    nl_begin(&b, RTM_GETROUTE, NLM_F_DUMP, &route, sizeof route);
+    return nl_ask(fd, &b, one_route, &walk, err);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Interfaces, addresses and routes: the messages of rtnetlink(7) that networks need, each added to
+ * a batch (netlink.h). They act where the batch's socket was opened.
+ */
+#ifndef CAISSON_NETWORK_LINK_H
+#define CAISSON_NETWORK_LINK_H
+
+#include <net/if.h>
+
+#include "network/address.h"
+#include "network/netlink.h"
+
+#define MAC_SIZE 6
+
+/* The index of an interface; -ENODEV without a sentence when there is none. */
+int link_index(int fd, const char *name, struct error *err);
+
+/* A bridge, up; it neither learns of multicast groups nor takes part in spanning trees, and keeps
+ * its address whatever its ports are. -EEXIST. */
+void link_add_bridge(struct netlink_batch *b, const char *name, const uint8_t mac[MAC_SIZE],
+                     uint32_t mtu);
+
+/* Two ends of a cable: ours a port of a bridge, and up; theirs in another network namespace, to be
+ * taken up there. */
+struct veth {
+    const char *name;
+    int bridge; /* index */
+    bool isolated; /* as a port it reaches the bridge, and no other port that is isolated */
+    const char *peer; /* its name over there */
+    int peer_namespace; /* descriptor */
+    uint8_t peer_mac[MAC_SIZE];
+    uint32_t mtu; /* 0: the usual */
+};
+void link_add_veth(struct netlink_batch *b, const struct veth *v);
+
+void link_remove(struct netlink_batch *b, const char *name);
+void link_up(struct netlink_batch *b, const char *name);
+
+/* `p`: the address with the length of its network. IPv6 addresses are used at once, without looking
+ * for duplicates (RFC 4862, 5.4): we give each out once. -EEXIST. */
+void link_add_address(struct netlink_batch *b, int index, const struct ip_prefix *p);
+/* To a prefix (length 0: the default route) by way of `gateway`, or of the link itself where that
+ * is none. */
+void link_add_route(struct netlink_batch *b, int index, const struct ip_prefix *to,
+                    const struct ip_address *gateway);
+
+/* Every destination of the main table's routes. `each` returns 0, or what is to be returned. */
+typedef int route_each(const struct ip_prefix *to, int index, void *closure);
+int link_routes(int fd, int family, route_each *each, void *closure, struct error *err);
+
+#endif
