@@ -8,7 +8,6 @@
 #include <netinet/icmp6.h>
 #include <string.h>
 
-
 /* Written beside the table; another one is made anew. */
 static const char version[] = "caisson 1";
 
@@ -85,8 +84,8 @@ static void add_sets(struct nft *n)
 {
     nft_add_set(n, &(struct nft_set){.name = "bridges", .key = {NFT_PART_INTERFACE}});
     nft_add_set(n, &(struct nft_set){.name = "internal", .key = {NFT_PART_INTERFACE}});
-    nft_add_set(n, &(struct nft_set){.name = "shared",
-                                     .key = {NFT_PART_INTERFACE, NFT_PART_INTERFACE}});
+    nft_add_set(
+        n, &(struct nft_set){.name = "shared", .key = {NFT_PART_INTERFACE, NFT_PART_INTERFACE}});
     for (size_t i = 0; i < 2; i++)
         add_family_sets(n, i);
 }
@@ -291,6 +290,7 @@ void firewall_add_table(struct nft *n, bool ours_only)
         {.name = "from", .hook = -1},
         {.name = "to", .hook = -1},
         {.name = "host", .hook = -1},
+        {.name = FIREWALL_CLOSED, .hook = -1},
         {.name = "forward", NF_INET_FORWARD, NF_IP_PRI_FILTER, "filter"},
         {.name = "input", NF_INET_LOCAL_IN, NF_IP_PRI_FILTER, "filter"},
         {.name = "arriving", NF_INET_PRE_ROUTING, NF_IP_PRI_RAW, "filter"},
@@ -303,6 +303,7 @@ void firewall_add_table(struct nft *n, bool ours_only)
     add_from(n);
     add_to(n);
     add_host(n);
+    end_chain(n, FIREWALL_CLOSED, true);
     add_hooks(n, ours_only);
 }
 
@@ -374,7 +375,8 @@ static void change_member(struct nft *n, change_elements *change, const struct f
         if (a->family == 0)
             continue;
         size_t f = a->family == AF_INET6;
-        change_pair(n, change, families[f].members, m->bridge, a);
+        if (m->bridge)
+            change_pair(n, change, families[f].members, m->bridge, a);
         if (m->host)
             change_address(n, change, families[f].host, a, NULL);
         if (m->metadata)

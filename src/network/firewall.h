@@ -25,6 +25,8 @@
 #include "network/nft.h"
 
 #define FIREWALL_TABLE "caisson"
+/* A list of destinations with nothing on it. */
+#define FIREWALL_CLOSED "closed"
 
 /* Whether our table, with rules of this version, is there: 1 or 0; or a negative errno. */
 int firewall_is_there(int fd, struct error *err);
@@ -44,7 +46,7 @@ void firewall_add_network(struct nft *n, const struct firewall_network *network)
 void firewall_remove_network(struct nft *n, const struct firewall_network *network);
 
 struct firewall_member {
-    const char *bridge;
+    const char *bridge;             /* NULL: only what the flags below say */
     struct ip_address addresses[2]; /* family 0: none */
     bool host;                      /* may reach the host's own services */
     bool metadata;                  /* may reach link-local addresses of clouds */

@@ -48,7 +48,7 @@ static void begin_link(struct netlink_batch *b, uint16_t type, uint16_t flags, c
 void link_add_bridge(struct netlink_batch *b, const char *name, const uint8_t mac[MAC_SIZE],
                      uint32_t mtu)
 {
-    begin_link(b, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, name, true);
+    begin_link(b, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, name, false);
     nl_put(b, IFLA_ADDRESS, mac, MAC_SIZE);
     if (mtu)
         nl_put_u32(b, IFLA_MTU, mtu);
@@ -90,7 +90,7 @@ static void isolate_port(struct netlink_batch *b, const char *name)
 /* It comes up only when it is isolated: nothing is carried before. */
 void link_add_veth(struct netlink_batch *b, const struct veth *v)
 {
-    begin_link(b, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, v->name, !v->isolated);
+    begin_link(b, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, v->name, false);
     nl_put_u32(b, IFLA_MASTER, (uint32_t)v->bridge);
     if (v->mtu)
         nl_put_u32(b, IFLA_MTU, v->mtu);
@@ -100,10 +100,10 @@ void link_add_veth(struct netlink_batch *b, const struct veth *v)
     put_peer(b, v);
     nl_end(b, data);
     nl_end(b, info);
-    if (v->isolated) {
+    if (v->isolated)
         isolate_port(b, v->name);
-        link_up(b, v->name);
-    }
+    link_no_autoconfiguration(b, v->name);
+    link_up(b, v->name);
 }
 
 void link_remove(struct netlink_batch *b, const char *name)
@@ -114,6 +114,22 @@ void link_remove(struct netlink_batch *b, const char *name)
 void link_up(struct netlink_batch *b, const char *name)
 {
     begin_link(b, RTM_NEWLINK, 0, name, true);
+}
+
+void link_no_autoconfiguration(struct netlink_batch *b, const char *name)
+{
+    begin_link(b, RTM_NEWLINK, 0, name, false);
+    size_t families = nl_nest(b, IFLA_AF_SPEC);
+    size_t six = nl_nest(b, AF_INET6);
+    nl_put_u8(b, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
+    nl_end(b, six);
+    nl_end(b, families);
+}
+
+void link_plug(struct netlink_batch *b, const char *name, int bridge)
+{
+    begin_link(b, RTM_NEWLINK, 0, name, false);
+    nl_put_u32(b, IFLA_MASTER, (uint32_t)bridge);
 }
 
 /* --- addresses and routes --- */
@@ -173,7 +189,8 @@ static int one_route(const struct nlmsghdr *message, void *closure)
     memcpy(&route, NLMSG_DATA(message), sizeof route);
     nl_attributes(message, sizeof route, table, RTA_TABLE);
     uint32_t number = table[RTA_TABLE] ? nl_u32(table[RTA_TABLE]) : route.rtm_table;
-    if (number != RT_TABLE_MAIN || route.rtm_type != RTN_UNICAST || route.rtm_family != walk->family)
+    if (number != RT_TABLE_MAIN || route.rtm_type != RTN_UNICAST ||
+        route.rtm_family != walk->family)
         return 0;
     struct ip_prefix to = {.address = {.family = walk->family}, .length = route.rtm_dst_len};
     const void *bytes = nl_value(table[RTA_DST], ip_size(&to.address));

@@ -16,18 +16,18 @@
 /* The index of an interface; -ENODEV without a sentence when there is none. */
 int link_index(int fd, const char *name, struct error *err);
 
-/* A bridge, up; it neither learns of multicast groups nor takes part in spanning trees, and keeps
+/* A bridge, down; it neither learns of multicast groups nor takes part in spanning trees, and keeps
  * its address whatever its ports are. -EEXIST. */
 void link_add_bridge(struct netlink_batch *b, const char *name, const uint8_t mac[MAC_SIZE],
                      uint32_t mtu);
 
-/* Two ends of a cable: ours a port of a bridge, and up; theirs in another network namespace, to be
- * taken up there. */
+/* Two ends of a cable: ours a port of a bridge, theirs in another network namespace, both without
+ * IPv6 addresses of their own making; ours is up, theirs is to be taken up there. */
 struct veth {
     const char *name;
-    int bridge; /* index */
-    bool isolated; /* as a port it reaches the bridge, and no other port that is isolated */
-    const char *peer; /* its name over there */
+    int bridge;         /* index */
+    bool isolated;      /* as a port it reaches the bridge, and no other port that is isolated */
+    const char *peer;   /* its name over there */
     int peer_namespace; /* descriptor */
     uint8_t peer_mac[MAC_SIZE];
     uint32_t mtu; /* 0: the usual */
@@ -36,6 +36,10 @@ void link_add_veth(struct netlink_batch *b, const struct veth *v);
 
 void link_remove(struct netlink_batch *b, const char *name);
 void link_up(struct netlink_batch *b, const char *name);
+/* No IPv6 address comes up by itself (RFC 4862, 5.3); for before link_up(). */
+void link_no_autoconfiguration(struct netlink_batch *b, const char *name);
+/* Makes it a port of a bridge (index). */
+void link_plug(struct netlink_batch *b, const char *name, int bridge);
 
 /* `p`: the address with the length of its network. IPv6 addresses are used at once, without looking
  * for duplicates (RFC 4862, 5.4): we give each out once. -EEXIST. */

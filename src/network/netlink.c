@@ -126,8 +126,8 @@ void nl_end(struct netlink_batch *b, size_t nest)
 static int say(int fd, const struct netlink_batch *b, struct error *err)
 {
     struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
-    ssize_t n = sendto(fd, b->bytes.data, b->bytes.len, 0, (struct sockaddr *)&kernel,
-                       sizeof kernel);
+    ssize_t n =
+        sendto(fd, b->bytes.data, b->bytes.len, 0, (struct sockaddr *)&kernel, sizeof kernel);
     if (n < 0)
         return error_errno(err, "cannot ask the kernel for a change of the network");
     return (size_t)n == b->bytes.len ? 0 : error_set(err, -EMSGSIZE, "a netlink batch was cut off");

@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+
 #include <cmocka.h>
 
 #include <errno.h>
@@ -43,7 +44,7 @@ static void is_text(const struct ip_address *a, const char *wanted)
 
 static void addresses_and_prefixes_are_read_and_written(void **state)
 {
-    static const char *const wrong[] = {"10.0.0.0",      "10.0.0.0/33", "10.0.0/8", "::1/129",
+    static const char *const wrong[] = {"10.0.0.0",      "10.0.0.0/33", "10.0.0/8",  "::1/129",
                                         "fe80::1%lo/64", "/8",          "10.0.0.0/", "10.0.0.0/-1",
                                         "10.0.0.0/8/8",  "300.0.0.0/8", ""};
     struct ip_prefix p;

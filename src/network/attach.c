@@ -1,0 +1,459 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "network/attach.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "base/text.h"
+#include "network/networks_dir.h"
+
+/* In <state>/networks: forwarding was off, and is on because of us. */
+#define FORWARDING_NAME ".forwarding"
+
+int network_host_open(const struct network_place *place, struct network_host *out,
+                      struct error *err)
+{
+    autofd routes = netlink_open(NETLINK_ROUTE, err);
+    autofd firewall = routes < 0 ? routes : netlink_open(NETLINK_NETFILTER, err);
+    if (firewall < 0)
+        return firewall;
+    *out = (struct network_host){*place, take_fd(&routes), take_fd(&firewall)};
+    return 0;
+}
+
+void network_host_close(struct network_host *host)
+{
+    if (host->routes >= 0)
+        close(host->routes);
+    if (host->firewall >= 0)
+        close(host->firewall);
+    host->routes = host->firewall = -1;
+}
+
+static int send_links(int fd, struct netlink_batch *b, const char *what, struct error *err)
+{
+    struct error why = {0};
+    int rc = nl_send(fd, b, NULL, &why);
+    return rc < 0 ? error_set(err, rc, "cannot %s: %s", what, why.text) : 0;
+}
+
+/* --- forwarding --- */
+
+static bool is_on(const char *path)
+{
+    autobuf text = {0};
+    return read_kernel_file(path, 64, &text, NULL) == 0 && !starts_with(buf_text(&text), "0");
+}
+
+/* A host that forwards IPv6 no longer listens to routers (accept_ra), and would lose its own
+ * address: those interfaces that listen now are told to go on. sysctl ip-sysctl. */
+static void keep_listening_to_routers(void)
+{
+    autodir d = opendir("/proc/sys/net/ipv6/conf");
+    const struct dirent *entry;
+    while (d && (entry = readdir(d))) {
+        char path[300];
+        autobuf text = {0};
+        if (entry->d_name[0] == '.')
+            continue;
+        snprintf(path, sizeof path, "/proc/sys/net/ipv6/conf/%s/accept_ra", entry->d_name);
+        if (read_kernel_file(path, 64, &text, NULL) == 0 && starts_with(buf_text(&text), "1"))
+            (void)write_kernel_file_at(AT_FDCWD, path, "2");
+    }
+}
+
+static int forward(const struct network_host *host, const struct network *network,
+                   struct error *err)
+{
+    static const char v4[] = "/proc/sys/net/ipv4/ip_forward",
+                      v6[] = "/proc/sys/net/ipv6/conf/all/forwarding";
+    bool six = network->ranges[1].subnet.address.family != 0;
+    int rc = 0;
+    if (!is_on(v4)) {
+        /* Noted first: a firewall that lets others be forwarded shall not come of a kill. */
+        autofd top = networks_open(host->place.state, true, err);
+        rc = top < 0 ? top : write_file_at(top, FORWARDING_NAME, "", 0, 0600, VOLATILE, err);
+        if (rc == 0)
+            rc = write_kernel_file_at(AT_FDCWD, v4, "1");
+        if (rc < 0)
+            return error_set(err, rc, "cannot let the host forward packets (%s): %s", v4,
+                             error_describe(rc));
+    }
+    if (six && !is_on(v6)) {
+        keep_listening_to_routers();
+        rc = write_kernel_file_at(AT_FDCWD, v6, "1");
+        if (rc < 0)
+            return error_set(err, rc, "cannot let the host forward IPv6 packets (%s): %s", v6,
+                             error_describe(rc));
+    }
+    return 0;
+}
+
+static bool forwards_for_us(const struct network_host *host)
+{
+    autofd top = networks_open(host->place.state, false, NULL);
+    return top >= 0 && faccessat(top, FORWARDING_NAME, F_OK, 0) == 0;
+}
+
+/* --- the firewall from the books --- */
+
+static void member_of(const struct network *network, const struct ip_address *a, unsigned flags,
+                      const char *egress, struct firewall_member *out)
+{
+    *out = (struct firewall_member){
+        .bridge = network->bridge,
+        .addresses = {*a},
+        .host = flags & LEASE_HOST,
+        .metadata = flags & LEASE_METADATA,
+        .egress = flags & LEASE_EGRESS ? egress ? egress : FIREWALL_CLOSED : NULL,
+    };
+}
+
+static int write_network(const struct network_host *host, const struct network *network,
+                         struct nft *n, struct error *err)
+{
+    struct firewall_network elements;
+    autoleases leases = {0};
+    int rc = lease_list(&host->place, network->name, &leases, err);
+    if (rc < 0)
+        return rc;
+    network_firewall(network, &elements);
+    firewall_add_network(n, &elements);
+    for (size_t i = 0; i < leases.count; i++) {
+        struct firewall_member member;
+        member_of(network, &leases.items[i].address, leases.items[i].flags, NULL, &member);
+        firewall_add_member(n, &member);
+    }
+    return 0;
+}
+
+/* Every network that has a bridge, whoever is on it. One that is damaged on disk stays closed. */
+static int write_networks(const struct network_host *host, struct nft *n, struct error *err)
+{
+    autostrv names = {0};
+    int rc = network_list(&host->place, &names, err);
+    autofd top = rc < 0 ? rc : networks_open(host->place.root, false, err);
+    for (size_t i = 0; rc == 0 && top >= 0 && i < names.len; i++) {
+        autonetwork network = {0};
+        if (network_read(top, names.items[i], &network, NULL) == 0 &&
+            link_index(host->routes, network.bridge, NULL) > 0)
+            rc = write_network(host, &network, n, err);
+    }
+    return rc;
+}
+
+static int restore(const struct network_host *host, bool stale, struct error *err)
+{
+    struct error why = {0};
+    autonft n;
+    nft_begin(&n, FIREWALL_TABLE);
+    if (stale)
+        nft_delete_table(&n);
+    firewall_add_table(&n, forwards_for_us(host));
+    int rc = write_networks(host, &n, err);
+    if (rc < 0)
+        return rc;
+    rc = nft_commit(&n, host->firewall, &why);
+    if (rc == -EEXIST && firewall_is_there(host->firewall, NULL) == 1)
+        return 0; /* another command was quicker */
+    return rc < 0 ? error_set(err, rc, "cannot set up the firewall: %s", why.text) : 0;
+}
+
+/* --- bridges --- */
+
+static void bridge_mac(const struct network *network, uint8_t mac[MAC_SIZE])
+{
+    const struct ip_address *a = &network->ranges[0].gateway;
+    const uint8_t own[MAC_SIZE] = {2, 0xca, a->bytes[0], a->bytes[1], a->bytes[2], a->bytes[3]};
+    memcpy(mac, own, MAC_SIZE);
+}
+
+static int give_addresses(const struct network_host *host, const struct network *network, int index,
+                          struct error *err)
+{
+    autobatch b = {0};
+    for (size_t i = 0; i < 2; i++) {
+        const struct network_range *range = &network->ranges[i];
+        struct ip_prefix own = {range->gateway, range->subnet.length};
+        if (own.address.family != 0)
+            link_add_address(&b, index, &own);
+    }
+    struct error why = {0};
+    int rc = nl_send(host->routes, &b, NULL, &why);
+    return rc == -EEXIST || rc == 0
+               ? 0
+               : error_set(err, rc, "cannot give bridge %s of network %s its address: %s",
+                           network->bridge, network->name, why.text);
+}
+
+static int make_bridge(const struct network_host *host, const struct network *network,
+                       struct error *err)
+{
+    uint8_t mac[MAC_SIZE];
+    struct error why = {0};
+    autobatch b = {0};
+    bridge_mac(network, mac);
+    link_add_bridge(&b, network->bridge, mac, network->mtu);
+    link_no_autoconfiguration(&b, network->bridge);
+    link_up(&b, network->bridge);
+    int rc = nl_send(host->routes, &b, NULL, &why);
+    if (rc < 0 && rc != -EEXIST)
+        return error_set(err, rc, "cannot make bridge %s of network %s: %s", network->bridge,
+                         network->name, why.text);
+    int index = link_index(host->routes, network->bridge, err);
+    if (index < 0)
+        return index == -ENODEV ? error_set(err, index, "bridge %s of network %s went away",
+                                            network->bridge, network->name)
+                                : index;
+    rc = give_addresses(host, network, index, err);
+    return rc < 0 ? rc : index;
+}
+
+/* The host's end of the cable to a container's n-th network. */
+static void cable_name(const char *owner, unsigned number, char name[IFNAMSIZ])
+{
+    snprintf(name, IFNAMSIZ, "cv%.10s%u", owner, number % NETWORK_PORTS_MAX);
+}
+
+/* Cables of containers that were on a bridge which somebody removed. */
+static int plug_again(const struct network_host *host, const struct network *network, int bridge,
+                      struct error *err)
+{
+    autoleases leases = {0};
+    int rc = lease_list(&host->place, network->name, &leases, err);
+    for (size_t i = 0; rc == 0 && i < leases.count; i++) {
+        char name[IFNAMSIZ];
+        autobatch b = {0};
+        cable_name(leases.items[i].owner, LEASE_PORT_OF(leases.items[i].flags), name);
+        if (link_index(host->routes, name, NULL) < 0)
+            continue;
+        link_plug(&b, name, bridge);
+        rc = send_links(host->routes, &b, "plug a container's cable in again", err);
+    }
+    return rc;
+}
+
+int network_ready(const struct network_host *host, const struct network *network,
+                  struct error *err)
+{
+    int bridge = link_index(host->routes, network->bridge, err);
+    bool made = bridge == -ENODEV;
+    int rc = 0;
+    if (made) {
+        rc = forward(host, network, err);
+        bridge = rc < 0 ? rc : make_bridge(host, network, err);
+        if (bridge >= 0)
+            rc = plug_again(host, network, bridge, err);
+    }
+    if (bridge < 0 || rc < 0)
+        return bridge < 0 ? bridge : rc;
+    char note[64];
+    int there = firewall_is_there(host->firewall, err);
+    if (there < 0)
+        return there;
+    if (there == 0)
+        return restore(host, nft_table_note(host->firewall, FIREWALL_TABLE, note, sizeof note,
+                                            NULL) != -ENOENT,
+                       err);
+    if (!made)
+        return 0;
+    struct error why = {0};
+    autonft n;
+    nft_begin(&n, FIREWALL_TABLE);
+    rc = write_network(host, network, &n, err);
+    if (rc < 0)
+        return rc;
+    rc = nft_commit(&n, host->firewall, &why);
+    return rc < 0 ? error_set(err, rc, "cannot let network %s through the firewall: %s",
+                              network->name, why.text)
+                  : 0;
+}
+
+/* --- a container --- */
+
+void network_port_mac(const struct network_port *port, uint8_t mac[MAC_SIZE])
+{
+    const struct ip_address *a = &port->addresses[port->addresses[0].family == 0];
+    size_t size = ip_size(a);
+    mac[0] = 2;
+    mac[1] = 0xca;
+    memcpy(mac + 2, a->bytes + size - 4, 4);
+}
+
+static int configure_inside(const struct network *network, const struct network_port *port,
+                            const char *name, int inside, struct error *err)
+{
+    autobatch b = {0};
+    int index = link_index(inside, name, err);
+    if (index < 0)
+        return error_set(err, index, "the container's interface %s went away", name);
+    link_no_autoconfiguration(&b, name);
+    link_up(&b, name);
+    for (size_t i = 0; i < 2; i++) {
+        const struct network_range *range = &network->ranges[i];
+        if (port->addresses[i].family == 0)
+            continue;
+        struct ip_prefix own = {port->addresses[i], range->subnet.length};
+        link_add_address(&b, index, &own);
+    }
+    for (size_t i = 0; port->default_route && i < 2; i++) {
+        struct ip_prefix everything = {{.family = port->addresses[i].family}, 0};
+        if (port->addresses[i].family != 0)
+            link_add_route(&b, index, &everything, &network->ranges[i].gateway);
+    }
+    return send_links(inside, &b, "give the container its address", err);
+}
+
+static int change_members(const struct network_host *host, const struct network *network,
+                          const struct network_port *port,
+                          void (*change)(struct nft *n, const struct firewall_member *member),
+                          struct error *err)
+{
+    autonft n;
+    nft_begin(&n, FIREWALL_TABLE);
+    for (size_t i = 0; i < 2; i++) {
+        struct firewall_member member;
+        if (port->addresses[i].family == 0)
+            continue;
+        member_of(network, &port->addresses[i], port->flags, port->egress, &member);
+        change(&n, &member);
+    }
+    return nft_commit(&n, host->firewall, err);
+}
+
+/* When something was flushed between network_ready() and now, once more. */
+static int let_through(const struct network_host *host, const struct network *network,
+                       const struct network_port *port, struct error *err)
+{
+    struct error why = {0};
+    int rc = change_members(host, network, port, firewall_add_member, &why);
+    if (rc == -ENOENT) {
+        rc = network_ready(host, network, err);
+        if (rc < 0)
+            return rc;
+        rc = change_members(host, network, port, firewall_add_member, &why);
+    }
+    return rc < 0 ? error_set(err, rc, "cannot let the container through the firewall: %s",
+                              why.text)
+                  : 0;
+}
+
+int network_plug(const struct network_host *host, const struct network *network,
+                 const struct network_port *port, int inside, int namespace, struct error *err)
+{
+    char cable[IFNAMSIZ], name[IFNAMSIZ];
+    autobatch b = {0};
+    cable_name(port->owner, port->number, cable);
+    snprintf(name, sizeof name, "eth%u", port->number);
+    int bridge = link_index(host->routes, network->bridge, err);
+    if (bridge < 0)
+        return error_set(err, bridge, "bridge %s of network %s went away", network->bridge,
+                         network->name);
+    int rc = let_through(host, network, port, err);
+    if (rc < 0)
+        return rc;
+    struct veth veth = {.name = cable,
+                        .bridge = bridge,
+                        .isolated = !network->shared,
+                        .peer = name,
+                        .peer_namespace = namespace,
+                        .mtu = network->mtu};
+    memcpy(veth.peer_mac, port->mac, MAC_SIZE);
+    link_add_veth(&b, &veth);
+    rc = send_links(host->routes, &b, "lay the container's cable", err);
+    if (rc == 0)
+        rc = configure_inside(network, port, name, inside, err);
+    if (rc < 0)
+        (void)network_unplug(host, network, port, true, NULL);
+    return rc;
+}
+
+/* One that is missing lets the others stay: then one by one. */
+static void remove_singly(const struct network_host *host, const struct network *network,
+                          const struct network_port *port)
+{
+    static const unsigned each[] = {0, LEASE_HOST, LEASE_METADATA, LEASE_EGRESS};
+    for (size_t i = 0; i < 2 * sizeof each / sizeof *each; i++) {
+        struct firewall_member member;
+        if (port->addresses[i % 2].family == 0)
+            continue;
+        member_of(network, &port->addresses[i % 2], each[i / 2], port->egress, &member);
+        if (each[i / 2] != 0)
+            member.bridge = NULL;
+        autonft n;
+        nft_begin(&n, FIREWALL_TABLE);
+        firewall_remove_member(&n, &member);
+        (void)nft_commit(&n, host->firewall, NULL);
+    }
+}
+
+int network_unplug(const struct network_host *host, const struct network *network,
+                   const struct network_port *port, bool cable, struct error *err)
+{
+    struct error why = {0};
+    int rc = change_members(host, network, port, firewall_remove_member, &why);
+    if (rc == -ENOENT)
+        remove_singly(host, network, port);
+    else if (rc < 0)
+        return error_set(err, rc, "cannot take the container out of the firewall: %s", why.text);
+    if (!cable)
+        return 0;
+    char name[IFNAMSIZ];
+    autobatch b = {0};
+    cable_name(port->owner, port->number, name);
+    link_remove(&b, name);
+    rc = nl_send(host->routes, &b, NULL, &why);
+    return rc == -ENODEV || rc == 0
+               ? 0
+               : error_set(err, rc, "cannot take the container's cable away: %s", why.text);
+}
+
+/* --- a network's end --- */
+
+int network_take_down(const struct network_host *host, const struct network *network,
+                      struct error *err)
+{
+    struct error why = {0};
+    struct firewall_network elements;
+    autobatch b = {0};
+    link_remove(&b, network->bridge);
+    int rc = nl_send(host->routes, &b, NULL, &why);
+    if (rc < 0 && rc != -ENODEV)
+        return error_set(err, rc, "cannot remove bridge %s of network %s: %s", network->bridge,
+                         network->name, why.text);
+    autonft n;
+    nft_begin(&n, FIREWALL_TABLE);
+    network_firewall(network, &elements);
+    firewall_remove_network(&n, &elements);
+    rc = nft_commit(&n, host->firewall, &why);
+    /* Not all there, and so of no use: the next container sets it up anew. */
+    if (rc == -ENOENT && firewall_is_there(host->firewall, NULL) == 1)
+        return restore(host, true, err);
+    return rc < 0 && rc != -ENOENT
+               ? error_set(err, rc, "cannot take network %s out of the firewall: %s",
+                           network->name, why.text)
+               : 0;
+}
+
+void network_tidy(const struct network_host *host)
+{
+    autostrv names = {0};
+    if (network_list(&host->place, &names, NULL) < 0)
+        return;
+    autofd top = networks_open(host->place.root, false, NULL);
+    for (size_t i = 0; top >= 0 && i < names.len; i++) {
+        autonetwork network = {0};
+        if (network_read(top, names.items[i], &network, NULL) < 0 ||
+            link_index(host->routes, network.bridge, NULL) != -ENODEV)
+            return;
+    }
+    autonft n;
+    nft_begin(&n, FIREWALL_TABLE);
+    nft_delete_table(&n);
+    (void)nft_commit(&n, host->firewall, NULL);
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Containers on networks: bridges, cables and the firewall's elements, made and taken away.
+ *
+ * Everything that lies outside of the container can be made again from the books (networks.h): a
+ * network_ready() that finds the bridge gone or the firewall flushed restores all of it, for every
+ * network and every lease, in one transaction. What belongs to one container is added and removed
+ * by one transaction of its own, whatever else there is.
+ *
+ * A container's network namespace takes its cable with it when it goes; only the elements and the
+ * lease have to be taken back, and a lease whose owner is gone tells whoever comes by to do it.
+ */
+#ifndef CAISSON_NETWORK_ATTACH_H
+#define CAISSON_NETWORK_ATTACH_H
+
+#include "network/link.h"
+#include "network/networks.h"
+
+/* Where bridges and the firewall are: two sockets of that network namespace. */
+struct network_host {
+    struct network_place place;
+    int routes, firewall;
+};
+/* In this process's network namespace. */
+int network_host_open(const struct network_place *place, struct network_host *out,
+                      struct error *err);
+void network_host_close(struct network_host *host);
+#define NETWORK_HOST_NONE                                                                          \
+    {                                                                                              \
+        .routes = -1, .firewall = -1                                                               \
+    }
+
+/* The bridge is there, forwards, and the firewall stands. */
+int network_ready(const struct network_host *host, const struct network *network,
+                  struct error *err);
+
+/* How many networks a container can be on. */
+#define NETWORK_PORTS_MAX 16
+
+/* A container's end on one network. */
+struct network_port {
+    const char *owner; /* the container's id */
+    unsigned number;   /* which of its networks, from 0: eth0 … */
+    struct ip_address addresses[2];
+    uint8_t mac[MAC_SIZE];
+    unsigned flags;       /* LEASE_* */
+    const char *egress;   /* see struct firewall_member */
+    bool default_route;   /* by this network's gateways */
+};
+/* "02:ca:" and the last four bytes of the first address: the same each time. */
+void network_port_mac(const struct network_port *port, uint8_t mac[MAC_SIZE]);
+
+/* Lays the cable and lets it through the firewall. `inside`: a NETLINK_ROUTE socket of the
+ * container's network namespace, `namespace`: that namespace. */
+int network_plug(const struct network_host *host, const struct network *network,
+                 const struct network_port *port, int inside, int namespace, struct error *err);
+/* The firewall's elements, and the cable where it is still there and `cable` is given. Nothing that
+ * is missing is an error. */
+int network_unplug(const struct network_host *host, const struct network *network,
+                   const struct network_port *port, bool cable, struct error *err);
+
+/* The bridge and the network's elements; nobody is on it any more. */
+int network_take_down(const struct network_host *host, const struct network *network,
+                      struct error *err);
+/* The table, when no network has a bridge any more. */
+void network_tidy(const struct network_host *host);
+
+#endif
