@@ -170,6 +170,8 @@ static void make_links(void)
     MUST(fd >= 0);
     MUST(link_index(fd, "br-x", &err) == -ENODEV && err.code == 0);
     link_add_bridge(&b, "br-x", mac, 1400);
+    link_no_autoconfiguration(&b, "br-x");
+    link_up(&b, "br-x");
     send_links(fd, &b);
     int bridge = link_index(fd, "br-x", &err);
     MUST(bridge > 0);
