@@ -12,6 +12,13 @@ int front_program(char *path, size_t size, struct error *err);
 /* Before anything of a container without a user namespace of its own is touched: runtime/seal.h. */
 int front_seal_for(const struct plan *plan, struct error *err);
 
+/* An ordinary user gets limits only where there is a control group for them: a limit that was asked
+ * for by flag is an error without one, the level's own are a line of warning if `tell`. Before one
+ * is needed: */
+int front_check_limits(const struct plan *plan, bool tell, struct error *err);
+/* The same while a group is obtained, just before it is started: runtime/cgroup_delegate.c. */
+int front_delegate(const struct container *c, bool tell, struct error *err);
+
 /* It goes on, and how to come back. */
 void tell_detached(const struct container *c);
 

@@ -43,7 +43,8 @@ static void starting_end(struct starting *s)
 static int start_detached(struct container *c, struct starting *s, struct error *err)
 {
     int exit_code;
-    return container_start(c, &s->store, &s->options, &exit_code, err);
+    int rc = front_delegate(c, true, err);
+    return rc < 0 ? rc : container_start(c, &s->store, &s->options, &exit_code, err);
 }
 
 /* --- restart --- */

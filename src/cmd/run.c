@@ -157,21 +157,6 @@ static int start_it(struct engine *e, struct container *c, const struct request 
     return exit_code;
 }
 
-/* An ordinary user gets the level's limits only where a control group was handed to them. */
-static int tell_limits(const struct request *r, const struct plan *plan, struct error *err)
-{
-    char why[256];
-    if (!ids_limited() || plan->posture.level[0] == 'p' || !cgroup_none(why, sizeof why))
-        return 0;
-    for (int limit = 0; limit < CGROUP_LIMIT_COUNT; limit++)
-        if (plan->limits.by_flag & (1u << limit))
-            return cgroup_refuse((enum cgroup_limit)limit, why, err);
-    if (hints_wanted(r))
-        fprintf(stderr, "caisson: warning: no limits of memory, processes and processors: %s\n",
-                why);
-    return 0;
-}
-
 int command_run(const struct invocation *call, void *options, struct error *err)
 {
     struct request *r = options;
@@ -192,12 +177,12 @@ int command_run(const struct invocation *call, void *options, struct error *err)
     if (rc == 0)
         rc = front_seal_for(&plan, err); /* begins anew: what is told comes after */
     if (rc == 0)
-        rc = tell_limits(r, &plan, err);
-    if (rc == 0)
         rc = container_claim(&e.containers, &plan, &c, err);
     if (rc < 0)
         return rc;
-    rc = write_cid_file(r->cid_file, c.id, err);
+    rc = front_delegate(&c, hints_wanted(r), err);
+    if (rc == 0)
+        rc = write_cid_file(r->cid_file, c.id, err);
     if (rc < 0) {
         (void)container_remove(&c, true, NULL);
         return rc;
@@ -217,7 +202,7 @@ int command_create(const struct invocation *call, void *options, struct error *e
     if (rc == 0)
         rc = make_plan(&e, r, &plan, err);
     if (rc == 0)
-        rc = tell_limits(r, &plan, err);
+        rc = front_check_limits(&plan, hints_wanted(r), err);
     if (rc == 0)
         rc = container_create(&e.containers, &plan, &c, err);
     if (rc < 0)

@@ -39,6 +39,9 @@ static int start_one(struct containers *all, const char *word, void *closure, st
     if (start->options.foreground && (c.now == CONTAINER_RUNNING || c.now == CONTAINER_PAUSED))
         return attach_to(&c, start, err);
     start->options.sig_proxy = true;
+    rc = front_delegate(&c, true, err);
+    if (rc < 0)
+        return rc;
     rc = container_start(&c, &start->store, &start->options, &start->exit_code, err);
     if (rc < 0)
         return rc;

@@ -134,19 +134,6 @@ int cgroup_open_tasks(struct cgroup *group, struct error *err)
     return open_tasks(group, O_WRONLY, err);
 }
 
-struct place {
-    char *parent; /* owned */
-    const char *id;
-    bool shared; /* the parent is one for all containers with these device rules */
-};
-
-struct cgroup_making {
-    struct cgroup_tree tree;
-    const struct cgroup_limits *limits;
-    struct cgroup_plan plan;
-    struct place place;
-};
-
 static int make_slots(const struct cgroup_making *m, uint32_t slots, struct cgroup *group,
                       struct error *err)
 {
@@ -175,7 +162,7 @@ static int fill(const struct cgroup_making *m, struct cgroup *group, struct erro
 
 /* Whoever names a parent finds the group exactly there. */
 static void find_place(const struct cgroup_tree *tree, const char *parent, const char *id,
-                       const struct cgroup_limits *limits, struct place *out)
+                       const struct cgroup_limits *limits, struct cgroup_place *out)
 {
     autobuf path = {0};
 
@@ -486,6 +473,21 @@ int cgroup_extend(struct cgroup *group, enum cgroup_slot slot, struct error *err
     return group->dirs[slot] < 0 ? 0 : move_all(group, slot, err);
 }
 
+int cgroup_complete(const struct cgroup *group, struct cgroup_limits *limits, struct error *err)
+{
+    struct cgroup_stats stats;
+
+    if (limits->cpu_period != CGROUP_UNSET && limits->cpu_quota == CGROUP_UNSET)
+        return error_set(err, -EINVAL, "--cpu-period needs --cpu-quota beside it");
+    if (limits->memory_swap == CGROUP_UNSET || limits->memory_swap == CGROUP_UNLIMITED ||
+        limits->memory != CGROUP_UNSET)
+        return 0;
+    int rc = cgroup_stats(group, &stats, err);
+    if (rc == 0 && stats.memory_limit <= INT64_MAX)
+        limits->memory = (int64_t)stats.memory_limit;
+    return rc;
+}
+
 int cgroup_update(struct cgroup *group, const struct cgroup_limits *limits, struct error *err)
 {
     struct cgroup_tree tree = {
@@ -497,18 +499,9 @@ int cgroup_update(struct cgroup *group, const struct cgroup_limits *limits, stru
         return error_set(err, -ENOENT,
                          "the container has no control group, so its limits cannot "
                          "be changed");
-    if (now.cpu_period != CGROUP_UNSET && now.cpu_quota == CGROUP_UNSET)
-        return error_set(err, -EINVAL, "--cpu-period needs --cpu-quota beside it");
-    if (now.memory_swap != CGROUP_UNSET && now.memory_swap != CGROUP_UNLIMITED &&
-        now.memory == CGROUP_UNSET) {
-        struct cgroup_stats stats;
-        int rc = cgroup_stats(group, &stats, err);
-        if (rc < 0)
-            return rc;
-        if (stats.memory_limit <= INT64_MAX)
-            now.memory = (int64_t)stats.memory_limit;
-    }
-    int rc = cgroup_plan_limits(group->layout, &now, &plan, err);
+    int rc = cgroup_complete(group, &now, err);
+    if (rc == 0)
+        rc = cgroup_plan_limits(group->layout, &now, &plan, err);
     uint32_t slots = rc < 0 ? 0 : plan.slots | cgroup_value_slots(group->layout, &now);
     for (int slot = 0; rc == 0 && slot < CGROUP_UNIFIED; slot++)
         if ((slots & (1u << slot)) && group->dirs[slot] < 0)

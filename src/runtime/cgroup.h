@@ -163,6 +163,35 @@ int cgroup_begin(const char *parent, const char *id, const struct cgroup_limits 
                  struct cgroup_making **making, struct cgroup *out, struct error *err);
 int cgroup_finish(const struct cgroup_making *making, struct cgroup *group, struct error *err);
 void cgroup_making_end(struct cgroup_making *making);
+
+/* The group as a unit of systemd's. */
+struct cgroup_unit {
+    bool of_user;     /* of the user's manager, and not the host's */
+    const char *name; /* "docker-ID.scope", or that of a slice */
+    const char *slice;
+    const char *description;
+};
+/* As cgroup_begin(); nothing is made before the first process is there. -ENOTSUP: not on this host.
+ */
+int cgroup_begin_unit(const struct cgroup_unit *unit, const struct cgroup_limits *limits,
+                      struct cgroup_making **making, struct cgroup *out, struct error *err);
+/* Makes it, with `pid` in it: before cgroup_finish(). */
+int cgroup_start_unit(struct cgroup_making *making, pid_t pid, struct cgroup *group,
+                      struct error *err);
+/* Tells systemd of limits that cgroup_update() is about to write. */
+int cgroup_update_unit(const struct cgroup_unit *unit, const struct cgroup *group,
+                       const struct cgroup_limits *limits, struct error *err);
+/* Ends it with all that is in it. One that is gone is no error. */
+int cgroup_stop_unit(const struct cgroup_unit *unit, struct error *err);
+
+/* For an ordinary user, before the first fork of a start: sees to it that this process is in a
+ * group below which it may make others, from the user's systemd where nobody gave one. For root,
+ * and where there is one already, nothing is done. An error: limits will not be in force, and why.
+ */
+int cgroup_delegate(const char *id, const char *description, struct error *err);
+/* For an ordinary user: sees to it that processes of ours may be born in `group`. */
+int cgroup_reach(const struct cgroup *group, const char *description, struct error *err);
+
 /* Is `parent` a name that cgroup_create() takes? For refusing it while planning. */
 int cgroup_check_parent(const char *parent, struct error *err);
 /* Likewise for the name below it. */

@@ -18,9 +18,10 @@
 struct cgroup_tree {
     int root; /* -1 with CGROUP_NONE */
     enum cgroup_layout layout;
-    char *base;      /* v2, ordinary user: the delegated group, owned; else NULL */
-    int write_flags; /* how control files are opened; a fake tree adds O_CREAT */
-    char why[128];   /* with CGROUP_NONE */
+    char *base;       /* v2, ordinary user: the delegated group, owned; else NULL */
+    int write_flags;  /* how control files are opened; a fake tree adds O_CREAT */
+    bool undelegated; /* CGROUP_NONE, but v2: systemd may give this user a group */
+    char why[128];    /* with CGROUP_NONE */
 };
 
 /* One value to be written into one file of the group. */
@@ -40,7 +41,25 @@ struct cgroup_plan {
     bool fresh;     /* the group was made for this: it has the kernel's defaults */
 };
 
+/* Where the group of a container is made. */
+struct cgroup_place {
+    char *parent; /* owned */
+    const char *id;
+    bool shared; /* the parent is one for all containers with these device rules */
+};
+
+struct cgroup_making {
+    struct cgroup_tree tree;
+    const struct cgroup_limits *limits;
+    struct cgroup_plan plan;
+    struct cgroup_place place;
+    const struct cgroup_unit *unit; /* systemd makes it */
+};
+
 /* --- cgroup_tree.c: which tree, which directories --- */
+/* The host's, whoever may write there. */
+int cgroup_tree_look(const char *mount, struct cgroup_tree *out, struct error *err);
+/* The same as far as this user may make groups there. */
 int cgroup_tree_open(const char *mount, struct cgroup_tree *out, struct error *err);
 void cgroup_tree_close(struct cgroup_tree *tree);
 int cgroup_check_path(const char *path, const char *what, struct error *err);
@@ -104,6 +123,8 @@ int cgroup_open_in(const struct cgroup_tree *tree, const char *record, struct cg
                    struct error *err);
 /* The hierarchy that says which processes there are; CGROUP_SLOTS when there is none. */
 enum cgroup_slot cgroup_main_slot(const struct cgroup *group);
+/* What changed limits count on and do not say: the memory that a limit of swap is counted from. */
+int cgroup_complete(const struct cgroup *group, struct cgroup_limits *limits, struct error *err);
 /* Makes the group in one more hierarchy and moves all processes into it. */
 int cgroup_extend(struct cgroup *group, enum cgroup_slot slot, struct error *err);
 int cgroup_write_file(int dir, const char *name, const char *value, int write_flags);

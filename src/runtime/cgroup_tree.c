@@ -144,11 +144,12 @@ static void find_delegation(struct cgroup_tree *tree)
         faccessat(own, ".", W_OK, AT_EACCESS) == 0)
         return;
     free(take_ptr(tree->base));
-    nothing_usable(tree, "no control group is delegated to this user: start with 'systemd-run "
-                         "--user --scope -p Delegate=yes'");
+    nothing_usable(tree, "no control group is delegated to this user: it takes a user manager of "
+                         "systemd (log in, or 'loginctl enable-linger')");
+    tree->undelegated = true;
 }
 
-int cgroup_tree_open(const char *mount, struct cgroup_tree *out, struct error *err)
+int cgroup_tree_look(const char *mount, struct cgroup_tree *out, struct error *err)
 {
     struct cgroup_tree tree = {.root = -1, .write_flags = O_WRONLY};
 
@@ -171,10 +172,17 @@ int cgroup_tree_open(const char *mount, struct cgroup_tree *out, struct error *e
         if (tree.layout == CGROUP_NONE)
             nothing_usable(&tree, "no control groups are mounted at " CGROUP_MOUNT);
     }
-    if (tree.layout != CGROUP_NONE && ids_limited())
-        find_delegation(&tree);
     *out = tree;
     return 0;
+}
+
+int cgroup_tree_open(const char *mount, struct cgroup_tree *out, struct error *err)
+{
+    int rc = cgroup_tree_look(mount, out, err);
+
+    if (rc == 0 && out->layout != CGROUP_NONE && ids_limited())
+        find_delegation(out);
+    return rc;
 }
 
 void cgroup_tree_close(struct cgroup_tree *tree)
@@ -183,18 +191,6 @@ void cgroup_tree_close(struct cgroup_tree *tree)
         close(tree->root);
     tree->root = -1;
     free(take_ptr(tree->base));
-}
-
-bool cgroup_none(char *why, size_t size)
-{
-    struct cgroup_tree tree = {.root = -1};
-    if (cgroup_tree_open(CGROUP_MOUNT, &tree, NULL) < 0)
-        return false;
-    bool none = tree.layout == CGROUP_NONE;
-    if (none)
-        snprintf(why, size, "%s", tree.why);
-    cgroup_tree_close(&tree);
-    return none;
 }
 
 /* --- directories --- */
@@ -386,36 +382,4 @@ int cgroup_make_group(const struct cgroup_tree *tree, enum cgroup_slot slot, con
     if (slot == CGROUP_CPUSET)
         cgroup_inherit_cpuset(fd, tree->write_flags);
     return fd;
-}
-
-/* --- for `info` --- */
-
-void cgroup_host(enum cgroup_layout *layout, struct buf *detail)
-{
-    struct cgroup_tree tree;
-    struct error err = {0};
-    *layout = CGROUP_NONE;
-    if (cgroup_tree_open(CGROUP_MOUNT, &tree, &err) < 0) {
-        buf_str(detail, err.text);
-        return;
-    }
-    *layout = tree.layout;
-    if (tree.layout == CGROUP_NONE) {
-        buf_str(detail, tree.why);
-    } else if (tree.layout == CGROUP_V2) {
-        size_t start = detail->len;
-        if (read_file_at(tree.root, "cgroup.controllers", 4096, detail, NULL) == 0 &&
-            detail->len > start)
-            detail->data[--detail->len] = '\0'; /* the newline */
-    } else {
-        bool first = true;
-        for (int slot = 0; slot < CGROUP_SLOTS; slot++) {
-            const char *name = cgroup_slot_name((enum cgroup_slot)slot);
-            if (faccessat(tree.root, name, F_OK, 0) < 0)
-                continue;
-            buf_fmt(detail, "%s%s", first ? "" : " ", name);
-            first = false;
-        }
-    }
-    cgroup_tree_close(&tree);
 }

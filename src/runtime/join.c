@@ -303,7 +303,9 @@ int join_container(const struct join *join, struct launched *out, int *exit_code
     struct launched l = {.pidfd = -1, .terminal = -1, .cgroup = CGROUP_EMPTY};
     int pair[2];
     *exit_code = 125;
-    int opened = cgroup_open_tasks(join->cgroup, err);
+    int opened = cgroup_reach(join->cgroup, "caisson exec", err);
+    if (opened == 0)
+        opened = cgroup_open_tasks(join->cgroup, err);
     if (opened < 0)
         return opened;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whether the limits of an ordinary user's container can be in force, said before it runs. */
+#include <stdio.h>
+
+#include "base/cleanup.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "cmd/front.h"
+#include "runtime/ids.h"
+
+static int tell_why(const struct plan *plan, const char *why, bool tell, struct error *err)
+{
+    if (plan->posture.level[0] == 'p')
+        return 0;
+    for (int limit = 0; limit < CGROUP_LIMIT_COUNT; limit++)
+        if (plan->limits.by_flag & (1u << limit))
+            return cgroup_refuse((enum cgroup_limit)limit, why, err);
+    if (tell && !streq(getenv("CAISSON_HINTS"), "no"))
+        fprintf(stderr, "caisson: warning: no limits of memory, processes and processors: %s\n",
+                why);
+    return 0;
+}
+
+int front_check_limits(const struct plan *plan, bool tell, struct error *err)
+{
+    char why[256];
+    return ids_limited() && cgroup_none(why, sizeof why) ? tell_why(plan, why, tell, err) : 0;
+}
+
+int front_delegate(const struct container *c, bool tell, struct error *err)
+{
+    struct error why = {0};
+    if (c->now == CONTAINER_RUNNING || c->now == CONTAINER_PAUSED)
+        return 0;
+    autofree char *description = xasprintf("caisson container %s", c->plan.name);
+    int rc = cgroup_delegate(c->id, description, &why);
+    return rc < 0 ? tell_why(&c->plan, why.text, tell, err)
+                  : front_check_limits(&c->plan, tell, err);
+}
