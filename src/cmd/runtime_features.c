@@ -42,8 +42,8 @@ static void write_cgroup(struct json_out *w)
     json_begin(w, "cgroup", '{');
     json_bool(w, "v1", true);
     json_bool(w, "v2", true);
-    json_bool(w, "systemd", false);
-    json_bool(w, "systemdUser", false);
+    json_bool(w, "systemd", true);
+    json_bool(w, "systemdUser", true);
     json_bool(w, "rdma", true);
     json_end(w, '}');
 }

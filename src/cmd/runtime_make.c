@@ -37,10 +37,6 @@ int runtime_root(bool make, struct containers_root *root, struct error *err)
 {
     const struct runtime_globals *g = &runtime_globals;
     autofree char *path = g->root && *g->root ? xstrdup(g->root) : NULL;
-    if (g->systemd_cgroup || streq(g->cgroup_manager, "systemd"))
-        return error_set(err, -ENOTSUP,
-                         "%s is not supported: let the engine manage control groups by cgroupfs",
-                         g->systemd_cgroup ? "--systemd-cgroup" : "--cgroup-manager systemd");
     if (streq(g->cgroup_manager, "disabled"))
         return error_set(err, -ENOTSUP,
                          "--cgroup-manager disabled is not supported: without control groups the "
@@ -195,6 +191,8 @@ static int make(struct making *m, const struct invocation *call,
     m->options.console_socket = o->console_socket;
     m->options.no_new_keyring = o->no_new_keyring;
     m->options.terminal_here = terminal_here;
+    m->options.systemd =
+        runtime_globals.systemd_cgroup || streq(runtime_globals.cgroup_manager, "systemd");
     rc = living_check_id(m->options.id, err);
     if (rc == 0)
         rc = creation_read(&m->options, &m->creation, err);

@@ -87,9 +87,12 @@ static int apply(struct living *c, const struct bundle *b, struct error *err)
     autocgroup group = CGROUP_EMPTY;
     autobuf record = {0};
     struct cgroup_limits limits = b->plan.limits;
+    struct cgroup_unit unit;
     int rc = living_group(c, &group, err);
     if (rc == 0)
         rc = check_memory(b, &group, err);
+    if (rc == 0 && living_unit(c, &unit))
+        rc = cgroup_update_unit(&unit, &group, &limits, err);
     if (rc == 0)
         rc = cgroup_update(&group, &limits, err);
     if (rc == 0)

@@ -14,6 +14,7 @@
 #include "lifecycle/life.h"
 #include "runtime/bundle_launch.h"
 #include "runtime/hook.h"
+#include "runtime/ids.h"
 #include "runtime/syscalls.h"
 
 /* --- what it is made from ----------------------------------------------------------------------
@@ -56,6 +57,9 @@ int creation_read(const struct create_options *options, struct creation *out, st
     if (rc < 0)
         return error_prefix(err, "the bundle %s", options->bundle);
     rc = bundle_parse(buf_text(&out->text), out->text.len, options->bundle, &out->bundle, err);
+    if (rc < 0)
+        return rc;
+    rc = unit_judge(options, &out->bundle, err);
     if (rc < 0)
         return rc;
     bundle_limit_caps(&out->bundle);
@@ -135,9 +139,15 @@ static int launch(struct creating *c, struct launched *launched, struct error *e
     int rc = filter_open(c->container, bundle, "creating", &filter, err);
     char group[LIVING_GROUP_SIZE];
     living_group_name(c->root, c->container->id, group);
+    autofree char *description = xasprintf("container %s", c->container->id);
+    struct cgroup_unit unit;
+    bool by_systemd = living_unit(c->container, &unit);
+    unit.slice = bundle->cgroup_slice;
+    unit.description = description;
     struct bundle_launch l = {
         .bundle = bundle,
         .group = group,
+        .unit = by_systemd ? &unit : NULL,
         .seccomp = filter.there ? &filter.program : NULL,
         .listener = &filter.listener,
         .keep = c->options->keep,
@@ -177,6 +187,8 @@ int life_create(const struct containers_root *root, const struct create_options 
     c.rootfs = xstrdup(bundle->rootfs);
     strv_copy(&c.annotations, &bundle->plan.annotations);
     c.created = clock_wall();
+    c.unit = bundle->cgroup_unit ? xstrdup(bundle->cgroup_unit) : NULL;
+    c.unit_of_user = ids_limited() || geteuid() != 0;
     struct creating creating = {&c, options, bundle, console, root->path};
     rc = living_save_config(&c, &creation->text, err);
     if (rc == 0)

@@ -94,12 +94,19 @@ static int end_first(const struct living *c, struct error *err)
 static int end_group(const struct living *c, struct error *err)
 {
     autocgroup group = CGROUP_EMPTY;
+    struct cgroup_unit unit;
     int rc = living_group(c, &group, err);
     if (rc == -ENOENT)
         return 0;
     if (rc == 0)
         rc = cgroup_kill(&group, err);
-    return rc < 0 ? rc : cgroup_remove(&group, err);
+    if (rc < 0)
+        return rc;
+    /* So that the name is free again. That systemd does not answer keeps nobody: what counts is
+     * that the group goes. */
+    if (living_unit(c, &unit))
+        (void)cgroup_stop_unit(&unit, NULL);
+    return cgroup_remove(&group, err);
 }
 
 int life_delete(const struct containers_root *root, struct living *c, bool force,

@@ -13,6 +13,7 @@ struct create_options {
     const char *console_socket;
     int keep; /* descriptors 3, 4, … that it gets */
     bool no_new_keyring;
+    bool systemd;       /* makes the control group */
     bool terminal_here; /* a terminal without a socket stays with the caller: `run` */
 };
 
@@ -26,6 +27,9 @@ struct creation {
     struct buf text; /* config.json */
     struct bundle bundle;
 };
+/* With `systemd`: the unit that the container gets, into `bundle`. What the configuration says of
+ * it has to be what the options say. */
+int unit_judge(const struct create_options *options, struct bundle *bundle, struct error *err);
 int creation_read(const struct create_options *options, struct creation *out, struct error *err);
 /* Takes away what we do not have ourselves, with a warning each. */
 void bundle_limit_caps(struct bundle *bundle);

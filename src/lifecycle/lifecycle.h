@@ -4,11 +4,11 @@
  * deleted, by one short process each.
  *
  * On disk: <root>/ID/ with `config.json` (as it was when the container was created), `state.json`
- * (the first process with its start time, the control group), and two pipes as long as it waits to
- * be started. The directory is the claim to the id. It is changed by who holds a flock(2) on it;
- * making and removing it also takes <root>/.lock, so that nobody locks what is gone. Without
- * state.json, and with nobody holding the lock, it is what a killed `create` left: the next command
- * removes it, the first process having ended with its creator.
+ * (the first process with its start time, the control group and systemd's unit), and two pipes as
+ * long as it waits to be started. The directory is the claim to the id. It is changed by who holds
+ * a flock(2) on it; making and removing it also takes <root>/.lock, so that nobody locks what is
+ * gone. Without state.json, and with nobody holding the lock, it is what a killed `create` left:
+ * the next command removes it, the first process having ended with its creator.
  *
  * The status is never stored: it follows from the first process (a number of a process that was
  * given to another is told by the start time), from whether that waits at its pipe, and from the
@@ -47,6 +47,8 @@ struct living {
     char *bundle; /* the directory, absolute */
     char *rootfs;
     char *cgroup;            /* cgroup_record() */
+    char *unit;              /* of systemd's, which that is; NULL: none */
+    bool unit_of_user;       /* of the user's systemd */
     struct strv annotations; /* "key=value" */
     pid_t pid;
     uint64_t start_time;
@@ -87,6 +89,8 @@ void living_state(const struct living *c, const char *status, pid_t pid, unsigne
 
 /* The group that it was created with; -ENOENT when it is gone. */
 int living_group(const struct living *c, struct cgroup *out, struct error *err);
+/* Its unit of systemd's, with what is borrowed from `c`; false: it has none. */
+bool living_unit(const struct living *c, struct cgroup_unit *out);
 /* A descriptor of the first process that cannot be mistaken for another. -ESRCH. */
 int living_pidfd(const struct living *c, struct error *err);
 

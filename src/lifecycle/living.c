@@ -98,6 +98,7 @@ void living_close(struct living *c)
     free(take_ptr(c->bundle));
     free(take_ptr(c->rootfs));
     free(take_ptr(c->cgroup));
+    free(take_ptr(c->unit));
     strv_free(&c->annotations);
 }
 
@@ -139,6 +140,8 @@ static void sweep_group(const struct containers_root *root, const char *id, int 
     char own[LIVING_GROUP_SIZE];
     bundle_init(&bundle);
     if (living_read_config(&c, &bundle, NULL) < 0)
+        return;
+    if (bundle.cgroup_unit) /* a scope goes with its last process */
         return;
     living_group_name(root->path, id, own);
     const char *name = bundle.cgroup_name ? bundle.cgroup_name : own;
@@ -219,6 +222,8 @@ int living_save(struct living *c, struct error *err)
     json_u64(&w, "startTime", c->start_time);
     json_str(&w, "created", created);
     json_str(&w, "cgroup", c->cgroup ? c->cgroup : "none");
+    if (c->unit)
+        json_str(&w, c->unit_of_user ? "userUnit" : "unit", c->unit);
     json_u64(&w, "owner", c->owner);
     write_annotations(&c->annotations, &w);
     json_end(&w, '}');
@@ -241,6 +246,7 @@ static int read_state(struct living *c, struct error *err)
     autobuf text = {0};
     int64_t pid = 0, start = 0, owner = 0;
     const char *bundle = NULL, *rootfs = NULL, *created = NULL, *cgroup = NULL;
+    const char *unit = NULL, *user_unit = NULL;
     int rc = read_file_at(c->dir, STATE, STATE_MAX, &text, err);
     if (rc < 0)
         return rc;
@@ -251,6 +257,8 @@ static int read_state(struct living *c, struct error *err)
         (rc = json_get_string(json, "rootfs", &rootfs, err)) < 0 ||
         (rc = json_get_string(json, "created", &created, err)) < 0 ||
         (rc = json_get_string(json, "cgroup", &cgroup, err)) < 0 ||
+        (rc = json_get_string(json, "unit", &unit, err)) < 0 ||
+        (rc = json_get_string(json, "userUnit", &user_unit, err)) < 0 ||
         (rc = json_get_i64(json, "pid", &pid, err)) < 0 ||
         (rc = json_get_i64(json, "startTime", &start, err)) < 0 ||
         (rc = json_get_i64(json, "owner", &owner, err)) < 0)
@@ -268,6 +276,8 @@ static int read_state(struct living *c, struct error *err)
     c->bundle = xstrdup(bundle);
     c->rootfs = xstrdup(rootfs);
     c->cgroup = xstrdup(cgroup);
+    c->unit_of_user = user_unit;
+    c->unit = user_unit ? xstrdup(user_unit) : unit ? xstrdup(unit) : NULL;
     c->pid = (pid_t)pid;
     c->start_time = (uint64_t)start;
     c->owner = (unsigned)owner;
@@ -418,6 +428,12 @@ void living_state(const struct living *c, const char *status, pid_t pid, unsigne
 int living_group(const struct living *c, struct cgroup *out, struct error *err)
 {
     return cgroup_open(c->cgroup ? c->cgroup : "none", out, err);
+}
+
+bool living_unit(const struct living *c, struct cgroup_unit *out)
+{
+    *out = (struct cgroup_unit){.of_user = c->unit_of_user, .name = c->unit};
+    return c->unit;
 }
 
 int living_pidfd(const struct living *c, struct error *err)

@@ -85,6 +85,8 @@ void bundle_free(struct bundle *bundle)
     free(bundle->attributes.cpus_initial);
     free(bundle->cgroup_parent);
     free(bundle->cgroup_name);
+    free(bundle->cgroup_slice);
+    free(bundle->cgroup_unit);
     free(bundle->seccomp);
     free(bundle->listener_path);
     free(bundle->listener_metadata);

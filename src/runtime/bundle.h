@@ -130,7 +130,9 @@ struct bundle {
     struct bundle_hooks hooks[HOOK_STAGES];
     struct bundle_attributes attributes;
     char *cgroup_parent, *cgroup_name; /* the group is <parent>/<name>; NULL: not said */
-    struct cgroup_value *values;       /* for plan.limits */
+    char *cgroup_slice,
+        *cgroup_unit;            /* or it is this unit of systemd's; a slice of NULL: not said */
+    struct cgroup_value *values; /* for plan.limits */
     size_t value_count;
     bool memory_check;              /* update: never set less than is in use */
     unsigned long root_propagation; /* MS_SHARED, …; 0: private */

@@ -60,6 +60,8 @@ static void making_end(struct making *m)
     struct error ignored = {0};
     (void)cgroup_kill(&m->result.cgroup, &ignored);
     (void)cgroup_remove(&m->result.cgroup, &ignored);
+    if (m->launch->unit && m->result.cgroup.path)
+        (void)cgroup_stop_unit(m->launch->unit, &ignored);
     cgroup_close(&m->result.cgroup);
 }
 
@@ -277,6 +279,8 @@ static int let_start(struct making *m, struct error *err)
         rc = m->userns = ids_namespace_of(m->result.pid, err);
     if (rc >= 0)
         rc = set_oom_score(m, err);
+    if (rc == 0 && m->launch->unit)
+        rc = cgroup_start_unit(m->group, m->result.pid, &m->result.cgroup, err);
     if (rc == 0)
         rc = cgroup_finish(m->group, &m->result.cgroup, err);
     if (rc == 0)
@@ -404,16 +408,24 @@ static int hear_child(struct making *m, struct error *err)
     }
 }
 
-static int carry_out(struct making *m, struct error *err)
+static int begin_group(struct making *m, struct error *err)
 {
     const struct bundle *b = m->bundle;
+    if (m->launch->unit)
+        return cgroup_begin_unit(m->launch->unit, &b->plan.limits, &m->group, &m->result.cgroup,
+                                 err);
     const char *name = b->cgroup_name ? b->cgroup_name : m->launch->group;
     const char *parent = b->cgroup_name ? b->cgroup_parent : CGROUP_FOREIGN_PARENT;
+    return cgroup_begin(parent, name, &b->plan.limits, &m->group, &m->result.cgroup, err);
+}
+
+static int carry_out(struct making *m, struct error *err)
+{
     int rc = open_joins(m, err);
     if (rc == 0)
         rc = check_settings(m, err);
     if (rc == 0)
-        rc = cgroup_begin(parent, name, &b->plan.limits, &m->group, &m->result.cgroup, err);
+        rc = begin_group(m, err);
     if (rc == 0)
         rc = forbid_looking(m, err);
     if (rc == 0)

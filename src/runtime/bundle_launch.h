@@ -17,6 +17,7 @@
 struct bundle_launch {
     const struct bundle *bundle;
     const char *group; /* the name of its control group where the configuration gives none */
+    const struct cgroup_unit *unit;          /* systemd makes the group; NULL: we do */
     const struct seccomp_program *seccomp;   /* NULL: none */
     const struct seccomp_listener *listener; /* NULL: nobody is notified */
     int keep;                                /* descriptors 3, 4, … that the container gets */

@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "path/inroot.h"
 #include "runtime/bundle_fields.h"
+#include "runtime/systemd.h"
 
 int bundle_refuse(struct error *err, const char *key, const char *why)
 {
@@ -217,6 +218,30 @@ static BUNDLE_READ(read_root_propagation)
     return field_wrong(err, key, "shared, slave, private or unbindable, with or without an r");
 }
 
+/* "slice:prefix:name": the unit prefix-name.scope in the slice; a name that is one of a slice is
+ * the unit itself. */
+static int read_unit(struct bundle *bundle, const char *key, const char *text, struct error *err)
+{
+    autostrv parts = {0};
+    strv_split(&parts, text, ':');
+    if (parts.len != 3)
+        return field_wrong(err, key, "a path, or slice:prefix:name for systemd");
+    const char *slice = parts.items[0], *name = parts.items[2];
+    autofree char *unit =
+        systemd_is_slice(name) ? xstrdup(name) : xasprintf("%s-%s.scope", parts.items[1], name);
+    int rc = *slice ? systemd_check_slice(slice, err) : 0;
+    if (rc == 0)
+        rc =
+            systemd_is_slice(unit) ? systemd_check_slice(unit, err) : systemd_check_name(unit, err);
+    if (rc < 0)
+        return error_prefix(err, "%s", key);
+    if (systemd_is_slice(unit) && !strchr(unit + 1, '-'))
+        return bundle_refuse(err, key, "a slice right below the root; give one such as a-b.slice");
+    bundle->cgroup_slice = *slice ? xstrdup(slice) : NULL;
+    bundle->cgroup_unit = take_ptr(unit);
+    return 0;
+}
+
 /* "/a/b/name": the group <a/b>/<name>; a relative one lies below ours. */
 static BUNDLE_READ(read_cgroups_path)
 {
@@ -227,9 +252,7 @@ static BUNDLE_READ(read_cgroups_path)
     if (!*text)
         return 0;
     if (strchr(text, ':') && *text != '/')
-        return bundle_refuse(err, key,
-                             "slice:prefix:name is for systemd; give a path, and let the engine "
-                             "manage groups by cgroupfs");
+        return read_unit(bundle, key, text, err);
     const char *slash = strrchr(text, '/');
     autofree char *parent =
         !slash         ? xstrdup(CGROUP_FOREIGN_PARENT)
