@@ -12,6 +12,7 @@ import concurrent.futures
 import glob
 import json
 import os
+import pwd
 import random
 import re
 import shutil
@@ -183,6 +184,7 @@ class OrdinaryUser:
     def __init__(self, directory, build):
         self.directory, self.build = directory, build
         self.name = f"caisson-test-{os.getpid()}"
+        self.runtime = None
 
     def __enter__(self):
         subprocess.run(["useradd", "--no-create-home", "--home-dir", f"{self.directory}/home",
@@ -196,10 +198,27 @@ class OrdinaryUser:
             os.mkdir(f"{self.directory}/{name}")
             os.chmod(f"{self.directory}/{name}", mode)
         subprocess.run(["chown", "-R", f"{self.name}:", self.directory], check=True)
+        self.runtime = self.manager() or f"{self.directory}/run"
         return self
 
     def __exit__(self, *_):
+        if shutil.which("loginctl"):
+            for verb in ("disable-linger", "terminate-user"):
+                subprocess.run(["loginctl", verb, self.name], stderr=subprocess.DEVNULL, check=False)
         subprocess.run(["userdel", self.name], stderr=subprocess.DEVNULL, check=False)
+
+    def manager(self):
+        """Where systemd runs, as for somebody who has logged in: the directory by which their own
+        manager is reached. The tests themselves are outside of what it manages."""
+        if not os.path.isdir("/run/systemd/system") or not shutil.which("loginctl"):
+            return None
+        subprocess.run(["loginctl", "enable-linger", self.name], check=False)
+        runtime = f"/run/user/{pwd.getpwnam(self.name).pw_uid}"
+        for _ in range(300):
+            if os.path.exists(f"{runtime}/systemd/private"):
+                return runtime
+            time.sleep(0.1)
+        return None
 
     def before(self):
         return ["setpriv", "--reuid", self.name, "--regid", self.name, "--init-groups",
@@ -207,7 +226,7 @@ class OrdinaryUser:
 
     def environment(self):
         return {"HOME": f"{self.directory}/home", "USER": self.name, "LOGNAME": self.name,
-                "XDG_RUNTIME_DIR": f"{self.directory}/run",
+                "XDG_RUNTIME_DIR": self.runtime,
                 "CAISSON_BUILD": f"{self.directory}/tree/build"}
 
 

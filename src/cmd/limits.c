@@ -23,7 +23,7 @@ static int tell_why(const struct plan *plan, const char *why, bool tell, struct 
 
 int front_check_limits(const struct plan *plan, bool tell, struct error *err)
 {
-    char why[256];
+    char why[400];
     return ids_limited() && cgroup_none(why, sizeof why) ? tell_why(plan, why, tell, err) : 0;
 }
 

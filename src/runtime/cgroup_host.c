@@ -16,7 +16,7 @@ bool cgroup_none(char *why, size_t size)
     bool none = tree.layout == CGROUP_NONE &&
                 !(tree.undelegated && systemd_answers(SYSTEMD_USER, NULL, &err) == 0);
     if (none && err.code)
-        snprintf(why, size, "%s; log in, or 'loginctl enable-linger'", err.text);
+        snprintf(why, size, "no control group is delegated to this user, and %s", err.text);
     else if (none)
         snprintf(why, size, "%s", tree.why);
     cgroup_tree_close(&tree);

@@ -43,11 +43,11 @@ static int properties(const struct cgroup_plan *plan, const struct cgroup_limits
 static int begin(const struct cgroup_unit *unit, struct cgroup_making *m, struct cgroup *group,
                  struct error *err)
 {
-    if (m->tree.layout != CGROUP_V2)
+    int rc = systemd_answers(manager_of(unit), NULL, err);
+    if (rc == 0 && m->tree.layout != CGROUP_V2)
         return error_set(err, -ENOTSUP,
                          "control groups by systemd take a host with the v2 tree alone: boot with "
                          "systemd.unified_cgroup_hierarchy=1, or let the engine use cgroupfs");
-    int rc = systemd_answers(manager_of(unit), NULL, err);
     if (rc == 0)
         rc = cgroup_plan_limits(CGROUP_V2, m->limits, &m->plan, err);
     if (rc == 0)

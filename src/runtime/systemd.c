@@ -112,6 +112,11 @@ static char *session_bus(const char *runtime)
     return xstrndup(told, strcspn(told, ",;"));
 }
 
+static int no_systemd(struct error *err)
+{
+    return error_set(err, -ENOENT, "systemd does not run on this host");
+}
+
 static int connect_user(struct dbus *out, struct error *err)
 {
     struct error first = {0};
@@ -124,14 +129,19 @@ static int connect_user(struct dbus *out, struct error *err)
     autofree char *bus = session_bus(runtime);
     if (dbus_open(bus, false, geteuid(), ALLOWED, out, NULL) == 0)
         return 0;
-    return error_set(err, first.code, "no user manager of systemd answers (%s)", first.text);
+    if (access(HOST_THERE, F_OK) < 0)
+        return no_systemd(err);
+    return error_set(err, first.code,
+                     "no user manager of systemd answers (%s): log in, or have 'loginctl "
+                     "enable-linger' run",
+                     first.text);
 }
 
 static int connect_host(struct dbus *out, struct error *err)
 {
     struct error first = {0};
     if (access(HOST_THERE, F_OK) < 0)
-        return error_set(err, -ENOENT, "systemd does not run on this host");
+        return no_systemd(err);
     if (dbus_open(HOST_SOCKET, true, 0, ALLOWED, out, &first) == 0 ||
         dbus_open(HOST_BUS, false, 0, ALLOWED, out, NULL) == 0)
         return 0;

@@ -937,8 +937,7 @@ LIST
 @test "options that would weaken or that nobody carries out are refused by name" {
     command_is true
     fails 1 "does not support --no-pivot: without pivot_root(2)" runtime create --no-pivot --bundle "$B" web
-    fails 1 "--systemd-cgroup is not supported" runtime --systemd-cgroup create --bundle "$B" web
-    fails 1 "--cgroup-manager systemd is not supported" runtime --cgroup-manager systemd create --bundle "$B" web
+    fails 1 "--cgroup-manager disabled is not supported" runtime --cgroup-manager disabled create --bundle "$B" web
     fails 1 "checkpoint is not supported" runtime checkpoint web
     fails 1 "does not support --image-path" runtime checkpoint --image-path /x web
     fails 1 "restore is not supported" runtime restore web
@@ -963,7 +962,7 @@ f = json.load(open(sys.argv[1]))
 assert f["ociVersionMin"] == "1.0.0" and f["ociVersionMax"] == "1.2.0"
 assert f["hooks"] == ["prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"]
 assert set(f["linux"]["namespaces"]) == {"user", "pid", "mount", "ipc", "uts", "network", "cgroup", "time"}
-assert f["linux"]["cgroup"] == {"v1": True, "v2": True, "systemd": False, "systemdUser": False, "rdma": True}
+assert f["linux"]["cgroup"] == {"v1": True, "v2": True, "systemd": True, "systemdUser": True, "rdma": True}
 assert not f["linux"]["intelRdt"]["enabled"] and not f["linux"]["selinux"]["enabled"]
 assert "SCMP_ACT_NOTIFY" in f["linux"]["seccomp"]["actions"]
 assert f["linux"]["mountExtensions"]["idmap"]["enabled"]

@@ -171,7 +171,37 @@ static void a_control_group_is_placed_where_it_was_asked_for(void **state)
     accepts("", "\"cgroupsPath\":\"pods/web\"", &b);
     assert_string_equal(b.cgroup_parent, CGROUP_FOREIGN_PARENT "/pods");
     refuses_with(-EINVAL, "", "\"cgroupsPath\":\"/a/../../b\"", "config.json: linux.cgroupsPath");
-    refuses_with(-ENOTSUP, "", "\"cgroupsPath\":\"a.slice:docker:web\"",
+}
+
+static void a_control_group_of_systemds_is_named_by_slice_prefix_and_name(void **state)
+{
+    static const struct {
+        const char *text, *slice, *unit;
+    } good[] = {
+        {"kubepods-burstable.slice:cri-containerd:0a1b", "kubepods-burstable.slice",
+         "cri-containerd-0a1b.scope"},
+        {":docker:web", NULL, "docker-web.scope"},
+        {"a.slice::web", "a.slice", "-web.scope"},
+        {"::a-b.slice", NULL, "a-b.slice"},
+    };
+    static const char *const bad[] = {
+        "a.slice:web",   "a:b:web",       "a.slice:b:c:d", "a.slice:b:c/d",  "a--b.slice:c:d",
+        "a/b.slice:c:d", "a.slice:b:\\n", "a.scope:b:c",   "../a.slice:b:c", "::a--b.slice",
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        autobundle b = {0};
+        autofree char *member = xasprintf("\"cgroupsPath\":\"%s\"", good[i].text);
+        accepts("", member, &b);
+        assert_true(streq(b.cgroup_slice, good[i].slice));
+        assert_string_equal(b.cgroup_unit, good[i].unit);
+        assert_null(b.cgroup_name);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        autofree char *member = xasprintf("\"cgroupsPath\":\"%s\"", bad[i]);
+        refuses_with(-EINVAL, "", member, "config.json: linux.cgroupsPath");
+    }
+    refuses_with(-ENOTSUP, "", "\"cgroupsPath\":\"::a.slice\"",
                  "config.json: linux.cgroupsPath is not supported");
 }
 
@@ -240,6 +270,7 @@ int main(void)
         cmocka_unit_test(zero_and_minus_one_of_limits_are_nothing_and_without_limit),
         cmocka_unit_test(what_has_no_limit_of_ours_is_a_value_of_a_file),
         cmocka_unit_test(a_control_group_is_placed_where_it_was_asked_for),
+        cmocka_unit_test(a_control_group_of_systemds_is_named_by_slice_prefix_and_name),
         cmocka_unit_test(a_sysctl_without_a_namespace_of_its_own_is_refused),
         cmocka_unit_test(a_process_replaces_all_of_the_old_one),
         cmocka_unit_test(damaged_documents_are_told_and_not_read),
