@@ -113,7 +113,10 @@ int cgroup_delegate(const char *id, const char *description, struct error *err)
                       : obtain(root, scope, description, err);
     }
     cgroup_tree_close(&tree);
-    return given ? 0 : rc; /* what is not in force in the one that was given shows there */
+    if (given || rc == 0) /* what is not in force in the one that was given shows there */
+        return 0;
+    return error_prefix(err,
+                        "no control group is delegated to this user, and one could not be had");
 }
 
 /* The group above both, where a process can be moved only by who may write there. */

@@ -16,7 +16,9 @@ bool cgroup_none(char *why, size_t size)
     bool none = tree.layout == CGROUP_NONE &&
                 !(tree.undelegated && systemd_answers(SYSTEMD_USER, NULL, &err) == 0);
     if (none && err.code)
-        snprintf(why, size, "no control group is delegated to this user, and %s", err.text);
+        snprintf(why, size,
+                 "no control group is delegated to this user, and one could not be had: %s",
+                 err.text);
     else if (none)
         snprintf(why, size, "%s", tree.why);
     cgroup_tree_close(&tree);

@@ -858,7 +858,7 @@ hook('poststop', '/bin/sh', '-c', 'echo $stage >>' + bundle + '/stopped')"
 l["intelRdt"] = {"closID": "a"}|linux.intelRdt is not supported
 l["mountLabel"] = "system_u:object_r:x:s0"|linux.mountLabel is not supported
 c["vm"] = {"kernel": {"path": "/k"}}|vm is not supported
-l["cgroupsPath"] = "system.slice:docker:web"|linux.cgroupsPath is not supported
+l["cgroupsPath"] = "system.slice:docker:web"|linux.cgroupsPath: slice:prefix:name is for systemd
 l["cgroupsPath"] = "/a/../b"|linux.cgroupsPath
 l["cgroupsPath"] = "/web"|linux.cgroupsPath is not supported
 l["namespaces"] = [n for n in l["namespaces"] if n["type"] != "mount"]|must have a mount namespace

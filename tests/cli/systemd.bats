@@ -284,7 +284,7 @@ scope_of() {
     [[ $(cat /proc/self/cgroup) != *user@* ]] || skip "in a group that is the user's already"
     unset CAISSON_HINTS DBUS_SESSION_BUS_ADDRESS
     export XDG_RUNTIME_DIR=$BATS_TEST_TMPDIR
-    fails 125 "--memory cannot be enforced: no control group is delegated to this user, and no user manager" \
+    fails 125 "--memory cannot be enforced: no control group is delegated to this user, and one could not be had: no user manager" \
         caisson run --rm -m 64m busybox true
     run caisson run --rm busybox true
     [ "$status" = 0 ]
