@@ -158,6 +158,9 @@ static void write_security(struct json_out *w, const struct plan *plan)
 
 static void write_namespaces(struct json_out *w, const struct plan *plan)
 {
+    static const char *const ipc[] = {[PLAN_IPC_PRIVATE] = "private",
+                                      [PLAN_IPC_SHAREABLE] = "shareable",
+                                      [PLAN_IPC_NONE] = "none"};
     autobuf network = {0};
     if (plan->network == PLAN_NET_CONTAINER)
         buf_fmt(&network, "container:%s", plan->network_container);
@@ -167,13 +170,20 @@ static void write_namespaces(struct json_out *w, const struct plan *plan)
     const struct {
         const char *key;
         enum plan_namespace bit;
-    } modes[] = {{"UsernsMode", PLAN_NS_USER},
-                 {"PidMode", PLAN_NS_PID},
-                 {"IpcMode", PLAN_NS_IPC},
-                 {"UTSMode", PLAN_NS_UTS},
-                 {"CgroupnsMode", PLAN_NS_CGROUP}};
-    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
-        json_str(w, modes[i].key, plan->namespaces & modes[i].bit ? "private" : "host");
+        const char *container, *own;
+    } modes[] = {{"UsernsMode", PLAN_NS_USER, plan->user_container, "private"},
+                 {"PidMode", PLAN_NS_PID, plan->pid_container, "private"},
+                 {"IpcMode", PLAN_NS_IPC, plan->ipc_container, ipc[plan->ipc]},
+                 {"UTSMode", PLAN_NS_UTS, NULL, "private"},
+                 {"CgroupnsMode", PLAN_NS_CGROUP, NULL, "private"}};
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+        autofree char *joined =
+            modes[i].container ? xasprintf("container:%s", modes[i].container) : NULL;
+        json_str(w, modes[i].key,
+                 joined                                ? joined
+                 : plan->namespaces & modes[i].bit ? modes[i].own
+                                                       : "host");
+    }
 }
 
 static const char *propagation_name(unsigned long propagation)

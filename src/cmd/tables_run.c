@@ -46,7 +46,7 @@ static const char *const levels[] = {"restricted", "baseline", "privileged", NUL
     {"cap-drop", 0, OPTION_LIST, AT(cap_drop), "NAME", "Take a capability away, or ALL", .group = SECURITY}, \
     {"security-opt", 0, OPTION_LIST, AT(security_opt), "OPTION", "Change one protection: no-new-privileges[=false], seccomp=FILE|unconfined|restricted|baseline, landlock=off, apparmor=PROFILE, label=…, systempaths=unconfined, mask=PATHS, unmask=PATHS|ALL", .group = SECURITY}, \
     {"privileged", 0, OPTION_BOOL, AT(privileged), NULL, "The same as --level privileged: no protection at all", .group = SECURITY}, \
-    {"userns", 0, OPTION_STRING, AT(userns), "MODE", "The user namespace: auto (a range of ids of its own) or host", .group = SECURITY}, \
+    {"userns", 0, OPTION_STRING, AT(userns), "MODE", "The user namespace: auto (a range of ids of its own), container:NAME or host", .group = SECURITY}, \
     {"device", 0, OPTION_LIST, AT(devices), "HOST[:PATH[:rwm]]", "Let it use a device of the host", .group = SECURITY}, \
     {"device-cgroup-rule", 0, OPTION_LIST, AT(device_rules), "RULE", "Allow devices by number: \"c 10:200 rwm\"", .group = SECURITY}, \
     {"sysctl", 0, OPTION_LIST, AT(sysctls), "NAME=VALUE", "Set a kernel parameter of the container's own namespaces", .group = SECURITY}, \
@@ -81,8 +81,8 @@ static const char *const levels[] = {"restricted", "baseline", "privileged", NUL
     {"expose", 0, OPTION_LIST, AT(volumes), "PORT", "networks do not exist yet", .flags = LATER}, \
     {"add-host", 0, OPTION_LIST, AT(volumes), "NAME:IP", "networks do not exist yet", .flags = LATER}, \
     {"dns", 0, OPTION_LIST, AT(volumes), "IP", "networks do not exist yet", .flags = LATER}, \
-    {"pid", 0, OPTION_STRING, AT(pid), "MODE", "Process ids: private, or host (which needs --userns host)", .group = SECURITY}, \
-    {"ipc", 0, OPTION_STRING, AT(ipc), "MODE", "Shared memory and queues: private, or host (which needs --userns host)", .group = SECURITY}, \
+    {"pid", 0, OPTION_STRING, AT(pid), "MODE", "Process ids: private, container:NAME (with its user namespace) or host (which needs --userns host)", .group = SECURITY}, \
+    {"ipc", 0, OPTION_STRING, AT(ipc), "MODE", "Shared memory and queues: private, shareable, none, container:NAME (with its user namespace; it has to be shareable) or host (which needs --userns host)", .group = SECURITY}, \
     {"uts", 0, OPTION_STRING, AT(uts), "MODE", "Host name: private or host", .group = SECURITY}, \
     {"cgroupns", 0, OPTION_STRING, AT(cgroupns), "MODE", "View of control groups: private or host", .group = SECURITY}, \
     {"volume-driver", 0, OPTION_STRING, AT(name), "DRIVER", "volumes are directories of this host", .flags = LATER}, \
@@ -138,6 +138,8 @@ const struct verb verb_run = {
         "caisson run --tmpfs /app/cache:size=32m -v ./data:/data my-app:latest\n"
         "# A volume that outlives the container, and another image's files\n"
         "caisson run -v db:/var/lib/db --mount type=image,source=model:1,target=/model app\n"
+        "# A look at the processes of another container\n"
+        "caisson run --rm --pid container:web busybox ps\n"
         "# What would be run\n"
         "caisson run --dry-run alpine true",
     .options = run_options_table,

@@ -13,7 +13,6 @@
 #include "base/text.h"
 #include "container/plan_make.h"
 #include "path/inroot.h"
-#include "runtime/ids.h"
 #include "runtime/label.h"
 #include "runtime/landlock.h"
 
@@ -107,8 +106,8 @@ unknown:;
 /* --- one protection each -----------------------------------------------------------------------
  */
 
-static struct protection *put(struct planning *p, const char *name, const char *asked,
-                              const char *flag, bool relaxed)
+struct protection *planning_put(struct planning *p, const char *name, const char *asked,
+                                const char *flag, bool relaxed)
 {
     struct protection *item = posture_add(&p->plan->posture, name, asked, flag);
     item->relaxed = relaxed;
@@ -123,25 +122,11 @@ static void why(struct protection *item, const char *in_force, const char *reaso
     item->why = xstrdup(reason);
 }
 
-static int user_namespace(struct planning *p, struct error *err)
-{
-    const char *asked = p->request->userns;
-    bool level_host = p->level == LEVEL_PRIVILEGED;
-    if (asked && !streq(asked, "host") && !streq(asked, "auto") && !streq(asked, "private"))
-        return error_set(err, -EINVAL, "--userns %s: give auto (own range of ids) or host", asked);
-    p->host_users = asked && *asked ? streq(asked, "host") : level_host;
-    if (!p->host_users)
-        p->plan->namespaces |= PLAN_NS_USER;
-    put(p, "user-namespace", p->host_users ? "host" : "own range of ids", "--userns host",
-        p->host_users && !level_host);
-    return 0;
-}
-
 static int root_file_system(struct planning *p)
 {
     bool level_ro = p->level == LEVEL_RESTRICTED;
     p->plan->root_read_only = p->request->read_only >= 0 ? p->request->read_only : level_ro;
-    put(p, "root-filesystem", p->plan->root_read_only ? "read-only" : "writable",
+    planning_put(p, "root-filesystem", p->plan->root_read_only ? "read-only" : "writable",
         "--read-only=false", level_ro && !p->plan->root_read_only);
     return 0;
 }
@@ -207,7 +192,7 @@ static int capabilities(struct planning *p, struct error *err)
     else
         for (size_t i = 0; i < names.len; i++)
             buf_fmt(&text, "%s%s", i ? " " : "", names.items[i] + strlen("CAP_"));
-    put(p, "capabilities", buf_text(&text), "--cap-add NAME", (p->plan->granted & ~base) != 0);
+    planning_put(p, "capabilities", buf_text(&text), "--cap-add NAME", (p->plan->granted & ~base) != 0);
     return 0;
 }
 
@@ -215,7 +200,7 @@ static int no_new_privileges(struct planning *p)
 {
     bool level_on = p->level != LEVEL_PRIVILEGED;
     p->plan->no_new_privs = p->no_new_privs >= 0 ? p->no_new_privs : level_on;
-    put(p, "no-new-privileges", p->plan->no_new_privs ? "on" : "off",
+    planning_put(p, "no-new-privileges", p->plan->no_new_privs ? "on" : "off",
         "--security-opt no-new-privileges=false", level_on && !p->plan->no_new_privs);
     return 0;
 }
@@ -243,7 +228,7 @@ static int seccomp_profile(struct planning *p, struct error *err)
     p->plan->seccomp = chosen;
     bool weaker = chosen == PLAN_SECCOMP_FILE || (chosen == PLAN_SECCOMP_OFF && level != chosen) ||
                   (chosen == PLAN_SECCOMP_BASELINE && level == PLAN_SECCOMP_RESTRICTED);
-    put(p, "seccomp", chosen == PLAN_SECCOMP_FILE ? p->plan->seccomp_file : words[chosen],
+    planning_put(p, "seccomp", chosen == PLAN_SECCOMP_FILE ? p->plan->seccomp_file : words[chosen],
         "--security-opt seccomp=unconfined", weaker);
     return 0;
 }
@@ -252,7 +237,7 @@ static int landlock_fence(struct planning *p)
 {
     bool level_on = p->level != LEVEL_PRIVILEGED;
     bool wanted = p->landlock >= 0 ? p->landlock : level_on;
-    struct protection *item = put(p, "landlock", wanted ? "on" : "off",
+    struct protection *item = planning_put(p, "landlock", wanted ? "on" : "off",
                                   "--security-opt landlock=off", level_on && !wanted);
     if (!wanted)
         return 0;
@@ -298,7 +283,7 @@ static int system_paths(struct planning *p, struct error *err)
         if (!strv_has(&p->unmask, read_only[i]))
             strv_add(&p->plan->read_only_paths, read_only[i]);
     strv_copy(&p->plan->masked, &p->mask);
-    put(p, "system-paths",
+    planning_put(p, "system-paths",
         open            ? "open"
         : p->unmask.len ? "masked, but for some"
                         : "masked",
@@ -317,10 +302,10 @@ static int apparmor_profile(struct planning *p, struct error *err)
     if (asked && !off) {
         int rc = label_prepare(LABEL_APPARMOR, asked, &p->plan->label, err);
         if (rc == 0)
-            put(p, "apparmor", asked, flag, level_on && !streq(asked, LABEL_APPARMOR_DEFAULT));
+            planning_put(p, "apparmor", asked, flag, level_on && !streq(asked, LABEL_APPARMOR_DEFAULT));
         return rc;
     }
-    struct protection *item = put(p, "apparmor", off ? "unconfined" : LABEL_APPARMOR_DEFAULT, flag,
+    struct protection *item = planning_put(p, "apparmor", off ? "unconfined" : LABEL_APPARMOR_DEFAULT, flag,
                                   off && level_on && label_host_has_apparmor());
     if (off)
         return 0;
@@ -358,75 +343,10 @@ static int security_label(struct planning *p, struct error *err)
                              "--security-opt label= contradicts apparmor=%s: a process has one "
                              "label",
                              p->apparmor);
-        put(p, "label", option + strlen("context:"), "--security-opt label=disable", false);
+        planning_put(p, "label", option + strlen("context:"), "--security-opt label=disable", false);
         return label_prepare(LABEL_SELINUX, option + strlen("context:"), &p->plan->label, err);
     }
     return apparmor_profile(p, err);
-}
-
-static int network(struct planning *p, struct error *err)
-{
-    const char *asked = p->request->network;
-    bool level_host = p->level == LEVEL_PRIVILEGED;
-    struct plan *plan = p->plan;
-    if (!asked || !*asked)
-        plan->network = level_host ? PLAN_NET_HOST : PLAN_NET_NONE;
-    else if (streq(asked, "none"))
-        plan->network = PLAN_NET_NONE;
-    else if (streq(asked, "host"))
-        plan->network = PLAN_NET_HOST;
-    else if (starts_with(asked, "container:") && asked[10])
-        plan->network = PLAN_NET_CONTAINER, plan->network_container = xstrdup(asked + 10);
-    else
-        return error_set(err, -EINVAL,
-                         "--network %s is not supported; give none, host or container:NAME", asked);
-    if (plan->network == PLAN_NET_NONE)
-        plan->namespaces |= PLAN_NS_NET;
-    put(p, "network",
-        plan->network == PLAN_NET_NONE   ? "own namespace, nothing in it"
-        : plan->network == PLAN_NET_HOST ? "host"
-                                         : asked,
-        "--network host", plan->network != PLAN_NET_NONE && !level_host);
-    return 0;
-}
-
-/* What a container has of its own at every level, unless a flag shares the host's. */
-static int namespaces(struct planning *p, struct error *err)
-{
-    const struct request *r = p->request;
-    const struct {
-        const char *flag, *asked, *protection;
-        unsigned bit;
-        bool host_users; /* the kernel lets only the same user namespace use it */
-    } table[] = {{"--pid", r->pid, "process-namespace", PLAN_NS_PID, true},
-                 {"--ipc", r->ipc, "ipc-namespace", PLAN_NS_IPC, true},
-                 {"--uts", r->uts, "uts-namespace", PLAN_NS_UTS, false},
-                 {"--cgroupns", r->cgroupns, "cgroup-namespace", PLAN_NS_CGROUP, false}};
-    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-        const char *asked = table[i].asked;
-        if (!asked || !*asked || streq(asked, "private") ||
-            (table[i].bit == PLAN_NS_IPC && streq(asked, "shareable"))) {
-            p->plan->namespaces |= table[i].bit;
-            continue;
-        }
-        if (starts_with(asked, "container:"))
-            return error_set(err, -ENOTSUP,
-                             "%s %s is not supported; caisson exec runs one more program in a "
-                             "container, and -v shares a directory with others",
-                             table[i].flag, asked);
-        if (!streq(asked, "host"))
-            return error_set(err, -EINVAL, "%s %s: give private or host", table[i].flag, asked);
-        if (table[i].host_users && !p->host_users)
-            return error_set(err, -EINVAL,
-                             "%s host needs --userns host: from a user namespace of its own a "
-                             "container may not use the host's",
-                             table[i].flag);
-        if (ids_limited())
-            return error_set(err, -EPERM, "%s host is root's to give", table[i].flag);
-        autofree char *flag = xasprintf("%s host", table[i].flag);
-        put(p, table[i].protection, "host", flag, true);
-    }
-    return 0;
 }
 
 int plan_security(struct planning *p, struct error *err)
@@ -435,7 +355,7 @@ int plan_security(struct planning *p, struct error *err)
     for (size_t i = 0; rc == 0 && i < p->request->security_opt.len; i++)
         rc = one_security_option(p, p->request->security_opt.items[i], err);
     if (rc == 0)
-        rc = user_namespace(p, err);
+        rc = plan_users(p, err);
     if (rc == 0)
         rc = root_file_system(p);
     if (rc == 0)
@@ -450,7 +370,5 @@ int plan_security(struct planning *p, struct error *err)
         rc = system_paths(p, err);
     if (rc == 0)
         rc = security_label(p, err);
-    if (rc == 0)
-        rc = network(p, err);
-    return rc < 0 ? rc : namespaces(p, err);
+    return rc < 0 ? rc : plan_namespaces(p, err);
 }

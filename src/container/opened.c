@@ -125,31 +125,15 @@ int opened_landlock(const struct plan *plan, struct landlock_plan *out, struct e
                             err);
 }
 
-static int open_network(struct container *c, struct opened *o, struct error *err)
-{
-    char path[48];
-    if (c->plan.network != PLAN_NET_CONTAINER)
-        return 0;
-    autocontainer other = CONTAINER_EMPTY;
-    int rc = container_find(c->all, c->plan.network_container, &other, err);
-    if (rc < 0)
-        return error_prefix(err, "--network container:%s", c->plan.network_container);
-    autofd pidfd = container_pidfd(&other, err);
-    if (pidfd < 0)
-        return error_prefix(err, "--network container:%s", c->plan.network_container);
-    snprintf(path, sizeof path, "/proc/%d/ns/net", (int)other.status.pid);
-    o->join_net = open(path, O_RDONLY | O_CLOEXEC);
-    if (o->join_net < 0)
-        return error_errno(err, "cannot join the network of container %s", other.plan.name);
-    return 0;
-}
-
 int opened_open(struct container *c, struct store *store, struct opened *out, struct error *err)
 {
     const struct protection *users = posture_find(&c->plan.posture, "user-namespace");
     out->users_asked = users && users->flag && streq(users->flag, "--userns auto");
     out->store = store;
-    int rc = open_layers(c, store, out, err);
+    out->ids = opened_own_ids(&c->plan);
+    int rc = opened_joins(c, out, err);
+    if (rc == 0)
+        rc = open_layers(c, store, out, err);
     if (rc == 0)
         rc = open_writable(c, out, err);
     if (rc == 0)
@@ -158,8 +142,6 @@ int opened_open(struct container *c, struct store *store, struct opened *out, st
         rc = opened_seccomp(c, &out->seccomp, &out->has_seccomp, err);
     if (rc == 0)
         rc = opened_landlock(&c->plan, &out->landlock, err);
-    if (rc == 0)
-        rc = open_network(c, out, err);
     return rc;
 }
 
@@ -181,8 +163,11 @@ void opened_close(struct opened *opened)
         free(source->layers);
     }
     free(opened->sources);
-    if (opened->join_net >= 0)
-        close(opened->join_net);
+    const int joined[] = {opened->join.user, opened->join.pid, opened->join.ipc, opened->join.net,
+                          opened->join.shm};
+    for (size_t i = 0; i < sizeof joined / sizeof *joined; i++)
+        if (joined[i] >= 0)
+            close(joined[i]);
     if (opened->has_seccomp)
         seccomp_program_free(&opened->seccomp);
     landlock_plan_free(&opened->landlock);

@@ -18,7 +18,11 @@ struct opened {
     int upper;                     /* directory, or -1 */
     struct launch_source *sources; /* one for each mount; NULL without volumes and images */
     size_t source_count;
-    int join_net;
+    struct launch_join join;
+    struct ids ids; /* without a base, which is claimed when it starts, unless it joins */
+    /* Whose range of ids is joined: a first process. */
+    pid_t ids_of;
+    uint64_t ids_of_start;
     bool has_seccomp;
     struct seccomp_program seccomp;
     struct landlock_plan landlock;
@@ -26,11 +30,17 @@ struct opened {
 };
 #define OPENED_NONE                                                                                \
     {                                                                                              \
-        .skeleton = {.fs = -1, .empty = -1}, .upper = -1, .join_net = -1                           \
+        .skeleton = {.fs = -1, .empty = -1}, .upper = -1, .join = LAUNCH_JOIN_NONE                 \
     }
 
 int opened_open(struct container *c, struct store *store, struct opened *out, struct error *err);
 void opened_close(struct opened *opened);
+
+/* The namespaces of other containers that the plan joins, and with a user namespace its ids; they
+ * have to run. */
+int opened_joins(struct container *c, struct opened *opened, struct error *err);
+/* Whose ids a container's are in a user namespace of its own; without the base. */
+struct ids opened_own_ids(const struct plan *plan);
 
 /* The volumes and images of the plan; its layers are open. */
 int opened_sources(struct container *c, struct opened *opened, struct error *err);

@@ -45,8 +45,14 @@ int plan_make(const struct request *request, const struct image *image,
 int environment_words(const struct strv *files, const struct strv *words, struct strv *env,
                       struct error *err);
 
+/* One protection as asked for; `relaxed`: weaker than the level says, because a flag said so. */
+struct protection *planning_put(struct planning *p, const char *name, const char *asked,
+                                const char *flag, bool relaxed);
+
 /* The parts, each in a file of its own; for plan_make.c only. */
-int plan_security(struct planning *p, struct error *err); /* level.c */
+int plan_security(struct planning *p, struct error *err);   /* level.c */
+int plan_users(struct planning *p, struct error *err);      /* namespaces.c */
+int plan_namespaces(struct planning *p, struct error *err); /* namespaces.c; after plan_users() */
 int plan_user(struct planning *p, struct error *err);     /* identity.c */
 int plan_mounts(struct planning *p, struct error *err);   /* storage.c */
 int plan_limits(struct planning *p, struct error *err);   /* limits.c */

@@ -232,8 +232,9 @@ static int check_sysctl(const struct plan *plan, const char *text, struct error 
                          name);
     }
     if (!(plan->namespaces & PLAN_NS_IPC) && !starts_with(name, "net."))
-        return error_set(err, -EPERM, "--sysctl %s would change the host: --ipc host was given",
-                         name);
+        return error_set(err, -EPERM, "--sysctl %s would change %s", name,
+                         plan->ipc_container ? "shared memory that is not the container's own"
+                                             : "the host: --ipc host was given");
     bool good = starts_with(name, "fs.mqueue.");
     for (size_t i = 0; i < sizeof ipc / sizeof *ipc; i++)
         good |= streq(name, ipc[i]);

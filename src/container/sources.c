@@ -13,11 +13,11 @@
 #include "runtime/ids.h"
 
 /* On disk a volume's ids are the image's; an ordinary user's stand-in is root there (ids.h). */
-static void owner_of(const struct plan *plan, uint32_t *uid, uint32_t *gid)
+static void owner_of(const struct plan *plan, const struct ids *joined, uint32_t *uid,
+                     uint32_t *gid)
 {
-    bool stand_in = plan->stand_in && plan->namespaces & PLAN_NS_USER && ids_limited();
-    struct ids ids = {.stand_in_uid = stand_in ? plan->uid : 0,
-                      .stand_in_gid = stand_in ? plan->gid : 0};
+    struct ids ids = *joined;
+    ids.base = 0;
     *uid = ids_outside(&ids, ids.stand_in_uid, plan->uid);
     *gid = ids_outside(&ids, ids.stand_in_gid, plan->gid);
 }
@@ -49,7 +49,7 @@ static int open_volume(struct container *c, const struct opened *o, const struct
         .copy = m->copy_up && !m->subpath,
         .durable = !c->plan.remove || !m->anonymous,
     };
-    owner_of(&c->plan, &start.uid, &start.gid);
+    owner_of(&c->plan, &o->ids, &start.uid, &start.gid);
     autofd data = volume_open(c->all, m->source, &start, err);
     if (data == -ENOENT)
         error_prefix(err, "container %s", c->plan.name);

@@ -81,12 +81,14 @@ static int launch(struct container *c, struct opened *o, struct launch *l, struc
                   int *exit_code, struct error *err)
 {
     int rc = launch_container(l, out, exit_code, err);
-    if (rc == -EOPNOTSUPP && c->plan.namespaces & PLAN_NS_USER && !o->users_asked) {
+    if (rc == -EOPNOTSUPP && c->plan.namespaces & PLAN_NS_USER && !o->users_asked &&
+        !c->plan.user_container) {
         protection_fails(&c->plan.posture, "user-namespace", "host", err->text);
         c->plan.namespaces &= ~(unsigned)PLAN_NS_USER;
         err->code = 0;
-        ids_release(c->all->state_top, c->id, l->id_base);
-        l->id_base = c->status.id_base = 0;
+        ids_release(c->all->state_top, c->id, l->ids.base);
+        l->ids = (struct ids){0};
+        c->status.id_base = 0;
         rc = launch_container(l, out, exit_code, err);
     }
     return rc;
@@ -113,6 +115,20 @@ static int write_container(void *closure, struct error *err)
     return rc;
 }
 
+/* A range of its own, or a share in that of the container whose user namespace it joins. That one
+ * runs afterwards still: so its range had not been given back before. */
+static int take_ids(struct container *c, struct opened *o, uint32_t *base, struct error *err)
+{
+    if (o->join.user < 0)
+        return ids_claim(c->all->state_top, c->id, owner_is_alive, c->all, base, err);
+    int rc = ids_share(c->all->state_top, c->id, *base, err);
+    if (rc == 0 && !process_alive(o->ids_of, o->ids_of_start)) {
+        ids_release(c->all->state_top, c->id, *base);
+        rc = error_set(err, -ESRCH, "the container whose namespaces it joins ended meanwhile");
+    }
+    return rc;
+}
+
 static int make_run(struct container *c, struct opened *o, const struct streams *s, bool bound,
                     struct launched *out, int *exit_code, struct error *err)
 {
@@ -125,7 +141,8 @@ static int make_run(struct container *c, struct opened *o, const struct streams 
         .layer_count = o->layer_count,
         .upper = o->upper,
         .sources = o->sources,
-        .join = {.net = o->join_net, .pid = -1, .ipc = -1},
+        .ids = o->ids,
+        .join = o->join,
         .seccomp = o->has_seccomp ? &o->seccomp : NULL,
         .landlock = c->plan.landlock ? &o->landlock : NULL,
         .stdio = {s->theirs[0], s->theirs[1], s->theirs[2]},
@@ -135,8 +152,8 @@ static int make_run(struct container *c, struct opened *o, const struct streams 
     *exit_code = 125;
     c->status.id_base = 0;
     if (c->plan.namespaces & PLAN_NS_USER) {
-        rc = ids_claim(c->all->state_top, c->id, owner_is_alive, c->all, &l.id_base, err);
-        c->status.id_base = l.id_base;
+        rc = take_ids(c, o, &l.ids.base, err);
+        c->status.id_base = l.ids.base;
     }
     if (rc == 0)
         rc = launch(c, o, &l, out, exit_code, err);

@@ -17,8 +17,10 @@ static bool owner_is_alive(void *closure, const char *id)
 static void only_files(struct plan *plan)
 {
     static char top[] = "/";
-    plan->namespaces |= PLAN_NS_NET;
+    plan->namespaces |= PLAN_NS_NET | PLAN_NS_PID | PLAN_NS_IPC;
     plan->network = PLAN_NET_NONE;
+    plan->pid_container = plan->ipc_container = plan->user_container = NULL;
+    plan->ipc = PLAN_IPC_PRIVATE;
     plan->sysctls = (struct strv){0};
     plan->masked = plan->read_only_paths = (struct strv){0};
     plan->seccomp = PLAN_SECCOMP_OFF;
@@ -50,13 +52,14 @@ static int launch(struct visit *v, struct launch *l, struct plan *plan, const st
         rc = ids_claim(all->state_top, id, owner_is_alive, all, &v->id_base, err);
     if (rc < 0)
         return rc;
-    l->id_base = v->id_base;
+    l->ids.base = v->id_base;
     rc = errand_launch(l, errand, &v->run, &v->spent, err);
     if (rc != -EOPNOTSUPP || !(plan->namespaces & PLAN_NS_USER))
         return rc;
     /* As when it is started: where mounts cannot map ids, they are not mapped. */
     ids_release(all->state_top, id, v->id_base);
-    v->id_base = l->id_base = 0;
+    v->id_base = 0;
+    l->ids = (struct ids){0};
     plan->namespaces &= ~(unsigned)PLAN_NS_USER;
     *err = (struct error){0};
     return errand_launch(l, errand, &v->run, &v->spent, err);
@@ -79,7 +82,8 @@ static int visit_stopped(struct visit *v, struct store *store, const struct erra
         .layer_count = o.layer_count,
         .upper = o.upper,
         .sources = o.sources,
-        .join = {.net = -1, .pid = -1, .ipc = -1},
+        .ids = o.ids,
+        .join = LAUNCH_JOIN_NONE,
         .stdio = {0, 1, 2},
     };
     return launch(v, &l, &files.plan, errand, err);

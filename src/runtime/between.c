@@ -14,7 +14,7 @@ static _Noreturn void stand_between(const struct between *between, const struct 
                                     struct said *said)
 {
     struct clone_args next = *args;
-    next.flags |= CLONE_PARENT | CLONE_PIDFD;
+    next.flags = (next.flags | CLONE_PARENT | CLONE_PIDFD) & ~(uint64_t)CLONE_INTO_CGROUP;
     next.exit_signal = 0; /* that of the process between: SIGCHLD */
     next.pidfd = (uint64_t)(uintptr_t)&said->pidfd;
     int rc = between->enter(between->closure, &said->detail);
@@ -37,7 +37,11 @@ int between_clone(const struct between *between, const struct clone_args *args, 
     if (shared == MAP_FAILED)
         return -errno;
     *shared = (struct said){.pid = -ECHILD, .pidfd = -1, .detail = -1};
-    struct clone_args own = {.flags = CLONE_FILES, .exit_signal = SIGCHLD};
+    struct clone_args own = {
+        .flags = CLONE_FILES | (args->flags & CLONE_INTO_CGROUP),
+        .exit_signal = SIGCHLD,
+        .cgroup = args->cgroup,
+    };
     int helper = sys_clone3(&own);
     if (helper == 0)
         stand_between(between, args, shared);

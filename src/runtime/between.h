@@ -5,7 +5,8 @@
  * Some namespaces can be joined only before another is made, or only from inside of one, and pid
  * namespaces count for children alone. So a short-lived process in between joins them and makes the
  * real one as its sibling (CLONE_PARENT); we stay where we are. It shares our table of descriptors,
- * into which the pidfd comes.
+ * into which the pidfd comes, and it is what enters the control group: from within another user
+ * namespace that may be forbidden.
  */
 #ifndef CAISSON_RUNTIME_BETWEEN_H
 #define CAISSON_RUNTIME_BETWEEN_H

@@ -195,8 +195,7 @@ static int start_child(struct making *m, struct error *err)
     m->childs_socket = pair[1];
     for (int i = 0; i < BUNDLE_NS_COUNT; i++)
         joins |= m->joins[i] >= 0;
-    /* From within another user namespace the group may not be entered. */
-    int cgroup = m->joins[BUNDLE_USER] >= 0 ? -1 : cgroup_clone_fd(&m->result.cgroup);
+    int cgroup = cgroup_clone_fd(&m->result.cgroup);
     struct clone_args args = {
         .flags = clone_flags(m->bundle) | CLONE_PIDFD | (cgroup >= 0 ? CLONE_INTO_CGROUP : 0),
         .pidfd = (uint64_t)(uintptr_t)&m->result.pidfd,
@@ -212,12 +211,6 @@ static int start_child(struct making *m, struct error *err)
                                 : error_set(err, pid, "cannot make the container's namespaces: %s",
                                             error_describe(pid));
     m->result.pid = pid;
-    if (m->joins[BUNDLE_USER] >= 0 && m->result.cgroup.dirs[CGROUP_UNIFIED] >= 0) {
-        struct cgroup unified = CGROUP_EMPTY;
-        unified.path = m->result.cgroup.path;
-        unified.dirs[CGROUP_UNIFIED] = m->result.cgroup.dirs[CGROUP_UNIFIED];
-        return cgroup_add(&unified, pid, err);
-    }
     return 0;
 }
 

@@ -11,7 +11,9 @@
 #include "base/io.h"
 #include "base/process.h"
 #include "base/text.h"
+#include "runtime/birth.h"
 #include "runtime/errand.h"
+#include "runtime/procfs.h"
 #include "runtime/syscalls.h"
 
 static _Noreturn void send_failure(struct child *c, const struct child_message *message)
@@ -170,9 +172,8 @@ void child_close_all_but(struct child *c, int preserved, const int *fds, size_t 
  * cannot be redirected by anything that the image brought (CVE-2025-52881). */
 void child_make_proc(struct child *c)
 {
-    autofd fs = sys_fsopen("proc");
-    int rc =
-        fs < 0 ? fs : sys_fsmount(fs, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+    int pidns = c->launch ? c->launch->join.pid : -1;
+    int rc = pidns >= 0 ? procfs_make_of(pidns, c->dev) : procfs_make();
     if (rc == -EPERM)
         child_fail(c, rc,
                    "cannot make a procfs: /proc of this host is partly covered, as inside "
@@ -243,34 +244,18 @@ void child_take_limits(struct child *c)
         _exit(EXIT_FAILURE);
 }
 
-_Noreturn void child_main(struct child *c)
+static void settle_label(struct child *c)
+{
+    if (c->plan->label.kind == LABEL_NONE)
+        return;
+    c->label = label_open(c->proc, c->plan->label.kind);
+    if (c->label < 0)
+        child_fail(c, c->label, "cannot open where the security label is set");
+}
+
+static _Noreturn void run_command(struct child *c)
 {
     const struct launch *l = c->launch;
-    process_hide_words(); /* with --init it stays, as process 1 that everybody inside sees */
-    separate(c);
-    wait_for_start(c);
-    if (c->plan->namespaces & PLAN_NS_USER)
-        child_become_root(c, false);
-    name_host(c);
-    child_loopback_up(c);
-    child_make_proc(c);
-    set_sysctls(c);
-    c->label = -1;
-    if (c->plan->label.kind != LABEL_NONE) {
-        c->label = label_open(c->proc, c->plan->label.kind);
-        if (c->label < 0)
-            child_fail(c, c->label, "cannot open where the security label is set");
-    }
-    if (!(c->plan->namespaces & PLAN_NS_USER) &&
-        mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
-        child_fail(c, -errno, "cannot detach from the host's mounts");
-    child_make_own_mounts(c);
-    wait_for_go(c);
-    child_join_groups(c, c->fds + c->fd_count - c->spent_count - c->group_count, c->group_count);
-    child_mount_everything(c);
-    if (l->errand)
-        errand_begin(c, l->errand, c->proc);
-    child_take_limits(c);
     struct enter e = {
         .plan = c->plan,
         .uid = c->plan->uid,
@@ -291,4 +276,56 @@ _Noreturn void child_main(struct child *c)
     if (e.terminal)
         e.stdio[0] = e.stdio[1] = e.stdio[2] = c->terminal;
     child_enter(c, &e);
+}
+
+static void run_born(struct child *c, void *closure, const pid_t *pid)
+{
+    (void)closure, (void)pid;
+    settle_label(c);
+    close(c->proc);
+    run_command(c);
+}
+
+/* Everything is made, out of sight: from here on it is in another container's process namespace. */
+static _Noreturn void bear_command(struct child *c)
+{
+    const struct launch *l = c->launch;
+    const int kept[] = {c->socket,   c->dev,      c->proc,    c->landlock, l->join.pid,
+                        l->stdio[0], l->stdio[1], l->stdio[2], c->terminal};
+    child_close_all_but(c, 0, kept, sizeof kept / sizeof *kept);
+    if (setns(l->join.pid, CLONE_NEWPID) < 0)
+        child_fail(c, -errno, "cannot join the process namespace of the other container");
+    close(l->join.pid);
+    birth_reduce_rights(c, &c->plan->caps, l->seccomp || l->landlock);
+    birth_give(c, run_born, NULL);
+}
+
+_Noreturn void child_main(struct child *c)
+{
+    const struct launch *l = c->launch;
+    process_hide_words(); /* with --init it stays, as process 1 that everybody inside sees */
+    separate(c);
+    wait_for_start(c);
+    if (c->plan->namespaces & PLAN_NS_USER)
+        child_become_root(c, false);
+    name_host(c);
+    child_loopback_up(c);
+    child_make_proc(c);
+    set_sysctls(c);
+    c->label = -1;
+    if (l->join.pid < 0) /* else the process that it is for is not there yet */
+        settle_label(c);
+    if (!(c->plan->namespaces & PLAN_NS_USER) &&
+        mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
+        child_fail(c, -errno, "cannot detach from the host's mounts");
+    child_make_own_mounts(c);
+    wait_for_go(c);
+    child_join_groups(c, c->fds + c->fd_count - c->spent_count - c->group_count, c->group_count);
+    child_mount_everything(c);
+    if (l->errand)
+        errand_begin(c, l->errand, c->proc);
+    child_take_limits(c);
+    if (l->join.pid >= 0)
+        bear_command(c);
+    run_command(c);
 }

@@ -101,7 +101,8 @@ static int fill(int dev, const struct plan *plan, struct error *err)
         if (symlinkat(links[i].target, dev, links[i].name) < 0)
             return error_errno(err, "cannot make /dev/%s", links[i].name);
     for (size_t i = 0; i < sizeof directories / sizeof *directories; i++)
-        if (mkdirat(dev, directories[i], 0755) < 0)
+        if (!(plan->ipc == PLAN_IPC_NONE && streq(directories[i], "shm")) &&
+            mkdirat(dev, directories[i], 0755) < 0)
             return error_errno(err, "cannot make /dev/%s", directories[i]);
     if (plan->terminal && mknodat(dev, "console", S_IFREG | 0600, 0) < 0)
         return error_errno(err, "cannot make /dev/console");

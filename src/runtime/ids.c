@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -12,6 +13,7 @@
 #include "runtime/syscalls.h"
 
 #define IDS_DIR "ids"
+#define SHARED_DIR "shared" /* below it */
 
 static uint32_t first_slot(const char *container)
 {
@@ -52,16 +54,77 @@ static int try_slot(int dirfd, uint32_t slot, const char *container)
     return -errno;
 }
 
-static bool claim_is_dead(int dirfd, uint32_t slot, bool (*alive)(void *, const char *),
-                          void *closure)
+/* The directory of claims, locked against others who share or give back. */
+static int lock_claims(int state_dirfd)
+{
+    autofd dir =
+        openat(state_dirfd, IDS_DIR, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (dir < 0)
+        return -errno;
+    while (flock(dir, LOCK_EX) < 0)
+        if (errno != EINTR)
+            return -errno;
+    return take_fd(&dir);
+}
+
+static bool link_says(int dirfd, const char *name, const char *text)
+{
+    char value[256];
+    ssize_t n = readlinkat(dirfd, name, value, sizeof value - 1);
+    if (n < 0)
+        return false;
+    value[n] = '\0';
+    return strcmp(value, text) == 0;
+}
+
+/* Who else lives in the range, into `heir`. */
+static bool find_heir(int dir, const char *slot, char *heir, size_t size)
+{
+    bool found = false;
+    int fd = openat(dir, SHARED_DIR, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    autodir entries = fd < 0 ? NULL : fdopendir(fd);
+    if (!entries) {
+        if (fd >= 0)
+            close(fd);
+        return false;
+    }
+    for (const struct dirent *entry; !found && (entry = readdir(entries));) {
+        found = entry->d_name[0] != '.' && link_says(fd, entry->d_name, slot);
+        if (found)
+            snprintf(heir, size, "%s", entry->d_name);
+    }
+    return found;
+}
+
+/* Under the lock. */
+static void release_slot(int dir, const char *container, uint32_t number)
+{
+    char slot[16], heir[256];
+    snprintf(slot, sizeof slot, "%u", number);
+    if (!link_says(dir, slot, container))
+        return;
+    if (!find_heir(dir, slot, heir, sizeof heir)) {
+        unlinkat(dir, slot, 0);
+        return;
+    }
+    (void)unlinkat(dir, "new", 0); /* of one who was killed */
+    if (symlinkat(heir, dir, "new") == 0)
+        (void)renameat(dir, "new", dir, slot);
+}
+
+/* A claim of one who is gone; it may be others' by now, who share the range. */
+static void release_dead(int state_dirfd, uint32_t slot, bool (*alive)(void *, const char *),
+                         void *closure)
 {
     char name[16], owner[256];
     snprintf(name, sizeof name, "%u", slot);
-    ssize_t n = readlinkat(dirfd, name, owner, sizeof owner - 1);
+    autofd dir = lock_claims(state_dirfd);
+    ssize_t n = dir < 0 ? -1 : readlinkat(dir, name, owner, sizeof owner - 1);
     if (n < 0)
-        return false;
+        return;
     owner[n] = '\0';
-    return !alive(closure, owner);
+    if (!alive(closure, owner))
+        release_slot(dir, owner, slot);
 }
 
 int ids_claim(int state_dirfd, const char *container, bool (*alive)(void *, const char *),
@@ -83,11 +146,8 @@ int ids_claim(int state_dirfd, const char *container, bool (*alive)(void *, cons
     for (int round = 0; round < 2; round++) {
         for (uint32_t i = 0; i < IDS_SLOTS; i++) {
             uint32_t slot = (start + i) % IDS_SLOTS;
-            if (round == 1 && claim_is_dead(dir, slot, alive, closure)) {
-                char name[16];
-                snprintf(name, sizeof name, "%u", slot);
-                unlinkat(dir, name, 0);
-            }
+            if (round == 1)
+                release_dead(state_dirfd, slot, alive, closure);
             int rc = try_slot(dir, slot, container);
             if (rc == -EEXIST)
                 continue;
@@ -103,18 +163,41 @@ int ids_claim(int state_dirfd, const char *container, bool (*alive)(void *, cons
                      IDS_SLOTS);
 }
 
+int ids_share(int state_dirfd, const char *container, uint32_t base, struct error *err)
+{
+    char slot[16];
+    struct stat st;
+    if (base < IDS_FIRST)
+        return 0;
+    snprintf(slot, sizeof slot, "%u", (base - IDS_FIRST) / PLAN_ID_COUNT);
+    autofd dir = lock_claims(state_dirfd);
+    if (dir < 0 || fstatat(dir, slot, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return error_set(err, -ESRCH, "the range of ids was given back meanwhile");
+    if (mkdirat(dir, SHARED_DIR, 0700) < 0 && errno != EEXIST)
+        return error_errno(err, "cannot create the directory of shared id ranges");
+    autofd shared = openat(dir, SHARED_DIR, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (shared < 0 || (unlinkat(shared, container, 0) < 0 && errno != ENOENT) ||
+        symlinkat(slot, shared, container) < 0)
+        return error_errno(err, "cannot share a range of ids");
+    return 0;
+}
+
+static void release_slots(int state_dirfd, const char *container, uint32_t first, uint32_t count)
+{
+    char share[300];
+    snprintf(share, sizeof share, SHARED_DIR "/%s", container);
+    autofd dir = lock_claims(state_dirfd);
+    if (dir < 0)
+        return;
+    (void)unlinkat(dir, share, 0);
+    for (uint32_t i = 0; i < count; i++)
+        release_slot(dir, container, (first + i) % IDS_SLOTS);
+}
+
 void ids_release(int state_dirfd, const char *container, uint32_t base)
 {
-    char name[32], owner[256];
-    if (base < IDS_FIRST)
-        return;
-    snprintf(name, sizeof name, IDS_DIR "/%u", (base - IDS_FIRST) / PLAN_ID_COUNT);
-    ssize_t n = readlinkat(state_dirfd, name, owner, sizeof owner - 1);
-    if (n < 0)
-        return;
-    owner[n] = '\0';
-    if (strcmp(owner, container) == 0)
-        unlinkat(state_dirfd, name, 0);
+    if (base >= IDS_FIRST)
+        release_slots(state_dirfd, container, (base - IDS_FIRST) / PLAN_ID_COUNT, 1);
 }
 
 #define FORGET_TRIES                                                                               \
@@ -122,11 +205,8 @@ void ids_release(int state_dirfd, const char *container, uint32_t base)
 
 void ids_forget(int state_dirfd, const char *container)
 {
-    uint32_t start = first_slot(container);
-    if (ids_limited())
-        return;
-    for (uint32_t i = 0; i < FORGET_TRIES; i++)
-        ids_release(state_dirfd, container, IDS_FIRST + (start + i) % IDS_SLOTS * PLAN_ID_COUNT);
+    if (!ids_limited())
+        release_slots(state_dirfd, container, first_slot(container), FORGET_TRIES);
 }
 
 static int write_maps(pid_t pid, const char *uids, const char *gids, struct error *err)
@@ -242,6 +322,34 @@ int ids_map_process(pid_t pid, const struct ids *ids, struct error *err)
     if (rc == 0)
         rc = map_as_here(&gids, "/proc/self/gid_map", ids->stand_in_gid, err);
     return rc < 0 ? rc : write_maps(pid, buf_text(&uids), buf_text(&gids), err);
+}
+
+/* What 0 is mapped to, the first line of a map that we wrote. */
+static int zero_of(pid_t pid, const char *map_file, uint32_t *out, struct error *err)
+{
+    char path[48];
+    unsigned inside, outside;
+    autobuf text = {0};
+    snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, map_file);
+    int rc = read_kernel_file(path, 65536, &text, err);
+    if (rc < 0)
+        return rc;
+    if (sscanf(buf_text(&text), "%u %u", &inside, &outside) != 2 || inside != 0)
+        return error_set(err, -EINVAL, "%s maps no root", path);
+    *out = outside;
+    return 0;
+}
+
+int ids_of_process(pid_t pid, struct ids *out, struct error *err)
+{
+    uint32_t uid, gid;
+    int rc = zero_of(pid, "uid_map", &uid, err);
+    if (rc == 0)
+        rc = zero_of(pid, "gid_map", &gid, err);
+    if (rc == 0)
+        *out = ids_limited() ? (struct ids){.stand_in_uid = uid, .stand_in_gid = gid}
+                             : (struct ids){.base = uid};
+    return rc;
 }
 
 int ids_namespace_of(pid_t pid, struct error *err)

@@ -5,7 +5,9 @@
  * Each running container of root's has 65536 ids of its own, out of 1879048192…2147483647, which no
  * distribution hands out. Files are stored with the ids of the image and mapped when they are
  * mounted, so a range belongs to a container only while it runs: the claim is a symlink
- * <state>/ids/<slot> → container id, made atomically, gone with the container.
+ * <state>/ids/<slot> → container id, made atomically, gone with the container. Containers that join
+ * its user namespace live in the same range: <state>/ids/shared/<their id> → slot. When the first
+ * goes, its claim becomes theirs (under a lock on the directory), so that nobody else gets the ids.
  *
  * Where caisson itself runs in a user namespace (an ordinary user's: container/ordinary.h; or root
  * in a container) there are no such ranges and mounts cannot map ids. Then each container's
@@ -29,7 +31,10 @@
  * when nothing else is free. *base is its first id. */
 int ids_claim(int state_dirfd, const char *container, bool (*alive)(void *, const char *),
               void *closure, uint32_t *base, struct error *err);
-/* Gives it back; a claim of another container is left alone. */
+/* Takes part in a range, that of the container whose user namespace `container` joins: it stays
+ * claimed until all are gone. -ESRCH when nobody has it any more. */
+int ids_share(int state_dirfd, const char *container, uint32_t base, struct error *err);
+/* Gives it back, or its share in it; a claim of another container is left alone. */
 void ids_release(int state_dirfd, const char *container, uint32_t base);
 
 /* The same for who does not know which one it was. */
@@ -48,6 +53,8 @@ uint32_t ids_outside(const struct ids *ids, uint32_t stand_in, uint32_t inside);
 
 /* Maps 0…65535 of a fresh user namespace, whose first process is `pid`: to base…, or as above. */
 int ids_map_process(pid_t pid, const struct ids *ids, struct error *err);
+/* Which ids those of a process are, which may be in another user namespace. */
+int ids_of_process(pid_t pid, struct ids *out, struct error *err);
 /* The user namespace of a process, as a descriptor. */
 int ids_namespace_of(pid_t pid, struct error *err);
 

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/join.h"
 
-#include <linux/capability.h>
 #include <linux/magic.h>
 #include <signal.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -17,10 +15,8 @@
 #include "base/text.h"
 #include "path/inroot.h"
 #include "runtime/attributes.h"
-#include "runtime/child.h"
+#include "runtime/birth.h"
 #include "runtime/syscalls.h"
-
-#define BIT(capability) (UINT64_C(1) << (capability))
 
 static int namespaces_of(const struct join *j)
 {
@@ -28,8 +24,8 @@ static int namespaces_of(const struct join *j)
     if (j->namespaces)
         return j->namespaces;
     return CLONE_NEWNS | (p->namespaces & PLAN_NS_USER ? CLONE_NEWUSER : 0) |
-           (p->namespaces & PLAN_NS_PID ? CLONE_NEWPID : 0) |
-           (p->namespaces & PLAN_NS_IPC ? CLONE_NEWIPC : 0) |
+           (p->namespaces & PLAN_NS_PID || p->pid_container ? CLONE_NEWPID : 0) |
+           (p->namespaces & PLAN_NS_IPC || p->ipc_container ? CLONE_NEWIPC : 0) |
            (p->namespaces & PLAN_NS_UTS ? CLONE_NEWUTS : 0) |
            (p->namespaces & PLAN_NS_CGROUP ? CLONE_NEWCGROUP : 0) |
            (p->network == PLAN_NET_HOST ? 0 : CLONE_NEWNET);
@@ -67,10 +63,16 @@ static void make_terminal(struct child *c, const struct join *j)
         child_fail(c, rc, "cannot hand the terminal on");
 }
 
+struct stage {
+    const struct join *join;
+    struct caps caps;
+};
+
 /* Visible inside from its first moment, and with nothing of the host's any more. */
-static _Noreturn void run_inside(struct child *c, const struct join *j, const struct caps *caps,
-                                 const pid_t *pid)
+static void run_inside(struct child *c, void *closure, const pid_t *pid)
 {
+    const struct stage *stage = closure;
+    const struct join *j = stage->join;
     if (j->plan->label.kind != LABEL_NONE) {
         autofd proc = open("/proc", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         c->label = proc < 0 ? -errno : label_open(proc, j->plan->label.kind);
@@ -90,7 +92,7 @@ static _Noreturn void run_inside(struct child *c, const struct join *j, const st
         .gid = j->gid,
         .groups = j->groups,
         .group_count = j->group_count,
-        .caps = caps,
+        .caps = &stage->caps,
         .seccomp = j->seccomp,
         .landlock = j->landlock,
         .landlock_begun = c->landlock,
@@ -160,24 +162,6 @@ static void enter_container(struct child *c, const struct join *j)
         child_fail(c, -errno, "cannot forbid core dumps");
 }
 
-/* "Not dumpable" keeps nobody out who has CAP_SYS_PTRACE where no user namespace lies between. So
- * what will be seen inside has no more rights than the container may get, beside what the last
- * stages need (enter.c). */
-static void reduce_rights(struct child *c, const struct join *j, const struct caps *final)
-{
-    bool privileged_fences = !j->plan->no_new_privs && (j->seccomp || j->landlock);
-    struct caps caps = *final;
-    caps.permitted |=
-        BIT(CAP_SETUID) | BIT(CAP_SETGID) | (privileged_fences ? BIT(CAP_SYS_ADMIN) : 0);
-    caps.effective = caps.permitted;
-    caps.ambient = 0;
-    int rc = caps_drop_bounding(caps.bounding);
-    if (rc == 0)
-        rc = caps_set_final(&caps);
-    if (rc < 0)
-        child_fail(c, rc, "cannot drop capabilities");
-}
-
 /* All that takes rights, or goes by a path, while nobody inside can look on. */
 static void prepare_inside(struct child *c, const struct join *j, const struct caps *caps)
 {
@@ -193,7 +177,7 @@ static void prepare_inside(struct child *c, const struct join *j, const struct c
         c->socket,   c->dev,      c->terminal, c->landlock, j->listener ? j->listener->socket : -1,
         j->stdio[0], j->stdio[1], j->stdio[2],
     };
-    reduce_rights(c, j, caps);
+    birth_reduce_rights(c, caps, j->seccomp || j->landlock);
     (void)take_fd(&root);
     child_close_all_but(c, j->keep, kept, sizeof kept / sizeof *kept);
 }
@@ -203,32 +187,14 @@ static _Noreturn void run_stage(const struct join *j, int socket)
 {
     static struct child child;
     struct child *c = &child;
-    int pidfd = -1;
     c->plan = j->plan;
     c->socket = socket;
     c->label = -1;
     enter_container(c, j);
     process_hide_words();
-    struct caps caps = j->caps ? *j->caps : caps_for_user(j->plan->granted, j->uid);
-    prepare_inside(c, j, &caps);
-    /* Written before the new process runs, with its number here: which it cannot tell itself. */
-    pid_t *shared =
-        mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (shared == MAP_FAILED)
-        child_fail(c, -errno, "cannot start a process");
-    struct clone_args args = {.flags = CLONE_PARENT | CLONE_PIDFD | CLONE_PARENT_SETTID,
-                              .pidfd = (uint64_t)(uintptr_t)&pidfd,
-                              .parent_tid = (uint64_t)(uintptr_t)shared};
-    int pid = sys_clone3(&args);
-    if (pid == 0)
-        run_inside(c, j, &caps, shared);
-    if (pid < 0)
-        child_fail(c, pid, "cannot start a process");
-    struct child_message message = {.kind = CHILD_BORN, .code = pid};
-    int rc = send_fds(socket, &message, sizeof message, &pidfd, 1);
-    if (rc < 0)
-        (void)sys_pidfd_send_signal(pidfd, SIGKILL);
-    _exit(rc < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
+    struct stage stage = {j, j->caps ? *j->caps : caps_for_user(j->plan->granted, j->uid)};
+    prepare_inside(c, j, &stage.caps);
+    birth_give(c, run_inside, &stage);
 }
 
 /* --- the parent --------------------------------------------------------------------------------

@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "path/inroot.h"
 #include "runtime/assemble.h"
+#include "runtime/between.h"
 #include "runtime/child.h"
 #include "runtime/devices_dir.h"
 #include "runtime/files_dir.h"
@@ -24,14 +25,21 @@ struct making {
     const struct launch *launch;
     struct launched result;
     struct cgroup_making *group;
-    int socket;
+    int socket, childs_socket;
     int userns;
     int dev;
     int landlock; /* ruleset, -1 while the child has to make it */
     int fds[CHILD_FDS_MAX];
     size_t fd_count;
+    pid_t stage; /* what made the first process from outside, until it has ended: birth.h */
     bool started;
 };
+
+static void wait_for(pid_t pid)
+{
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+        ;
+}
 
 static void making_end(struct making *m)
 {
@@ -47,12 +55,16 @@ static void making_end(struct making *m)
         close(m->landlock);
     if (m->socket >= 0)
         close(m->socket);
+    if (m->childs_socket >= 0)
+        close(m->childs_socket);
     if (m->started)
         return;
-    if (m->result.pid > 0) {
-        kill(m->result.pid, SIGKILL);
-        while (waitpid(m->result.pid, NULL, 0) < 0 && errno == EINTR)
-            ;
+    for (int i = 0; i < 2; i++) {
+        pid_t pid = i == 0 ? m->stage : m->result.pid;
+        if (pid > 0) {
+            kill(pid, SIGKILL);
+            wait_for(pid);
+        }
     }
     if (m->result.pidfd >= 0)
         close(m->result.pidfd);
@@ -76,17 +88,6 @@ static int hold(struct making *m, int fd)
     return 0;
 }
 
-static struct ids ids_of(const struct launch *l)
-{
-    const struct plan *p = l->plan;
-    bool stand_in = p->stand_in && p->namespaces & PLAN_NS_USER && ids_limited();
-    return (struct ids){
-        .base = l->id_base,
-        .stand_in_uid = stand_in ? p->uid : 0,
-        .stand_in_gid = stand_in ? p->gid : 0,
-    };
-}
-
 /* --- binds, volumes, images --------------------------------------------------------------------
  */
 
@@ -108,7 +109,7 @@ static int clone_bind(struct making *m, const struct plan_mount *mount, int sour
     enum ids_others others = p->uid != 0 && p->granted == 0 ? IDS_OTHERS_NOBODY
                              : p->bind_uid == 0             ? IDS_OTHERS_SAME
                                                             : IDS_OTHERS_ASIDE;
-    autofd userns = ids_bind_namespace(m->launch->id_base, p->bind_uid, p->bind_gid, p->uid, p->gid,
+    autofd userns = ids_bind_namespace(m->launch->ids.base, p->bind_uid, p->bind_gid, p->uid, p->gid,
                                        others, err);
     if (userns < 0)
         return userns;
@@ -135,7 +136,7 @@ static int clone_image(struct making *m, const struct plan_mount *mount,
         .count = from->layer_count,
         .upper = -1,
         .spent = &m->result.spent,
-        .id_base = m->launch->id_base,
+        .id_base = m->launch->ids.base,
         .userns = m->userns,
         .no_devices = true,
     };
@@ -191,7 +192,7 @@ static int prepare_mounts(struct making *m, struct error *err)
         .layers = l->layers,
         .count = l->layer_count,
         .upper = l->upper,
-        .id_base = l->id_base,
+        .id_base = l->ids.base,
         .userns = m->userns,
         /* Without a user namespace, CAP_MKNOD and --device may have made them. */
         .no_devices = l->plan->namespaces & PLAN_NS_USER,
@@ -213,36 +214,76 @@ static int prepare_mounts(struct making *m, struct error *err)
  * we go on meanwhile. */
 static uint64_t clone_flags(const struct plan *p)
 {
-    return (p->namespaces & PLAN_NS_USER ? CLONE_NEWUSER : 0U) |
+    return (p->namespaces & PLAN_NS_USER && !p->user_container ? CLONE_NEWUSER : 0U) |
            (p->namespaces & PLAN_NS_PID ? CLONE_NEWPID : 0U);
 }
 
-static _Noreturn void run_child(struct making *m, int socket)
+static const char *const join_steps[] = {
+    "join the network of the other container", "join the IPC namespace of the other container",
+    "join the user namespace of the other container", "set --oom-score-adj"};
+enum { JOIN_OOM_SCORE = 3 };
+
+static bool joins(const struct launch_join *join)
+{
+    return join->net >= 0 || join->ipc >= 0 || join->user >= 0;
+}
+
+/* In the process between. The user namespace comes last: from within it the others may not be
+ * joined. The process namespace is for the child to bear the command's process into: birth.h. */
+static int join_others(void *closure, int *failed)
+{
+    const struct making *m = closure;
+    const struct launch_join *join = &m->launch->join;
+    const int fds[] = {join->net, join->ipc, join->user};
+    const int kinds[] = {CLONE_NEWNET, CLONE_NEWIPC, CLONE_NEWUSER};
+    char score[24];
+    snprintf(score, sizeof score, "%lld", (long long)m->launch->plan->oom_score_adj);
+    *failed = JOIN_OOM_SCORE;
+    int rc = m->launch->plan->oom_score_adj == INT64_MIN
+                 ? 0
+                 : write_kernel_file_at(AT_FDCWD, "/proc/self/oom_score_adj", score);
+    if (rc < 0)
+        return rc;
+    /* Nobody is to look into it who has the uid that owns the user namespace; and what cannot be
+     * looked into may not set its own score. */
+    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+        return -errno;
+    for (int i = 0; i < 3; i++) {
+        *failed = i;
+        if (fds[i] >= 0 && setns(fds[i], kinds[i]) < 0)
+            return -errno;
+    }
+    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+        return -errno;
+    return 0;
+}
+
+static void run_child(void *closure)
 {
     static struct child child; /* too large for comfort on a stack */
+    struct making *m = closure;
+    close(m->socket); /* or its end would never come should the parent be killed */
     child.launch = m->launch;
     child.plan = m->launch->plan;
-    child.socket = socket;
+    child.socket = m->childs_socket;
     child_main(&child);
 }
 
-/* Joining another container's network: the process is born in it, then we go back to ours. */
-static int clone_child(struct making *m, struct clone_args *args, struct error *err)
+static int clone_child(struct making *m, const struct clone_args *args, struct error *err)
 {
-    int join = m->launch->join.net;
-    autofd own = -1;
-    if (join >= 0) {
-        own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-        if (own < 0 || setns(join, CLONE_NEWNET) < 0)
-            return error_errno(err, "cannot join the network of container %s",
-                               m->launch->plan->network_container);
-    }
-    int pid = sys_clone3(args);
-    /* The host's network belongs to the host's root: an ordinary user's process, which needs none,
-     * stays where it is. */
-    if (pid != 0 && join >= 0 && setns(own, CLONE_NEWNET) < 0 && !ids_limited())
-        return error_errno(err, "cannot return to our own network");
-    return pid;
+    const struct launch_join *join = &m->launch->join;
+    const struct between between = {join_others, run_child, m};
+    struct clone_args own = *args;
+    int failed = -1, pid;
+    if (joins(join))
+        pid = between_clone(&between, args, &m->result.pidfd, &failed);
+    else if ((pid = sys_clone3(&own)) == 0)
+        run_child(m);
+    if (pid < 0 && failed >= 0)
+        return error_set(err, pid, "cannot %s: %s", join_steps[failed], error_describe(pid));
+    return pid < 0 ? error_set(err, pid, "cannot make the container's namespaces: %s",
+                               error_describe(pid))
+                   : pid;
 }
 
 static int start_child(struct making *m, struct error *err)
@@ -251,29 +292,23 @@ static int start_child(struct making *m, struct error *err)
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return error_errno(err, "cannot make a socket pair");
     m->socket = pair[0];
+    m->childs_socket = pair[1];
     /* Before it is born: containers that share the host's processes see it from its first moment,
      * and whoever has the uid that owns a new user namespace may look into what is in there. */
     if (!ids_limited() && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
         return error_errno(err, "cannot forbid core dumps");
     int cgroup = cgroup_clone_fd(&m->result.cgroup);
-    int pidfd = -1;
     struct clone_args args = {
         .flags = clone_flags(m->launch->plan) | CLONE_PIDFD | (cgroup >= 0 ? CLONE_INTO_CGROUP : 0),
-        .pidfd = (uint64_t)(uintptr_t)&pidfd,
+        .pidfd = (uint64_t)(uintptr_t)&m->result.pidfd,
         .exit_signal = SIGCHLD,
         .cgroup = (uint64_t)(cgroup < 0 ? 0 : cgroup),
     };
     int pid = clone_child(m, &args, err);
-    if (pid == 0) {
-        close(pair[0]);
-        run_child(m, pair[1]);
-    }
-    close(pair[1]);
+    close(take_fd(&m->childs_socket));
     if (pid < 0)
-        return error_set(err, pid, "cannot make the container's namespaces: %s",
-                         error_describe(pid));
+        return pid;
     m->result.pid = pid;
-    m->result.pidfd = pidfd;
     return 0;
 }
 
@@ -300,6 +335,14 @@ int launch_give_limits(const struct plan *p, pid_t pid, int socket, struct error
     return 0;
 }
 
+static void take_born(struct making *m, pid_t pid, int pidfd)
+{
+    m->stage = m->result.pid;
+    close(m->result.pidfd);
+    m->result.pid = pid;
+    m->result.pidfd = pidfd;
+}
+
 /* Reads what the child says until its execve closes the socket. */
 static int hear_child(struct making *m, int *exit_code, struct error *err)
 {
@@ -312,6 +355,10 @@ static int hear_child(struct making *m, int *exit_code, struct error *err)
             return 0;
         if (n != (ssize_t)sizeof message)
             return error_set(err, n < 0 ? (int)n : -EPROTO, "cannot hear the container's set-up");
+        if (message.kind == CHILD_BORN && count == 1 && m->stage == 0) {
+            take_born(m, message.code, fds[0]);
+            continue;
+        }
         if (message.kind == CHILD_TERMINAL && count == 1) {
             if (m->result.terminal >= 0)
                 close(m->result.terminal);
@@ -353,20 +400,18 @@ static int let_start(struct making *m, struct error *err)
 {
     const struct plan *p = m->launch->plan;
     int rc = 0;
-    if (p->namespaces & PLAN_NS_USER) {
-        struct ids ids = ids_of(m->launch);
-        rc = ids_map_process(m->result.pid, &ids, err);
-        if (rc == 0 && !ids_limited()) /* else no mount can be mapped by it */
-            rc = m->userns = ids_namespace_of(m->result.pid, err);
-    }
-    if (rc >= 0 &&
-        p->oom_score_adj != INT64_MIN) /* before it is closed to us: child.c, separate() */
+    if (p->namespaces & PLAN_NS_USER && m->launch->join.user < 0)
+        rc = ids_map_process(m->result.pid, &m->launch->ids, err);
+    if (rc == 0 && p->namespaces & PLAN_NS_USER && !ids_limited()) /* else it can map no mount */
+        rc = m->userns = ids_namespace_of(m->result.pid, err);
+    /* Before it is closed to us: child.c, separate(). One that joins has set it itself. */
+    if (rc >= 0 && p->oom_score_adj != INT64_MIN && !joins(&m->launch->join))
         rc = set_oom_score(m->result.pid, p->oom_score_adj, err);
     if (rc >= 0)
         rc = m->dev = devices_directory(p, m->userns, err);
     if (rc < 0)
         return rc;
-    struct child_start start = {.id_base = m->launch->id_base};
+    struct child_start start = {.id_base = m->launch->ids.base};
     rc = send_fds(m->socket, &start, sizeof start, &m->dev, 1);
     return rc == -EPIPE || rc == -ECONNRESET ? 0 : rc; /* it says itself what happened */
 }
@@ -374,16 +419,15 @@ static int let_start(struct making *m, struct error *err)
 /* As far as the parent can: assemble.h. */
 static int assemble_detached(struct making *m, struct assembly_state *state, struct error *err)
 {
-    struct ids ids = ids_of(m->launch);
     struct assembly a = {
         .plan = m->launch->plan,
         .root = m->fds[CHILD_ROOT],
         .dev = m->dev,
         .files = m->fds[CHILD_FILES],
         .binds = m->fds + CHILD_FIXED,
-        .ids = &ids,
+        .ids = &m->launch->ids,
     };
-    int rc = m->userns >= 0 ? rootfs_act_as(m->launch->id_base) : 0;
+    int rc = m->userns >= 0 ? rootfs_act_as(m->launch->ids.base) : 0;
     if (rc == 0)
         rc = assemble(&a, err);
     if (m->userns >= 0) {
@@ -465,6 +509,7 @@ int launch_container(const struct launch *launch, struct launched *out, int *exi
         .launch = launch,
         .result = {.pidfd = -1, .terminal = -1, .cgroup = CGROUP_EMPTY},
         .socket = -1,
+        .childs_socket = -1,
         .userns = -1,
         .dev = -1,
         .landlock = -1,
@@ -474,6 +519,8 @@ int launch_container(const struct launch *launch, struct launched *out, int *exi
     if (rc < 0)
         return rc;
     m.started = true;
+    if (m.stage > 0)
+        wait_for(m.stage);
     for (size_t i = 0; i < m.fd_count; i++)
         spent_add(&m.result.spent, m.fds[i]);
     m.fd_count = 0;

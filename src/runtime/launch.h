@@ -16,15 +16,22 @@
 
 #include "base/error.h"
 #include "runtime/cgroup.h"
+#include "runtime/ids.h"
 #include "runtime/landlock.h"
 #include "runtime/plan.h"
 #include "runtime/rootfs.h"
 #include "runtime/seccomp.h"
 
-/* A process of another container whose namespaces are joined; all -1: none. */
+/* What is another container's, and joined: descriptors of namespaces; -1: none. With a process or
+ * IPC namespace that belongs to a user namespace of that container's comes the user namespace. */
 struct launch_join {
-    int net, pid, ipc; /* descriptors of namespaces */
+    int user, pid, ipc, net;
+    int shm; /* with `ipc`: the /dev/shm that goes with it, detached */
 };
+#define LAUNCH_JOIN_NONE                                                                           \
+    {                                                                                              \
+        .user = -1, .pid = -1, .ipc = -1, .net = -1, .shm = -1                                     \
+    }
 
 /* What a volume or an image of the plan is. */
 struct launch_source {
@@ -42,7 +49,7 @@ struct launch {
     size_t layer_count;
     int upper;                           /* directory with `fs` and `work`, or -1 */
     const struct launch_source *sources; /* one for each mount of the plan; NULL: none needed */
-    uint32_t id_base;                    /* 0 without a user namespace */
+    struct ids ids;                      /* all 0 without a user namespace */
     struct launch_join join;
     const struct seccomp_program *seccomp; /* NULL: none */
     const struct landlock_plan *landlock;  /* NULL: none */

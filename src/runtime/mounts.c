@@ -75,20 +75,29 @@ static int host_fs(struct child *c, const struct own_fs *fs)
     return take_fd(&copy);
 }
 
+/* -1: there is none. With an IPC namespace come its shared memory and queues. */
+static int make_one(struct child *c, size_t i, const char *data)
+{
+    const struct plan *p = c->plan;
+    const struct own_fs *fs = &own_fs[i];
+    bool shm = streq(fs->name, "shm");
+    if (p->all_devices || (shm && p->ipc == PLAN_IPC_NONE))
+        return -1;
+    if (shm && p->ipc_container)
+        return c->launch->join.shm;
+    if (p->namespaces & PLAN_NS_IPC || p->ipc_container || streq(fs->name, "pts"))
+        return make_fs(c, fs->type, data, fs->attributes);
+    return host_fs(c, fs);
+}
+
 static void make_dev(struct child *c)
 {
     char shm[64];
     snprintf(shm, sizeof shm, "mode=1777,size=%lld", (long long)c->plan->shm_size);
     const char *data[CHILD_OWN_FS] = {"newinstance,ptmxmode=0666,mode=0620,gid=5,max=" PTYS_MAX,
                                       shm, NULL};
-    for (size_t i = 0; i < CHILD_OWN_FS; i++) {
-        if (c->plan->all_devices)
-            c->own_fs[i] = -1;
-        else if (c->plan->namespaces & PLAN_NS_IPC || streq(own_fs[i].name, "pts"))
-            c->own_fs[i] = make_fs(c, own_fs[i].type, data[i], own_fs[i].attributes);
-        else
-            c->own_fs[i] = host_fs(c, &own_fs[i]);
-    }
+    for (size_t i = 0; i < CHILD_OWN_FS; i++)
+        c->own_fs[i] = make_one(c, i, data[i]);
 }
 
 /* An ordinary user's devices are the host's: a copy of the one mount of that file, which has to be

@@ -58,6 +58,7 @@ void plan_free(struct plan *plan)
         plan->network_container,
         plan->pid_container,
         plan->ipc_container,
+        plan->user_container,
         plan->cgroup_parent,
         plan->cpuset_cpus,
         plan->cpuset_mems,

@@ -58,7 +58,8 @@ struct plan_device {
 
 enum plan_network { PLAN_NET_NONE, PLAN_NET_HOST, PLAN_NET_CONTAINER };
 
-/* Namespaces of its own; a missing one is shared with the host (or joined, for the network). */
+/* Namespaces of its own; a missing one is shared with the host, or another container's. A user
+ * namespace that is another container's counts as one of its own: its ids are not the host's. */
 enum plan_namespace {
     PLAN_NS_USER = 1 << 0,
     PLAN_NS_PID = 1 << 1,
@@ -66,6 +67,13 @@ enum plan_namespace {
     PLAN_NS_UTS = 1 << 3,
     PLAN_NS_NET = 1 << 4,
     PLAN_NS_CGROUP = 1 << 5,
+};
+
+/* Of an IPC namespace of its own. */
+enum plan_ipc {
+    PLAN_IPC_PRIVATE,
+    PLAN_IPC_SHAREABLE, /* other containers may join it, and get its /dev/shm */
+    PLAN_IPC_NONE,      /* there is no /dev/shm */
 };
 
 enum plan_seccomp {
@@ -130,8 +138,9 @@ struct plan {
     unsigned namespaces; /* enum plan_namespace, or-ed */
     uint32_t id_base;    /* host id of its id 0; 0: not chosen yet, or no user namespace */
     enum plan_network network;
-    char *network_container; /* id */
-    char *pid_container, *ipc_container;
+    /* Ids of other containers whose namespaces are joined; NULL. */
+    char *network_container, *pid_container, *ipc_container, *user_container;
+    enum plan_ipc ipc;
     struct strv sysctls; /* "net.ipv4.x=1" */
     char *cgroup_parent;
     struct cgroup_limits limits; /* its strings are owned by the plan, below */

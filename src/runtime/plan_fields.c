@@ -40,6 +40,13 @@ const struct plan_word plan_seccomp_words[] = {
     {NULL, 0},
 };
 
+const struct plan_word plan_ipc_words[] = {
+    {"private", PLAN_IPC_PRIVATE},
+    {"shareable", PLAN_IPC_SHAREABLE},
+    {"none", PLAN_IPC_NONE},
+    {NULL, 0},
+};
+
 #define OPTION(member) offsetof(struct plan_mount, member)
 const struct mount_option plan_mount_options[] = {
     {"rbind", "bind", OPTION(recursive)},
@@ -199,6 +206,7 @@ static const struct field caisson_fields[] = {
     {"seccomp", .must = true, CUSTOM(part_seccomp)},
     {"seccomp_file", FIELD_TEXT, AT(seccomp_file)},
     {"landlock", FIELD_BOOL, AT(landlock)},
+    {"ipc", CUSTOM(part_ipc)},
     {"granted", FIELD_CAPS, AT(granted)},
     {"user", FIELD_TEXT, AT(user_text)},
     {"stand_in", FIELD_BOOL, AT(stand_in)},

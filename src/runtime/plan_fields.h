@@ -101,6 +101,7 @@ FIELD_PAIR(part_device_hosts);
 FIELD_PAIR(part_device_rules);
 FIELD_PAIR(part_cgroups_path);
 FIELD_PAIR(part_seccomp);
+FIELD_PAIR(part_ipc);
 FIELD_PAIR(part_posture);
 
 /* What is read into: a plan, and how many mounts come before its own. */
@@ -117,6 +118,7 @@ struct plan_word {
 extern const struct plan_word plan_namespace_words[]; /* enum plan_namespace; "mount" is 0 */
 extern const struct plan_word plan_propagation_words[];
 extern const struct plan_word plan_seccomp_words[];
+extern const struct plan_word plan_ipc_words[];
 
 struct mount_option {
     const char *on, *off; /* the option that sets and the one that clears it; NULL: none */

@@ -28,7 +28,8 @@ enum condition {
     ALWAYS,
     OWN_DEV,    /* not the host's devices */
     HOST_DEV,   /* all of them */
-    OWN_QUEUES, /* own /dev and own IPC namespace */
+    OWN_SHM,    /* own /dev, and --ipc is not none */
+    OWN_QUEUES, /* own /dev and an IPC namespace that is not the host's */
     OWN_NET,
     SHARED_NET,
     OWN_CGROUP,
@@ -50,7 +51,7 @@ static const struct standard_mount standard[] = {
     {HOST_DEV, "/dev", "bind", "/dev", "rbind,nosuid", false},
     {OWN_DEV, "/dev/pts", "devpts", "devpts",
      "nosuid,noexec,newinstance,ptmxmode=0666,mode=0620,gid=5,max=256", false},
-    {OWN_DEV, "/dev/shm", "tmpfs", "shm", "nosuid,noexec,nodev,mode=1777", false},
+    {OWN_SHM, "/dev/shm", "tmpfs", "shm", "nosuid,noexec,nodev,mode=1777", false},
     {OWN_QUEUES, "/dev/mqueue", "mqueue", "mqueue", "nosuid,noexec,nodev", false},
 };
 #define STANDARD (sizeof standard / sizeof *standard)
@@ -63,8 +64,10 @@ static bool applies(const struct plan *plan, enum condition when)
         return !plan->all_devices;
     case HOST_DEV:
         return plan->all_devices;
+    case OWN_SHM:
+        return !plan->all_devices && plan->ipc != PLAN_IPC_NONE;
     case OWN_QUEUES:
-        return !plan->all_devices && (plan->namespaces & PLAN_NS_IPC);
+        return !plan->all_devices && (plan->namespaces & PLAN_NS_IPC || plan->ipc_container);
     case OWN_NET:
         return net;
     case SHARED_NET:

@@ -138,8 +138,9 @@ static int read_join(struct plan *plan, unsigned long namespace, const char *pat
 {
     char **container = namespace == PLAN_NS_NET   ? &plan->network_container
                        : namespace == PLAN_NS_PID ? &plan->pid_container
-                       : namespace == PLAN_NS_IPC ? &plan->ipc_container
-                                                  : NULL;
+                       : namespace == PLAN_NS_IPC  ? &plan->ipc_container
+                       : namespace == PLAN_NS_USER ? &plan->user_container
+                                                   : NULL;
     const char *id = path + strlen(PLAN_JOIN_PREFIX);
     if (!container)
         return error_set(err, -EINVAL, "path is there, but this namespace cannot be joined");
@@ -148,6 +149,8 @@ static int read_join(struct plan *plan, unsigned long namespace, const char *pat
     *container = xstrdup(id);
     if (namespace == PLAN_NS_NET)
         plan->network = PLAN_NET_CONTAINER;
+    if (namespace == PLAN_NS_USER)
+        plan->namespaces |= PLAN_NS_USER;
     return 0;
 }
 
@@ -398,6 +401,16 @@ int part_seccomp_read(const json_t *value, void *into, const char *key, struct e
     if (!word)
         return field_wrong(err, key, "\"off\", \"restricted\", \"baseline\" or \"file\"");
     ((struct plan *)into)->seccomp = (enum plan_seccomp)word->value;
+    return 0;
+}
+
+int part_ipc_read(const json_t *value, void *into, const char *key, struct error *err)
+{
+    const char *text = json_string_value(value);
+    const struct plan_word *word = text ? find_word(plan_ipc_words, text) : NULL;
+    if (!word)
+        return field_wrong(err, key, "\"private\", \"shareable\" or \"none\"");
+    ((struct plan *)into)->ipc = (enum plan_ipc)word->value;
     return 0;
 }
 

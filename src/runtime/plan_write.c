@@ -216,6 +216,13 @@ void part_seccomp_write(const void *from, const char *key, struct json_out *w)
     json_str(w, key, word_of(plan_seccomp_words, plan->seccomp));
 }
 
+void part_ipc_write(const void *from, const char *key, struct json_out *w)
+{
+    const struct plan *plan = from;
+    if (plan->ipc != PLAN_IPC_PRIVATE)
+        json_str(w, key, word_of(plan_ipc_words, plan->ipc));
+}
+
 void part_posture_write(const void *from, const char *key, struct json_out *w)
 {
     const struct posture *posture = &((const struct plan *)from)->posture;
@@ -239,6 +246,8 @@ static const char *joined(const struct plan *plan, unsigned long namespace)
         return plan->network_container;
     if (namespace == PLAN_NS_PID)
         return plan->pid_container;
+    if (namespace == PLAN_NS_USER)
+        return plan->user_container;
     return namespace == PLAN_NS_IPC ? plan->ipc_container : NULL;
 }
 
