@@ -75,7 +75,8 @@ static void write_state(struct json_out *w, const struct container *c)
     json_str(w, "Error",
              c->now == CONTAINER_DEAD
                  ? "nobody saw it end: its monitor was killed or the machine went down"
-                 : "");
+             : c->status.donor_ended ? "the container whose processes it had joined ended"
+                                     : "");
     moment(w, "StartedAt", c->status.started);
     moment(w, "FinishedAt", over && c->now != CONTAINER_DEAD ? c->exit.finished : 0);
     json_end(w, '}');

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The processes of a container, read from /proc: their numbers are the host's, their owners the
  * container's. */
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -13,6 +12,7 @@
 #include "base/text.h"
 #include "cmd/container_words.h"
 #include "cmd/list.h"
+#include "container/strays.h"
 #include "runtime/ids.h"
 
 #define COMMAND_MAX 65536
@@ -132,35 +132,23 @@ static int by_number(const void *a, const void *b)
     return *x < *y ? -1 : *x > *y;
 }
 
-/* Without a control group: whoever lives in its process namespace. */
-static int list_namespace(const struct container *c, pid_t **pids, size_t *count, struct error *err)
+/* Without a control group. */
+static int list_strays(const struct container *c, pid_t **pids, size_t *count, struct error *err)
 {
-    struct stat wanted, st;
-    char path[48];
-    snprintf(path, sizeof path, "/proc/%d/ns/pid", (int)c->status.pid);
-    DIR *proc = stat(path, &wanted) == 0 ? opendir("/proc") : NULL;
-    if (!proc)
-        return error_errno(err, "cannot look for the processes of container %s", c->plan.name);
-    for (struct dirent *entry; (entry = readdir(proc));) {
-        uint64_t pid;
-        if (parse_u64(entry->d_name, INT32_MAX, &pid) < 0)
-            continue;
-        snprintf(path, sizeof path, "/proc/%d/ns/pid", (int)pid);
-        if (stat(path, &st) < 0 || st.st_ino != wanted.st_ino || st.st_dev != wanted.st_dev)
-            continue;
-        *pids = xrealloc(*pids, *count + 1, sizeof **pids);
-        (*pids)[(*count)++] = (pid_t)pid;
-    }
-    closedir(proc);
-    return 0;
+    uint64_t processes = strays_namespace(c->status.pid, "pid");
+    if (processes == 0)
+        return error_set(err, -ESRCH, "cannot look for the processes of container %s",
+                         c->plan.name);
+    return strays_list(processes, c->plan.pid_container ? c->status.mount_ns : 0, pids, count, err);
 }
 
 static int list_processes(const struct container *c, pid_t **pids, size_t *count, struct error *err)
 {
     autocgroup group = CGROUP_EMPTY;
-    if ((!c->status.cgroup || streq(c->status.cgroup, "none")) && c->plan.namespaces & PLAN_NS_PID)
-        return list_namespace(c, pids, count, err);
-    if (!c->status.cgroup || streq(c->status.cgroup, "none"))
+    bool grouped = c->status.cgroup && !streq(c->status.cgroup, "none");
+    if (!grouped && (c->plan.namespaces & PLAN_NS_PID || c->plan.pid_container))
+        return list_strays(c, pids, count, err);
+    if (!grouped)
         return error_set(err, -ENOTSUP,
                          "container %s has neither a control group nor a process namespace of its "
                          "own, which would say what its processes are",

@@ -63,7 +63,11 @@ struct container_status {
     nanoseconds started;
     uint32_t id_base;
     char *cgroup; /* record of cgroup_record(); NULL */
+    /* Of one that joined another's processes: their namespace, and without a control group its
+     * mount namespace (strays.h), by number; else 0. */
+    uint64_t process_ns, mount_ns;
     bool oom_killed, pids_hit;
+    bool donor_ended; /* it ended because the one whose processes it had joined did */
     /* By its restart policy, since a person started it; and how often in a row it ended soon. */
     int64_t restarts, quick_ends;
 };

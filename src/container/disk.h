@@ -68,7 +68,7 @@ struct last_run {
     nanoseconds started;
     bool ended;
     struct exit_record exit; /* when `ended` */
-    bool oom_killed, pids_hit;
+    bool oom_killed, pids_hit, donor_ended;
     int64_t restarts, quick_ends;
 };
 /* -ENOENT: it was never started. A damaged one says that it was started. */

@@ -20,11 +20,13 @@
 #include "container/disk.h"
 #include "container/events.h"
 #include "container/restart.h"
+#include "container/strays.h"
 #include "container/volumes.h"
 #include "runtime/ids.h"
 #include "runtime/syscalls.h"
 
 #define KILL_PATIENCE_MS 10000
+#define DONOR_PATIENCE_MS 100
 
 /* --- from disk --- */
 
@@ -76,6 +78,7 @@ static int end_group(struct container *c, struct error *err)
 {
     autocgroup group = CGROUP_EMPTY;
     struct cgroup_events events;
+    strays_end(c);
     if (!c->status.cgroup)
         return 0;
     struct error first = {0};
@@ -109,6 +112,7 @@ static int keep_end(struct container *c, bool known, struct error *err)
                             .exit = c->exit,
                             .oom_killed = c->status.oom_killed,
                             .pids_hit = c->status.pids_hit,
+                            .donor_ended = c->status.donor_ended,
                             .restarts = c->status.restarts,
                             .quick_ends = c->status.quick_ends};
     int rc = last_write(c->home, &last, true, err);
@@ -141,6 +145,21 @@ static int note_exit(struct container *c, int wait_status, bool *known, struct e
     return 0;
 }
 
+/* Whether the container whose processes it had joined is gone, or going: the kernel then kills all
+ * of them, and the first is seen to end only after the others. */
+static bool donor_ended(const struct container *c)
+{
+    autocontainer donor = CONTAINER_EMPTY;
+    if (!c->plan.pid_container || !c->status.process_ns)
+        return false;
+    if (container_open(c->all, c->plan.pid_container, &donor, NULL) < 0)
+        return true;
+    autofd pidfd = container_pidfd(&donor, NULL);
+    if (pidfd < 0 || strays_namespace(donor.status.pid, "pid") != c->status.process_ns)
+        return true;
+    return poll(&(struct pollfd){.fd = pidfd, .events = POLLIN}, 1, DONOR_PATIENCE_MS) > 0;
+}
+
 static int destroy(struct container *c, struct error *err)
 {
     int rc = disk_remove(c->all, c->id, c->plan.name, !c->in_state, err);
@@ -151,8 +170,9 @@ static int destroy(struct container *c, struct error *err)
 
 static int end_locked(struct container *c, int wait_status, struct error *err)
 {
-    bool known;
+    bool known = false;
     int rc = note_exit(c, wait_status, &known, err);
+    c->status.donor_ended = rc == 0 && known && c->exit.signal == SIGKILL && donor_ended(c);
     if (rc == 0)
         rc = end_group(c, err);
     if (rc < 0)

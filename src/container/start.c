@@ -54,10 +54,15 @@ static void say_limits(struct container *c, const struct cgroup *group)
     }
 }
 
-static int record_running(struct container *c, const struct launched *launched, struct error *err)
+static int record_running(struct container *c, const struct opened *o,
+                          const struct launched *launched, struct error *err)
 {
     autobuf record = {0};
+    struct stat st;
     cgroup_record(&launched->cgroup, &record);
+    c->status.process_ns = o->join.pid >= 0 && fstat(o->join.pid, &st) == 0 ? st.st_ino : 0;
+    c->status.mount_ns = streq(buf_text(&record), "none") ? launched->mount_ns : 0;
+    c->status.donor_ended = false;
     free(c->status.cgroup);
     c->status.cgroup = buf_take(&record);
     c->status.pid = launched->pid;
@@ -162,7 +167,7 @@ static int make_run(struct container *c, struct opened *o, const struct streams 
         return rc;
     }
     say_limits(c, &out->cgroup);
-    rc = record_running(c, out, err);
+    rc = record_running(c, o, out, err);
     if (rc == 0 && c->plan.posture.count && posture_changed(&c->plan.posture))
         rc = container_save_plan(c, err);
     if (rc < 0) {

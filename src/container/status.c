@@ -90,6 +90,7 @@ static const struct line status_lines[] = {
     STATUS_LINE(started, LINE_I64),     STATUS_LINE(id_base, LINE_U32),
     STATUS_LINE(oom_killed, LINE_BOOL), STATUS_LINE(pids_hit, LINE_BOOL),
     STATUS_LINE(restarts, LINE_I64),    STATUS_LINE(quick_ends, LINE_I64),
+    STATUS_LINE(process_ns, LINE_U64),  STATUS_LINE(mount_ns, LINE_U64),
     STATUS_LINE(cgroup, LINE_TEXT),     {NULL},
 };
 
@@ -102,7 +103,8 @@ static const struct line last_lines[] = {
     LAST_LINE("code", LINE_INT, exit.code),         LAST_LINE("signal", LINE_INT, exit.signal),
     LAST_LINE("finished", LINE_I64, exit.finished), LAST_LINE("oom_killed", LINE_BOOL, oom_killed),
     LAST_LINE("pids_hit", LINE_BOOL, pids_hit),     LAST_LINE("restarts", LINE_I64, restarts),
-    LAST_LINE("quick_ends", LINE_I64, quick_ends),  {NULL},
+    LAST_LINE("quick_ends", LINE_I64, quick_ends),  LAST_LINE("donor_ended", LINE_BOOL, donor_ended),
+    {NULL},
 };
 
 static void lines_write(const struct line *lines, const void *from, struct buf *out)
@@ -267,6 +269,7 @@ static void state_at_rest(struct container *c)
     c->status.started = last.started;
     c->status.oom_killed = last.oom_killed;
     c->status.pids_hit = last.pids_hit;
+    c->status.donor_ended = last.donor_ended;
     c->status.restarts = last.restarts;
     c->status.quick_ends = last.quick_ends;
     if (last.ended)

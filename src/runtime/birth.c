@@ -44,7 +44,7 @@ _Noreturn void birth_give(struct child *c,
     }
     if (pid < 0)
         child_fail(c, pid, "cannot start a process");
-    struct child_message message = {.kind = CHILD_BORN, .code = pid};
+    struct child_message message = {.kind = CHILD_BORN, .code = pid, .mount_ns = c->mount_ns};
     int rc = send_fds(c->socket, &message, sizeof message, &pidfd, 1);
     if (rc < 0)
         (void)sys_pidfd_send_signal(pidfd, SIGKILL);

@@ -7,6 +7,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "base/io.h"
 #include "base/process.h"
@@ -303,6 +304,9 @@ static _Noreturn void bear_command(struct child *c)
 _Noreturn void child_main(struct child *c)
 {
     const struct launch *l = c->launch;
+    struct stat st;
+    if (l->join.pid >= 0 && stat("/proc/self/ns/mnt", &st) == 0)
+        c->mount_ns = st.st_ino;
     process_hide_words(); /* with --init it stays, as process 1 that everybody inside sees */
     separate(c);
     wait_for_start(c);

@@ -47,7 +47,8 @@ struct child_message {
     uint32_t kind;
     int32_t code; /* -errno */
     int32_t exit_code;
-    char text[900];
+    uint64_t mount_ns; /* CHILD_BORN: the number of its mount namespace */
+    char text[892];
 };
 
 enum { CHILD_OWN_FS = 3 }; /* in /dev: pts, shm, mqueue */
@@ -63,6 +64,7 @@ struct child {
     int sys;      /* likewise */
     int terminal; /* slave, or -1 */
     int label;    /* where the label is written, or -1 */
+    uint64_t mount_ns; /* its number, when it is of interest */
     int own_fs[CHILD_OWN_FS];
     int landlock;  /* ruleset that the parent began, or -1 */
     int empty;     /* what covers directories, -1 before the first */

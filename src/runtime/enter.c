@@ -236,7 +236,7 @@ static _Noreturn void execute(struct child *c, const struct enter *e)
     cannot_execute(c, name, -errno);
 }
 
-/* --init: process 1 passes signals on and reaps; the command is its child. */
+/* --init: process 1, or the first of those that joined, passes signals on and reaps; the command is its child. */
 static _Noreturn void init_loop(pid_t child)
 {
     sigset_t all;
@@ -264,6 +264,7 @@ static void split_off_init(struct child *c, const struct enter *e)
     sigfillset(&all);
     sigprocmask(SIG_SETMASK, &all, &old);
     prctl(PR_SET_NAME, "caisson-init", 0, 0, 0); /* execve gives the command its own */
+    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);   /* in others' process namespace it is not 1 */
     pid_t child = fork();
     if (child < 0)
         child_fail(c, -errno, "cannot start the command below --init");

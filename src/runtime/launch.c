@@ -335,12 +335,13 @@ int launch_give_limits(const struct plan *p, pid_t pid, int socket, struct error
     return 0;
 }
 
-static void take_born(struct making *m, pid_t pid, int pidfd)
+static void take_born(struct making *m, const struct child_message *message, int pidfd)
 {
     m->stage = m->result.pid;
     close(m->result.pidfd);
-    m->result.pid = pid;
+    m->result.pid = message->code;
     m->result.pidfd = pidfd;
+    m->result.mount_ns = message->mount_ns;
 }
 
 /* Reads what the child says until its execve closes the socket. */
@@ -356,7 +357,7 @@ static int hear_child(struct making *m, int *exit_code, struct error *err)
         if (n != (ssize_t)sizeof message)
             return error_set(err, n < 0 ? (int)n : -EPROTO, "cannot hear the container's set-up");
         if (message.kind == CHILD_BORN && count == 1 && m->stage == 0) {
-            take_born(m, message.code, fds[0]);
+            take_born(m, &message, fds[0]);
             continue;
         }
         if (message.kind == CHILD_TERMINAL && count == 1) {

@@ -65,6 +65,7 @@ struct launched {
     pid_t pid;
     int pidfd;
     int terminal; /* master, or -1 */
+    uint64_t mount_ns; /* of one in another container's process namespace: its number; else 0 */
     struct cgroup cgroup;
     struct spent
         spent; /* close with spent_close() when there is time: the container runs already */
