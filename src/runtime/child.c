@@ -283,7 +283,8 @@ static void run_born(struct child *c, void *closure, const pid_t *pid)
 {
     (void)closure, (void)pid;
     settle_label(c);
-    close(c->proc);
+    if (c->proc >= 0)
+        close(c->proc);
     run_command(c);
 }
 
@@ -291,6 +292,8 @@ static void run_born(struct child *c, void *closure, const pid_t *pid)
 static _Noreturn void bear_command(struct child *c)
 {
     const struct launch *l = c->launch;
+    if (c->plan->label.kind == LABEL_NONE)
+        c->proc = -1; /* closed with the rest */
     const int kept[] = {c->socket,   c->dev,      c->proc,    c->landlock, l->join.pid,
                         l->stdio[0], l->stdio[1], l->stdio[2], c->terminal};
     child_close_all_but(c, 0, kept, sizeof kept / sizeof *kept);

@@ -236,7 +236,8 @@ static _Noreturn void execute(struct child *c, const struct enter *e)
     cannot_execute(c, name, -errno);
 }
 
-/* --init: process 1, or the first of those that joined, passes signals on and reaps; the command is its child. */
+/* --init: process 1, or the first of those that joined, passes signals on and reaps; the command is
+ * its child. */
 static _Noreturn void init_loop(pid_t child)
 {
     sigset_t all;

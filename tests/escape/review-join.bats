@@ -34,6 +34,40 @@ teardown() {
 done" ]
 }
 
+# Seen to fail when the container that joins was set up inside: all three within a second.
+@test "nothing of the host is seen in a process namespace while others join it" {
+    caisson run -d --name web -v "$BATS_FILE_TMPDIR/payload:/payload:ro" busybox /payload/peek 8 hunter2 -
+    waits 5 sh -c 'caisson logs web | grep -q looking'
+    end=$((SECONDS + 7)) count=0
+    while [ $SECONDS -lt $end ]; do
+        caisson run --rm -e TOKEN=hunter2 --pid container:web busybox true || break
+        count=$((count + 1))
+    done
+    caisson wait web
+    [ $count -gt 3 ]
+    [ "$(caisson logs web)" = "looking
+done" ]
+}
+
+# Nothing but its fences and ids is left for a container's first process to do where others look on: where
+# no user namespace lies between, one of those may have the right to look into it.
+@test "who joins a process namespace shows no descriptor of the host and no rights of its root" {
+    [ "$(id -u)" = 0 ] || skip "without a user namespace, root's alone"
+    cp "$CAISSON_BUILD/tests/escape-behold" "$BATS_FILE_TMPDIR/payload/behold"
+    # CAP_SYS_PTRACE is the container's, 0xc0 what it takes to change ids
+    caisson run -d --name web --level baseline --user root --userns host --cap-drop ALL --cap-add SYS_PTRACE \
+        --security-opt landlock=off --security-opt seccomp=unconfined -v "$BATS_FILE_TMPDIR/payload:/payload:ro" \
+        busybox /payload/behold 6 800c0
+    end=$((SECONDS + 5))
+    while [ $SECONDS -lt $end ]; do
+        caisson run --rm --userns host --pid container:web busybox true || break
+    done
+    caisson wait web
+    run caisson logs web
+    [[ $output == beheld* ]]
+    [ "${output#beheld }" -gt 10 ]
+}
+
 # Seen to fail when a process in a new user namespace was dumpable until it had become root in there: who
 # has the uid that owns the namespace needs no capability to look into it.
 @test "a container that sees the host's processes does not get at the host's files through one that is being made" {

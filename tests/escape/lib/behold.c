@@ -6,14 +6,41 @@
  */
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/magic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
 static unsigned long beheld;
+
+/* On the file systems of a root: the container's own, on the way into its root and its working
+ * directory, are none of the host's. */
+static bool lies_in(const char *root, const struct stat *st)
+{
+    static const char *const below[] = {"/", "/dev", "/proc"};
+    for (int i = 0; i < 3; i++) {
+        struct stat own;
+        char path[320];
+        snprintf(path, sizeof path, "%s%s", root, below[i]);
+        if (stat(path, &own) == 0 && own.st_dev == st->st_dev)
+            return true;
+    }
+    return false;
+}
+
+/* Who joined has a root of its own, an overlay, which the host's is not. */
+static bool lies_in_own_root(const char *pid, const struct stat *st)
+{
+    struct statfs fs;
+    char root[64];
+    snprintf(root, sizeof root, "/proc/%s/root", pid);
+    return statfs(root, &fs) == 0 && fs.f_type == OVERLAYFS_SUPER_MAGIC && lies_in(root, st);
+}
 
 static void look_at_descriptors(const char *pid)
 {
@@ -25,11 +52,7 @@ static void look_at_descriptors(const char *pid)
             char target[300] = "";
             ssize_t n = readlink(path, target, sizeof target - 1);
             target[n > 0 ? n : 0] = '\0';
-            /* The container's own, on the way into its root and its working directory, are none
-             * of the host's. */
-            struct stat root, dev;
-            if (stat("/", &root) < 0 || stat("/dev", &dev) < 0 ||
-                (root.st_dev != st.st_dev && dev.st_dev != st.st_dev))
+            if (!lies_in("", &st) && !lies_in_own_root(pid, &st))
                 printf("HOST %d %s\n", fd, target);
         }
     }

@@ -4,7 +4,8 @@
  * opens what /proc shows of them to everybody. Prints each thing of the host's that it saw, once.
  *
  * usage: peek SECONDS MARKER [FILE]   (MARKER: a word of the host's command line; FILE: one of the
- * host's, looked for through /proc/PID/root alone)
+ * host's, looked for through /proc/PID/root alone; "-": who appears has a root of its own, as
+ * containers that join have)
  */
 #include <fcntl.h>
 #include <stdbool.h>
@@ -41,13 +42,30 @@ static void tell(const char *what, bool *told)
     *told = true;
 }
 
-/* Ours has one interface, and one line of it; the mount table of the host has no id-mapped root. */
+/* The root in the mount table is no container's: those are overlays. */
+static bool is_host_root(void)
+{
+    for (const char *line = text; *line; line = strchrnul(line, '\n'), line += *line == '\n') {
+        char point[4096] = "", rest[4096] = "";
+        if (sscanf(line, "%*s %*s %*s %*s %4095s %4095[^\n]", point, rest) == 2 &&
+            strcmp(point, "/") == 0)
+            return !strstr(rest, " - overlay ");
+    }
+    return false;
+}
+
+static bool is_host_table(const char *own_mounts)
+{
+    return *own_mounts ? !strstr(text, own_mounts) : is_host_root();
+}
+
+/* Ours has one interface, and one line of it. */
 static void look_at(int pid, const char *own_mounts, const char *marker)
 {
     static bool net, mounts, words;
     if (look(pid, "net/dev") && strstr(text, ":") && strstr(strstr(text, "lo:") + 3, ":"))
         tell("network of the host", &net);
-    if (look(pid, "mountinfo") && !strstr(text, own_mounts))
+    if (look(pid, "mountinfo") && is_host_table(own_mounts))
         tell("mounts of the host", &mounts);
     if (look(pid, "cmdline") && strstr(text, marker))
         tell("command line of the host", &words);
@@ -71,7 +89,9 @@ int main(int argc, char **argv)
     if (argc < 3 || argc > 4 || !look(getpid(), "mountinfo"))
         return 2;
     /* The id of our root's mount is nobody else's. */
-    snprintf(own, sizeof own, "%.*s ", (int)strcspn(text, " "), text);
+    bool others = argc == 4 && strcmp(argv[3], "-") == 0;
+    if (!others)
+        snprintf(own, sizeof own, "%.*s ", (int)strcspn(text, " "), text);
     time_t end = time(NULL) + strtol(argv[1], NULL, 10);
     puts("looking");
     fflush(stdout);
@@ -85,7 +105,7 @@ int main(int argc, char **argv)
         const char *space = strrchr(text, ' ');
         last = space ? (int)strtol(space, NULL, 10) : 0;
         for (int pid = last; pid < last + 3; pid++)
-            if (pid != getpid() && argc == 4)
+            if (pid != getpid() && argc == 4 && !others)
                 look_through(pid, argv[3]);
             else if (pid != getpid())
                 look_at(pid, own, argv[2]);
