@@ -174,7 +174,13 @@ void child_close_all_but(struct child *c, int preserved, const int *fds, size_t 
 void child_make_proc(struct child *c)
 {
     int pidns = c->launch ? c->launch->join.pid : -1;
-    int rc = pidns >= 0 ? procfs_make_of(pidns, c->dev) : procfs_make();
+    int rc = pidns >= 0 ? procfs_make_of(pidns) : procfs_make();
+    if (rc == -EINVAL && c->plan->namespaces & PLAN_NS_USER)
+        rc = procfs_make_inside(pidns, c->dev);
+    else if (rc == -EINVAL)
+        child_fail(c, -EOPNOTSUPP,
+                   "cannot join the processes of a container that has the host's user namespace: "
+                   "this takes Linux 6.17; make both without --userns host");
     if (rc == -EPERM)
         child_fail(c, rc,
                    "cannot make a procfs: /proc of this host is partly covered, as inside "

@@ -60,11 +60,9 @@ int procfs_make_inside(int pidns, int aside)
     return fs < 0 ? take_fd(&fs) : sys_fsmount(fs, ATTRIBUTES);
 }
 
-int procfs_make_of(int pidns, int aside)
+int procfs_make_of(int pidns)
 {
     autofd fs = sys_fsopen("proc");
     int rc = fs < 0 ? fs : sys_fsconfig_fd(fs, "pidns", pidns);
-    if (rc == -EINVAL) /* before Linux 6.17 */
-        return procfs_make_inside(pidns, aside);
     return rc < 0 ? rc : sys_fsmount(fs, ATTRIBUTES);
 }

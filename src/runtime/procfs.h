@@ -10,12 +10,13 @@
  * host is partly covered. */
 int procfs_make(void);
 
-/* Of the process namespace `pidns`, which takes CAP_SYS_ADMIN over it. `aside`: the root of a mount
- * that shows nothing of the host, see procfs_make_inside(). */
-int procfs_make_of(int pidns, int aside);
+/* Of the process namespace `pidns`, which takes CAP_SYS_ADMIN over it; since Linux 6.17. -EINVAL:
+ * this kernel cannot. */
+int procfs_make_of(int pidns);
 
-/* The same before Linux 6.17, where only a process inside can ask for it: a short-lived one, whose
- * root is `aside` as long as it is seen there, so that /proc shows no mount of the host in it. */
+/* The same before, when only a process inside can ask for it: a short-lived one, whose root is
+ * `aside` as long as it is seen there, so that /proc shows no mount of the host in it. It has our
+ * rights and descriptors, so a user namespace has to lie between us and who could look into it. */
 int procfs_make_inside(int pidns, int aside);
 
 #endif
