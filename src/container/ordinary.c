@@ -16,6 +16,7 @@
 #include "base/text.h"
 #include "container/disk.h"
 #include "container/user.h"
+#include "runtime/mapper.h"
 #include "runtime/ids.h"
 #include "runtime/syscalls.h"
 
@@ -146,8 +147,6 @@ static void map_words(struct strv *out, const char *program, pid_t pid, uint32_t
 /* A child that is outside, where the program's setuid bit counts, and waits until we are inside. */
 static pid_t start_mapper(const struct strv *words, const int *go)
 {
-    static const char *const places[] = {"/usr/bin", "/bin",      "/usr/local/bin",
-                                         "/sbin",    "/usr/sbin", "/run/wrappers/bin"};
     pid_t pid = fork();
     if (pid != 0)
         return pid;
@@ -155,29 +154,7 @@ static pid_t start_mapper(const struct strv *words, const int *go)
     close(go[1]); /* or its end would never come should we be killed */
     if (read_full(go[0], &byte, 1) != 1)
         _exit(0);
-    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-        char path[64];
-        snprintf(path, sizeof path, "%s/%s", places[i], words->items[0]);
-        execv(path, words->items);
-    }
-    _exit(127);
-}
-
-static int end_mapper(pid_t pid, const char *program, struct error *err)
-{
-    int status;
-    while (waitpid(pid, &status, 0) < 0)
-        if (errno != EINTR)
-            return error_errno(err, "cannot wait for %s", program);
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-        return 0;
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
-        return error_set(err, -ENOENT,
-                         "%s is not installed: an ordinary user's containers need it; install the "
-                         "package uidmap",
-                         program);
-    return error_set(err, -EPERM,
-                     "%s refused the ids of /etc/subuid and /etc/subgid; it has said why", program);
+    mapper_execute(words);
 }
 
 static int separate(struct error *err)
@@ -218,10 +195,10 @@ static int make_namespace(struct error *err)
         rc = error_set(err, -ECHILD, "cannot have the ids mapped");
     close(go[1]);
     struct error other = {0};
-    int rc1 = first > 0 ? end_mapper(first, "newuidmap", rc < 0 ? &other : err) : 0;
+    int rc1 = first > 0 ? mapper_end(first, "newuidmap", rc < 0 ? &other : err) : 0;
     if (rc == 0)
         rc = rc1;
-    int rc2 = second > 0 ? end_mapper(second, "newgidmap", rc < 0 ? &other : err) : 0;
+    int rc2 = second > 0 ? mapper_end(second, "newgidmap", rc < 0 ? &other : err) : 0;
     return rc < 0 ? rc : rc2;
 }
 

@@ -97,7 +97,7 @@ static bool is_or_below(const char *path, const char *top)
 }
 
 /* 0: not known. */
-static uint64_t mount_id(int fd)
+uint64_t assemble_mount_id(int fd)
 {
     struct statx st;
     if (statx(fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &st) < 0 || !(st.stx_mask & STATX_MNT_ID))
@@ -107,7 +107,7 @@ static uint64_t mount_id(int fd)
 
 static void remember_own(struct assembly *a, int fd)
 {
-    uint64_t id = mount_id(fd);
+    uint64_t id = assemble_mount_id(fd);
     if (id != 0 && a->own_count < ASSEMBLY_MOUNTS_MAX)
         a->own[a->own_count++] = id;
 }
@@ -115,7 +115,7 @@ static void remember_own(struct assembly *a, int fd)
 /* Below a bind with others on it the mount is not one that we know: then it is the child's too. */
 static bool is_own(const struct assembly *a, int fd)
 {
-    uint64_t id = mount_id(fd);
+    uint64_t id = assemble_mount_id(fd);
     for (size_t i = 0; i < a->own_count; i++)
         if (a->own[i] == id)
             return true;

@@ -55,6 +55,8 @@ int assemble_directory(int root, const char *path, struct error *err);
 /* A super block with "key=value,flag" and a detached mount of it. */
 int assemble_fs(const char *type, const char *data, unsigned attributes, const struct ids *ids,
                 struct error *err);
+/* Of the mount that a descriptor is on; 0 when it cannot be told. */
+uint64_t assemble_mount_id(int fd);
 int assemble_attach(int mount, int target, const char *path, struct error *err);
 
 #endif

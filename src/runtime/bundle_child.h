@@ -32,6 +32,7 @@ struct bundle_child {
     int host;  /* the host's root, O_PATH */
     int *late; /* tmpfs that become read-only when all is mounted */
     size_t late_count;
+    uint64_t own_dev; /* id of the file system in memory that we made at /dev; 0: none */
 };
 
 _Noreturn void bundle_child_main(struct bundle_child *b);

@@ -38,15 +38,6 @@ static const struct {
              {"stdout", "/proc/self/fd/1"},
              {"stderr", "/proc/self/fd/2"}};
 
-/* /dev is the host's, or a part of it: what is in it stays as it is. */
-static bool dev_is_bound(const struct bundle *bundle)
-{
-    for (size_t i = 0; i < bundle->mount_count; i++)
-        if (bundle->mounts[i].bind && streq(bundle->mounts[i].target, "/dev"))
-            return true;
-    return false;
-}
-
 /* The directory that a node lies in; *name is the rest. */
 static int open_folder(struct bundle_child *b, const char *path, const char **name)
 {
@@ -145,13 +136,21 @@ static int open_dev(struct bundle_child *b)
     return fd;
 }
 
+/* Whatever the configuration says of it: /dev of the root file system itself, or what we mounted
+ * there. Anything else is of the host or a part of it, and what is in it stays as it is. */
+static bool is_ours(struct bundle_child *b, int dev)
+{
+    uint64_t id = assemble_mount_id(dev);
+    return id != 0 && (id == b->own_dev || id == assemble_mount_id(b->child.root));
+}
+
 void bundle_make_devices(struct bundle_child *b)
 {
     const struct bundle *bundle = b->bundle;
     bool bind = b->go.users || ids_limited();
     mode_t mask = umask(0);
-    if (!dev_is_bound(bundle)) {
-        autofd dev = open_dev(b);
+    autofd dev = open_dev(b);
+    if (is_ours(b, dev)) {
         for (size_t i = 0; i < sizeof standard / sizeof *standard; i++)
             if (bind)
                 bind_node(b, &standard[i], 0);
@@ -192,6 +191,8 @@ static void mount_console(struct bundle_child *b)
     struct child *c = &b->child;
     struct stat st;
     autofd dev = open_dev(b);
+    if (!is_ours(b, dev))
+        return;
     autofd made =
         openat(dev, "console", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666);
     if (made < 0 && errno != EEXIST)
@@ -222,8 +223,7 @@ void bundle_make_terminal(struct bundle_child *b)
     /* Whoever opens it again in a session of their own must be able to write to it. */
     if (fchown(c->terminal, c->plan->uid, (gid_t)-1) < 0)
         child_fail(c, -errno, "cannot give the terminal to user %u", c->plan->uid);
-    if (!dev_is_bound(b->bundle))
-        mount_console(b);
+    mount_console(b);
     struct child_message message = {.kind = CHILD_TERMINAL};
     int rc = send_fds(c->socket, &message, sizeof message, &(int){master}, 1);
     if (rc < 0)

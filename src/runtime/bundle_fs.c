@@ -313,6 +313,8 @@ static void mount_fs(struct bundle_child *b, const struct bundle_mount *m)
     if (m->copy_up)
         bundle_copy_up(c, target, mount, m->target);
     child_attach(c, mount, target, m->target);
+    if (streq(m->target, "/dev") && streq(m->type, "tmpfs"))
+        b->own_dev = assemble_mount_id(mount);
     int rc = m->propagation && m->propagation != MS_UNBINDABLE
                  ? sys_mount_setattr(mount, 0, 0, 0, m->propagation, -1)
                  : 0;

@@ -662,6 +662,30 @@ mount(destination="/mapped", type="bind", source="mapped", options=["bind", "idm
     fails 1 "linux.uidMappings needs a new user namespace" runtime run --bundle "$B" third
 }
 
+@test "an ordinary user maps subordinate ids, with newuidmap and newgidmap" {
+    [ "$(id -u)" != 0 ] || skip "root needs no help"
+    skip_without newuidmap newgidmap
+    local uids gids
+    uids=$(grep "^$(id -un):" /etc/subuid | head -1 | cut -d: -f2)
+    gids=$(grep "^$(id -un):" /etc/subgid | head -1 | cut -d: -f2)
+    [ -n "$uids" ] && [ -n "$gids" ] || skip "no subordinate ids"
+    edit "l['uidMappings'] = [dict(containerID=0, hostID=$(id -u), size=1), dict(containerID=1, hostID=$uids, size=1000)]
+l['gidMappings'] = [dict(containerID=0, hostID=$(id -g), size=1), dict(containerID=1, hostID=$gids, size=1000)]
+p['user'] = dict(uid=7, gid=8, additionalGids=[9])"
+    [ "$(inside 'id -u; id -g; id -G' | xargs)" = "7 8 8 9" ]
+    # not found by way of PATH
+    mkdir "$BATS_TEST_TMPDIR/bin"
+    printf '#!/bin/sh\ntouch "%s/ran"\n' "$BATS_TEST_TMPDIR" >"$BATS_TEST_TMPDIR/bin/newuidmap"
+    chmod 755 "$BATS_TEST_TMPDIR/bin/newuidmap"
+    PATH=$BATS_TEST_TMPDIR/bin:$PATH inside true
+    [ ! -e "$BATS_TEST_TMPDIR/ran" ]
+    # ids of others
+    edit "l['uidMappings'][1]['hostID'] = 1"
+    fails 1 "newuidmap refused the ids" runtime run --bundle "$B" others
+    edit "l['uidMappings'][1]['hostID'] = $uids; l['gidMappings'][1]['hostID'] = 1"
+    fails 1 "newgidmap refused the ids" runtime run --bundle "$B" others
+}
+
 @test "a time namespace has the offsets that were asked for" {
     skip_unless_root
     [ -e /proc/self/ns/time ] || skip "needs time namespaces"

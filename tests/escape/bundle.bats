@@ -242,6 +242,29 @@ mount(destination="/real", type="proc", source="proc")'
     unharmed
 }
 
+# Seen to fail when a /dev counted as the host's only where a bind at /dev was in the configuration: links and
+# nodes were made in what was mounted on the root file system's /dev.
+@test "MS-12: nodes are made in a /dev of the container's own, whatever else is mounted there" {
+    skip_unless_root
+    edit 'drop("/dev"); drop("/dev/pts"); drop("/dev/shm"); drop("/dev/mqueue")'
+    command_is true
+    mkdir -p "$B/rootfs/dev" "$B/other"
+    # as one of the host's would be: with a ptmx that is no link
+    unshare --mount sh -ec '
+        mount -t tmpfs other "$1/rootfs/dev"
+        touch "$1/rootfs/dev/ptmx"
+        mkdir "$1/rootfs/dev/pts"
+        "$2" --root "$3" run --bundle "$1" other
+        [ "$(ls "$1/rootfs/dev" | xargs)" = "ptmx pts" ]
+        [ -f "$1/rootfs/dev/ptmx" ] && [ ! -L "$1/rootfs/dev/ptmx" ]' \
+        sh "$B" "$(command -v caisson-runtime)" "$RUNTIME_ROOT"
+    # a bind that is covered by one of its own is none
+    edit 'mount(destination="/dev", type="bind", source="other", options=["bind"])
+mount(destination="/dev", type="tmpfs", source="t", options=["size=64k"])'
+    [ "$(inside 'stat -c %t:%T /dev/null')" = 1:3 ]
+    [ -z "$(ls -A "$B/other")" ]
+}
+
 @test "MS-12: a volume does not become /dev or /sys by a symlink of the image" {
     mkdir -p "$B/vol" "$B/rootfs/dev" "$B/rootfs/sys"
     local name
