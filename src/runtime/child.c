@@ -12,7 +12,6 @@
 #include "base/io.h"
 #include "base/process.h"
 #include "base/text.h"
-#include "runtime/birth.h"
 #include "runtime/errand.h"
 #include "runtime/procfs.h"
 #include "runtime/syscalls.h"
@@ -260,38 +259,39 @@ static void settle_label(struct child *c)
         child_fail(c, c->label, "cannot open where the security label is set");
 }
 
-static _Noreturn void run_command(struct child *c)
+static struct enter entrance(const struct child *c)
 {
     const struct launch *l = c->launch;
-    struct enter e = {
-        .plan = c->plan,
-        .uid = c->plan->uid,
-        .gid = c->plan->gid,
-        .groups = c->plan->groups,
-        .group_count = c->plan->group_count,
-        .caps = &c->plan->caps,
+    const struct plan *p = c->plan;
+    return (struct enter){
+        .plan = p,
+        .uid = p->uid,
+        .gid = p->gid,
+        .groups = p->groups,
+        .group_count = p->group_count,
+        .caps = &p->caps,
         .seccomp = l->seccomp,
         .landlock = l->landlock,
         .landlock_begun = c->landlock,
-        .cwd = c->plan->cwd,
+        .cwd = p->cwd,
         .label = c->label,
-        .stdio = {l->stdio[0], l->stdio[1], l->stdio[2]},
-        .terminal = c->plan->terminal,
+        .stdio = {p->terminal ? c->terminal : l->stdio[0], p->terminal ? c->terminal : l->stdio[1],
+                  p->terminal ? c->terminal : l->stdio[2]},
+        .terminal = p->terminal,
         .die_with_parent = l->die_with_parent,
-        .init = c->plan->init,
+        .init = p->init,
     };
-    if (e.terminal)
-        e.stdio[0] = e.stdio[1] = e.stdio[2] = c->terminal;
-    child_enter(c, &e);
 }
 
 static void run_born(struct child *c, void *closure, const pid_t *pid)
 {
-    (void)closure, (void)pid;
+    struct enter *e = closure;
+    (void)pid;
     settle_label(c);
+    e->label = c->label;
     if (c->proc >= 0)
         close(c->proc);
-    run_command(c);
+    child_enter(c, e);
 }
 
 /* Everything is made, out of sight: from here on it is in another container's process namespace. */
@@ -300,14 +300,15 @@ static _Noreturn void bear_command(struct child *c)
     const struct launch *l = c->launch;
     if (c->plan->label.kind == LABEL_NONE)
         c->proc = -1; /* closed with the rest */
-    const int kept[] = {c->socket,   c->dev,      c->proc,    c->landlock, l->join.pid,
+    const int kept[] = {c->socket,   c->dev,      c->proc,     c->landlock, l->join.pid,
                         l->stdio[0], l->stdio[1], l->stdio[2], c->terminal};
     child_close_all_but(c, 0, kept, sizeof kept / sizeof *kept);
     if (setns(l->join.pid, CLONE_NEWPID) < 0)
         child_fail(c, -errno, "cannot join the process namespace of the other container");
     close(l->join.pid);
-    birth_reduce_rights(c, &c->plan->caps, l->seccomp || l->landlock);
-    birth_give(c, run_born, NULL);
+    struct enter e = entrance(c);
+    birth_reduce_rights(c, &e);
+    birth_give(c, &e, run_born, &e);
 }
 
 _Noreturn void child_main(struct child *c)
@@ -315,7 +316,7 @@ _Noreturn void child_main(struct child *c)
     const struct launch *l = c->launch;
     struct stat st;
     if (l->join.pid >= 0 && stat("/proc/self/ns/mnt", &st) == 0)
-        c->mount_ns = st.st_ino;
+        c->birth->mount_ns = st.st_ino;
     process_hide_words(); /* with --init it stays, as process 1 that everybody inside sees */
     separate(c);
     wait_for_start(c);
@@ -340,5 +341,6 @@ _Noreturn void child_main(struct child *c)
     child_take_limits(c);
     if (l->join.pid >= 0)
         bear_command(c);
-    run_command(c);
+    struct enter e = entrance(c);
+    child_enter(c, &e);
 }

@@ -4,6 +4,7 @@
 #define CAISSON_RUNTIME_CHILD_H
 
 #include "runtime/assemble.h"
+#include "runtime/birth.h"
 #include "runtime/launch.h"
 
 enum child_fd {
@@ -37,7 +38,6 @@ enum child_message_kind {
     CHILD_FAILED = 1,
     CHILD_TERMINAL = 2, /* with the master */
     CHILD_LIMITS = 3,
-    CHILD_BORN = 4, /* exec: with a pidfd; `code` is the process id */
     /* Only of a bundle's (bundle_child.h): */
     CHILD_SOURCE = 5, /* `code` says which */
     CHILD_HOOKS = 6,  /* those of the runtime's namespaces are due */
@@ -47,8 +47,7 @@ struct child_message {
     uint32_t kind;
     int32_t code; /* -errno */
     int32_t exit_code;
-    uint64_t mount_ns; /* CHILD_BORN: the number of its mount namespace */
-    char text[892];
+    char text[900];
 };
 
 enum { CHILD_OWN_FS = 3 }; /* in /dev: pts, shm, mqueue */
@@ -64,7 +63,7 @@ struct child {
     int sys;      /* likewise */
     int terminal; /* slave, or -1 */
     int label;    /* where the label is written, or -1 */
-    uint64_t mount_ns; /* its number, when it is of interest */
+    struct birth *birth; /* in a stage that another process comes from; else NULL */
     int own_fs[CHILD_OWN_FS];
     int landlock;  /* ruleset that the parent began, or -1 */
     int empty;     /* what covers directories, -1 before the first */
@@ -131,6 +130,7 @@ struct enter {
     bool die_with_parent;
     bool init;
     bool groups_denied; /* setgroups(2) is */
+    bool fenced;        /* fences are up already */
     int keep;           /* descriptors 3, 4, … that stay open */
     /* Called with everything given up but system calls, right before execve; NULL. */
     void (*hold)(struct child *c, const struct enter *e);
@@ -138,6 +138,8 @@ struct enter {
 /* The program that execve would find: in PATH, or the word itself; ends the child when there is
  * none that can be executed. The answer lies in static memory. */
 const char *child_find_program(struct child *c, const struct enter *e);
+/* no_new_privs, Landlock, and without no_new_privs the filter of system calls. */
+void child_fences(struct child *c, const struct enter *e);
 _Noreturn void child_enter(struct child *c, const struct enter *e);
 
 #endif

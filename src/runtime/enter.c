@@ -70,7 +70,7 @@ static void install_filter(struct child *c, const struct enter *e)
         hand_listener_over(c, e->listener, rc);
 }
 
-static void fences(struct child *c, const struct enter *e)
+void child_fences(struct child *c, const struct enter *e)
 {
     int rc;
     if (e->plan->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
@@ -284,7 +284,8 @@ _Noreturn void child_enter(struct child *c, const struct enter *e)
 {
     int rc;
     streams(c, e);
-    fences(c, e);
+    if (!e->fenced)
+        child_fences(c, e);
     identity(c, e);
     working_directory(c, e);
     umask((mode_t)(e->plan->umask >= 0 ? e->plan->umask : 022));

@@ -15,7 +15,7 @@
 #include "base/text.h"
 #include "path/inroot.h"
 #include "runtime/attributes.h"
-#include "runtime/birth.h"
+#include "runtime/child.h"
 #include "runtime/syscalls.h"
 
 static int namespaces_of(const struct join *j)
@@ -63,50 +63,49 @@ static void make_terminal(struct child *c, const struct join *j)
         child_fail(c, rc, "cannot hand the terminal on");
 }
 
-struct stage {
-    const struct join *join;
-    struct caps caps;
-};
-
-/* Visible inside from its first moment, and with nothing of the host's any more. */
-static void run_inside(struct child *c, void *closure, const pid_t *pid)
+static struct enter entrance(const struct child *c, const struct join *j, const struct caps *caps)
 {
-    const struct stage *stage = closure;
-    const struct join *j = stage->join;
-    if (j->plan->label.kind != LABEL_NONE) {
-        autofd proc = open("/proc", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        c->label = proc < 0 ? -errno : label_open(proc, j->plan->label.kind);
-        if (c->label < 0)
-            child_fail(c, c->label, "cannot open where the security label is set");
-    }
-    child_take_limits(c);
-    struct seccomp_listener listener = {.socket = -1};
-    if (j->listener) {
-        listener = *j->listener;
-        listener.pid = *pid;
-    }
-    struct enter e = {
+    return (struct enter){
         .plan = j->plan,
-        .listener = &listener,
+        .listener = j->listener,
         .uid = j->uid,
         .gid = j->gid,
         .groups = j->groups,
         .group_count = j->group_count,
-        .caps = &stage->caps,
+        .caps = caps,
         .seccomp = j->seccomp,
         .landlock = j->landlock,
         .landlock_begun = c->landlock,
         .cwd = j->cwd,
         .label = c->label,
-        .stdio = {j->stdio[0], j->stdio[1], j->stdio[2]},
+        .stdio = {j->terminal ? c->terminal : j->stdio[0], j->terminal ? c->terminal : j->stdio[1],
+                  j->terminal ? c->terminal : j->stdio[2]},
         .terminal = j->terminal,
         .die_with_parent = j->die_with_parent,
         .groups_denied = j->groups_denied,
         .keep = j->keep,
     };
-    if (j->terminal)
-        e.stdio[0] = e.stdio[1] = e.stdio[2] = c->terminal;
-    child_enter(c, &e);
+}
+
+/* Visible inside from its first moment, and with nothing of the host's any more. */
+static void run_inside(struct child *c, void *closure, const pid_t *pid)
+{
+    struct enter *e = closure;
+    if (e->plan->label.kind != LABEL_NONE) {
+        autofd proc = open("/proc", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        c->label = proc < 0 ? -errno : label_open(proc, e->plan->label.kind);
+        if (c->label < 0)
+            child_fail(c, c->label, "cannot open where the security label is set");
+        e->label = c->label;
+    }
+    child_take_limits(c);
+    struct seccomp_listener listener = {.socket = -1};
+    if (e->listener) {
+        listener = *e->listener;
+        listener.pid = *pid;
+    }
+    e->listener = &listener;
+    child_enter(c, e);
 }
 
 /* What a bundle's process.json asks for beside rights, while the host's rights are ours. It comes
@@ -163,7 +162,7 @@ static void enter_container(struct child *c, const struct join *j)
 }
 
 /* All that takes rights, or goes by a path, while nobody inside can look on. */
-static void prepare_inside(struct child *c, const struct join *j, const struct caps *caps)
+static void prepare_inside(struct child *c, const struct join *j)
 {
     autofd root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     c->dev = root < 0 ? -errno : inroot_open(root, "dev", O_PATH | O_DIRECTORY);
@@ -173,28 +172,34 @@ static void prepare_inside(struct child *c, const struct join *j, const struct c
         child_fail(c, c->landlock, "cannot prepare the Landlock fence");
     if (j->terminal)
         make_terminal(c, j);
+}
+
+static void leave_host(struct child *c, const struct join *j)
+{
     const int kept[] = {
         c->socket,   c->dev,      c->terminal, c->landlock, j->listener ? j->listener->socket : -1,
         j->stdio[0], j->stdio[1], j->stdio[2],
     };
-    birth_reduce_rights(c, caps, j->seccomp || j->landlock);
-    (void)take_fd(&root);
     child_close_all_but(c, j->keep, kept, sizeof kept / sizeof *kept);
 }
 
 /* The stage between: still in the host's process namespace, where nobody inside sees it. */
-static _Noreturn void run_stage(const struct join *j, int socket)
+static _Noreturn void run_stage(const struct join *j, int socket, struct birth *birth)
 {
     static struct child child;
     struct child *c = &child;
     c->plan = j->plan;
     c->socket = socket;
+    c->birth = birth;
     c->label = -1;
     enter_container(c, j);
     process_hide_words();
-    struct stage stage = {j, j->caps ? *j->caps : caps_for_user(j->plan->granted, j->uid)};
-    prepare_inside(c, j, &stage.caps);
-    birth_give(c, run_inside, &stage);
+    struct caps caps = j->caps ? *j->caps : caps_for_user(j->plan->granted, j->uid);
+    prepare_inside(c, j);
+    struct enter e = entrance(c, j, &caps);
+    birth_reduce_rights(c, &e);
+    leave_host(c, j);
+    birth_give(c, &e, run_inside, &e);
 }
 
 /* --- the parent --------------------------------------------------------------------------------
@@ -218,86 +223,113 @@ static void give_up(struct launched *l)
         close(l->terminal);
 }
 
-/* One message; 1 when there will be no more. What the process asks for may come before the stage
- * says who that is. */
-static int hear_one(const struct join *j, int socket, struct launched *l, bool *wants_limits,
-                    int *exit_code, struct error *err)
+/* What is made, and what makes it. */
+struct making {
+    const struct join *join;
+    int socket;
+    pid_t stage;
+    struct birth *birth;
+    struct launched result;
+};
+
+/* One message; 1 when there will be no more. */
+static int hear_one(struct making *m, int *exit_code, struct error *err)
 {
     struct child_message message;
     int fds[1];
     size_t count = 0;
-    ssize_t n = receive_fds(socket, &message, sizeof message, fds, 1, &count);
+    ssize_t n = receive_fds(m->socket, &message, sizeof message, fds, 1, &count);
     if (n == 0)
         return 1;
     if (n != (ssize_t)sizeof message)
         return error_set(err, n < 0 ? (int)n : -EPROTO, "cannot hear the new process");
-    if (message.kind == CHILD_BORN && count == 1 && l->pid == 0) {
-        l->pid = message.code;
-        l->pidfd = fds[0];
-        return *wants_limits ? launch_give_limits(j->plan, l->pid, socket, err) : 0;
-    }
-    if (message.kind == CHILD_TERMINAL && count == 1 && l->terminal < 0) {
-        l->terminal = fds[0];
+    if (message.kind == CHILD_TERMINAL && count == 1 && m->result.terminal < 0) {
+        m->result.terminal = fds[0];
         return 0;
     }
     if (count == 1)
         close(fds[0]);
-    if (message.kind == CHILD_LIMITS) {
-        *wants_limits = true;
-        return l->pid > 0 ? launch_give_limits(j->plan, l->pid, socket, err) : 0;
-    }
+    if (message.kind == CHILD_LIMITS)
+        return launch_give_limits(m->join->plan, birth_of(m->stage, m->birth), m->socket, err);
     message.text[sizeof message.text - 1] = '\0';
     *exit_code = message.exit_code;
     return error_set(err, message.code, "%s", message.text);
 }
 
 /* Until the execve of the new process closes the last of the other ends. */
-static int hear(const struct join *j, int socket, struct launched *l, int *exit_code,
-                struct error *err)
+static int hear(struct making *m, int *exit_code, struct error *err)
 {
-    bool wants_limits = false;
     int rc = 0;
     while (rc == 0)
-        rc = hear_one(j, socket, l, &wants_limits, exit_code, err);
-    if (rc > 0 && l->pid == 0)
-        return error_set(err, -ECHILD, "the container ended meanwhile");
+        rc = hear_one(m, exit_code, err);
     return rc < 0 ? rc : 0;
 }
 
-int join_container(const struct join *join, struct launched *out, int *exit_code, struct error *err)
+static int know(struct making *m, struct error *err)
 {
-    struct launched l = {.pidfd = -1, .terminal = -1, .cgroup = CGROUP_EMPTY};
+    struct launched *l = &m->result;
+    l->pid = birth_of(m->stage, m->birth);
+    wait_for(m->stage);
+    if (l->pid == 0)
+        return error_set(err, -ECHILD, "the container ended meanwhile");
+    l->pidfd = sys_pidfd_open(l->pid);
+    return l->pidfd < 0 ? error_set(err, l->pidfd, "cannot watch the new process: %s",
+                                    error_describe(l->pidfd))
+                        : 0;
+}
+
+static int start_stage(struct making *m, struct error *err)
+{
     int pair[2];
-    *exit_code = 125;
-    int opened = cgroup_reach(join->cgroup, "caisson exec", err);
-    if (opened == 0)
-        opened = cgroup_open_tasks(join->cgroup, err);
-    if (opened < 0)
-        return opened;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return error_errno(err, "cannot make a socket pair");
-    autofd ours = pair[0];
-    int cgroup = cgroup_clone_fd(join->cgroup);
+    m->socket = pair[0];
+    int cgroup = cgroup_clone_fd(m->join->cgroup);
     struct clone_args args = {
         .flags = cgroup >= 0 ? CLONE_INTO_CGROUP : 0,
         .exit_signal = SIGCHLD,
         .cgroup = (uint64_t)(cgroup < 0 ? 0 : cgroup),
     };
-    int stage = sys_clone3(&args);
-    if (stage == 0) {
+    m->stage = sys_clone3(&args);
+    if (m->stage == 0) {
         close(pair[0]);
-        run_stage(join, pair[1]);
+        run_stage(m->join, pair[1], m->birth);
     }
     close(pair[1]);
-    if (stage < 0)
-        return error_set(err, stage, "cannot start a process: %s", error_describe(stage));
-    cgroup_joined(join->cgroup);
-    int rc = hear(join, ours, &l, exit_code, err);
-    wait_for(stage);
-    if (rc < 0) {
-        give_up(&l);
-        return rc;
+    cgroup_joined(m->join->cgroup);
+    return m->stage < 0 ? error_set(err, m->stage, "cannot start a process: %s",
+                                    error_describe(m->stage))
+                        : 0;
+}
+
+int join_container(const struct join *join, struct launched *out, int *exit_code, struct error *err)
+{
+    struct making m = {
+        .join = join,
+        .socket = -1,
+        .result = {.pidfd = -1, .terminal = -1, .cgroup = CGROUP_EMPTY},
+    };
+    *exit_code = 125;
+    int rc = cgroup_reach(join->cgroup, "caisson exec", err);
+    if (rc == 0)
+        rc = cgroup_open_tasks(join->cgroup, err);
+    if (rc == 0)
+        rc = birth_expect(&m.birth, err);
+    if (rc == 0)
+        rc = start_stage(&m, err);
+    if (rc == 0)
+        rc = hear(&m, exit_code, err);
+    if (m.stage > 0) {
+        struct error ignored = {0};
+        int known = know(&m, rc < 0 ? &ignored : err);
+        rc = rc < 0 ? rc : known;
     }
-    *out = l;
-    return 0;
+    birth_forget(m.birth);
+    if (m.socket >= 0)
+        close(m.socket);
+    if (rc < 0)
+        give_up(&m.result);
+    else
+        *out = m.result;
+    return rc;
 }

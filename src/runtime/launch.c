@@ -31,7 +31,7 @@ struct making {
     int landlock; /* ruleset, -1 while the child has to make it */
     int fds[CHILD_FDS_MAX];
     size_t fd_count;
-    pid_t stage; /* what made the first process from outside, until it has ended: birth.h */
+    struct birth *birth; /* where the child is a stage that the first process comes from; NULL */
     bool started;
 };
 
@@ -39,6 +39,20 @@ static void wait_for(pid_t pid)
 {
     while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
         ;
+}
+
+static void end_processes(struct making *m)
+{
+    pid_t pid = m->result.pid;
+    if (pid <= 0)
+        return;
+    kill(pid, SIGKILL);
+    pid_t born = m->birth ? birth_of(pid, m->birth) : 0;
+    wait_for(pid);
+    if (born > 0) {
+        kill(born, SIGKILL);
+        wait_for(born);
+    }
 }
 
 static void making_end(struct making *m)
@@ -59,13 +73,8 @@ static void making_end(struct making *m)
         close(m->childs_socket);
     if (m->started)
         return;
-    for (int i = 0; i < 2; i++) {
-        pid_t pid = i == 0 ? m->stage : m->result.pid;
-        if (pid > 0) {
-            kill(pid, SIGKILL);
-            wait_for(pid);
-        }
-    }
+    end_processes(m);
+    birth_forget(m->birth);
     if (m->result.pidfd >= 0)
         close(m->result.pidfd);
     if (m->result.terminal >= 0)
@@ -266,6 +275,7 @@ static void run_child(void *closure)
     child.launch = m->launch;
     child.plan = m->launch->plan;
     child.socket = m->childs_socket;
+    child.birth = m->birth;
     child_main(&child);
 }
 
@@ -335,13 +345,23 @@ int launch_give_limits(const struct plan *p, pid_t pid, int socket, struct error
     return 0;
 }
 
-static void take_born(struct making *m, const struct child_message *message, int pidfd)
+/* The child was the stage, and the first process is whom it has made. */
+static int take_born(struct making *m, struct error *err)
 {
-    m->stage = m->result.pid;
-    close(m->result.pidfd);
-    m->result.pid = message->code;
-    m->result.pidfd = pidfd;
-    m->result.mount_ns = message->mount_ns;
+    pid_t stage = m->result.pid;
+    pid_t pid = birth_of(stage, m->birth);
+    if (pid == 0)
+        return error_set(err, -ECHILD, "the container's set-up was killed");
+    close(take_fd(&m->result.pidfd));
+    wait_for(stage);
+    m->result.pid = pid;
+    m->result.mount_ns = m->birth->mount_ns;
+    birth_forget(m->birth);
+    m->birth = NULL;
+    m->result.pidfd = sys_pidfd_open(pid);
+    return m->result.pidfd < 0 ? error_set(err, m->result.pidfd, "cannot watch the container: %s",
+                                           error_describe(m->result.pidfd))
+                               : 0;
 }
 
 /* Reads what the child says until its execve closes the socket. */
@@ -356,10 +376,6 @@ static int hear_child(struct making *m, int *exit_code, struct error *err)
             return 0;
         if (n != (ssize_t)sizeof message)
             return error_set(err, n < 0 ? (int)n : -EPROTO, "cannot hear the container's set-up");
-        if (message.kind == CHILD_BORN && count == 1 && m->stage == 0) {
-            take_born(m, &message, fds[0]);
-            continue;
-        }
         if (message.kind == CHILD_TERMINAL && count == 1) {
             if (m->result.terminal >= 0)
                 close(m->result.terminal);
@@ -482,6 +498,8 @@ static int carry_out(struct making *m, int *exit_code, struct error *err)
     int rc = limited ? cgroup_begin(p->cgroup_parent, p->id, &p->limits, &m->group,
                                     &m->result.cgroup, err)
                      : 0;
+    if (rc == 0 && m->launch->join.pid >= 0)
+        rc = birth_expect(&m->birth, err);
     if (rc == 0)
         rc = start_child(m, err);
     if (rc == 0)
@@ -500,6 +518,8 @@ static int carry_out(struct making *m, int *exit_code, struct error *err)
         rc = let_go(m, &state, err);
     if (rc == 0)
         rc = hear_child(m, exit_code, err);
+    if (rc == 0 && m->birth)
+        rc = take_born(m, err);
     return rc < 0 ? rc : check_alive(m, err);
 }
 
@@ -520,8 +540,6 @@ int launch_container(const struct launch *launch, struct launched *out, int *exi
     if (rc < 0)
         return rc;
     m.started = true;
-    if (m.stage > 0)
-        wait_for(m.stage);
     for (size_t i = 0; i < m.fd_count; i++)
         spent_add(&m.result.spent, m.fds[i]);
     m.fd_count = 0;
