@@ -12,6 +12,7 @@
 
 #include "base/io.h"
 #include "base/memory.h"
+#include "base/process.h"
 #include "base/text.h"
 #include "runtime/between.h"
 #include "runtime/bundle_child.h"
@@ -144,6 +145,7 @@ static int join_paths(void *closure, int *failed)
 {
     const struct making *m = closure;
     bool later[BUNDLE_NS_COUNT] = {0};
+    process_hide_words(); /* the child is seen by others from its first moment */
     for (int i = 0; i < BUNDLE_NS_COUNT; i++)
         later[i] =
             i != BUNDLE_USER && m->joins[i] >= 0 && setns(m->joins[i], bundle_ns_words[i].flag) < 0;

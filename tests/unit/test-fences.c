@@ -26,7 +26,9 @@
 #include "runtime/caps.h"
 #include "runtime/label.h"
 #include "runtime/landlock.h"
+#include "runtime/procfs.h"
 #include "runtime/seccomp.h"
+#include "runtime/syscalls.h"
 
 /* Runs `body` in a child; its wait status. Without core files: some children are to be killed. */
 static int in_child(int (*body)(void *), void *argument)
@@ -493,6 +495,61 @@ static void a_label_file_that_is_not_on_procfs_is_refused(void **unused)
     assert_true(real >= 0 || real == -ENOENT || real == -EACCES);
 }
 
+/* In a child with a mount namespace of its own: what a container with the right to mount could do
+ * to its /proc. */
+static int label_under(const char *place)
+{
+    int status;
+    pid_t pid = fork();
+    if (pid == 0) {
+        int rc = 0;
+        if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+            _exit(1);
+        autofree char *path = xasprintf("/proc/%d%s", (int)getpid(), place);
+        struct stat st;
+        if (stat(path, &st) < 0 ||
+            (S_ISDIR(st.st_mode) ? mount("t", path, "tmpfs", 0, NULL)
+                                 : mount("/dev/null", path, NULL, MS_BIND, NULL)) < 0)
+            _exit(1);
+        autofd proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        rc = label_open(proc, LABEL_SELINUX);
+        _exit(rc == -EXDEV ? 0 : 2);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* Over /proc of a container there could be one of a process namespace below its own. */
+static void a_label_file_of_others_processes_is_none(void **unused)
+{
+    (void)unused;
+    char path[40];
+    struct clone_args args = {.flags = CLONE_NEWPID, .exit_signal = SIGCHLD};
+    if (geteuid() != 0)
+        skip();
+    int pid = sys_clone3(&args);
+    if (pid == 0)
+        for (;;)
+            pause();
+    snprintf(path, sizeof path, "/proc/%d/ns/pid", pid);
+    autofd pidns = open(path, O_RDONLY | O_CLOEXEC);
+    autofd aside = open("/dev", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    autofd proc = procfs_make_inside(pidns, aside);
+    assert_true(proc >= 0);
+    assert_int_equal(label_open(proc, LABEL_SELINUX), -ENOENT);
+    kill(pid, SIGKILL);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+static void a_label_file_that_something_is_mounted_over_is_refused(void **unused)
+{
+    (void)unused;
+    if (geteuid() != 0 || access("/proc/self/attr/exec", F_OK) != 0)
+        skip();
+    assert_int_equal(label_under("/attr"), 2); /* that of the process, which is not asked */
+    assert_int_equal(label_under("/task"), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -508,6 +565,8 @@ int main(void)
         cmocka_unit_test(abstract_sockets_are_out_of_reach_when_asked),
         cmocka_unit_test(labels_are_refused_where_the_host_has_none),
         cmocka_unit_test(a_label_file_that_is_not_on_procfs_is_refused),
+        cmocka_unit_test(a_label_file_that_something_is_mounted_over_is_refused),
+        cmocka_unit_test(a_label_file_of_others_processes_is_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,7 +4,7 @@
  * opens what /proc shows of them to everybody. Prints each thing of the host's that it saw, once.
  *
  * usage: peek SECONDS MARKER [FILE]   (MARKER: a word of the host's command line; FILE: one of the
- * host's, looked for through /proc/PID/root alone; "-": who appears has a root of its own, as
+ * host's, looked for through /proc/PID/root, besides the word alone; "-": who appears has a root of its own, as
  * containers that join have)
  */
 #include <fcntl.h>
@@ -71,9 +71,11 @@ static void look_at(int pid, const char *own_mounts, const char *marker)
         tell("command line of the host", &words);
 }
 
-static void look_through(int pid, const char *file)
+static void look_through(int pid, const char *file, const char *marker)
 {
-    static bool told;
+    static bool told, words;
+    if (look(pid, "cmdline") && strstr(text, marker))
+        tell("command line of the host", &words);
     char path[4096];
     snprintf(path, sizeof path, "/proc/%d/root%s", pid, file);
     int fd = open(path, O_PATH | O_CLOEXEC);
@@ -106,7 +108,7 @@ int main(int argc, char **argv)
         last = space ? (int)strtol(space, NULL, 10) : 0;
         for (int pid = last; pid < last + 3; pid++)
             if (pid != getpid() && argc == 4 && !others)
-                look_through(pid, argv[3]);
+                look_through(pid, argv[3], argv[2]);
             else if (pid != getpid())
                 look_at(pid, own, argv[2]);
     }
