@@ -93,11 +93,11 @@ host_config() {
         waits 5 sh -c 'caisson exec web ps | grep -q "sleep 779"'
         caisson exec web ps | grep -q "sleep 777"
         caisson rm -f joiner >/dev/null
-        ! caisson exec web ps | grep -q "sleep 77"
+        run ! sh -c 'caisson exec web ps | grep "sleep 77"'
     done
     # also when it ends by itself
     caisson run --rm --pid container:web busybox sh -c '(setsid sleep 777 >/dev/null 2>&1 &); sleep 0.2'
-    ! caisson exec web ps | grep -q "sleep 77"
+    run ! sh -c 'caisson exec web ps | grep "sleep 77"'
     [ "$(caisson inspect --format '{{.State.Status}}' web)" = running ]
 }
 
@@ -107,7 +107,7 @@ host_config() {
     sleep 0.5
     caisson exec web ps -o stat,args >"$BATS_TEST_TMPDIR/ps"
     grep -q caisson-init "$BATS_TEST_TMPDIR/ps" || grep -q 'sleep 100' "$BATS_TEST_TMPDIR/ps"
-    ! grep -q '^Z' "$BATS_TEST_TMPDIR/ps"
+    run ! grep '^Z' "$BATS_TEST_TMPDIR/ps"
 }
 
 @test "exec, top, cp and health checks of one that joined are its own" {
@@ -120,8 +120,8 @@ host_config() {
     [ "$(namespace joiner mnt)" != "$(namespace web mnt)" ]
     waits 8 sh -c '[ "$(caisson inspect --format "{{.State.Health.Status}}" joiner)" = healthy ]'
     caisson top joiner | grep -q "sleep 200"
-    ! caisson top joiner | grep -q "sleep 100"
-    ! has_groups || ! caisson top web | grep -q "sleep 200"
+    run ! sh -c 'caisson top joiner | grep "sleep 100"'
+    ! has_groups || run ! sh -c 'caisson top web | grep "sleep 200"'
     caisson cp joiner:/tmp/own "$BATS_TEST_TMPDIR/own"
     caisson stop -t 0 joiner >/dev/null
     caisson cp joiner:/etc/passwd "$BATS_TEST_TMPDIR/passwd"

@@ -109,7 +109,7 @@ teardown_file() { common_teardown_file; }
     local pid
     pid=$(pid_of_container other)
     runtime delete other
-    ! kill -0 "$pid" 2>/dev/null
+    run ! kill -0 "$pid" 2>/dev/null
     runtime delete --force web
     [ -z "$(runtime list -q)" ]
     runtime delete --force web

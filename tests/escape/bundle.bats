@@ -49,7 +49,7 @@ out_to_canary() {
         runtime exec attack true || true
     done
     wait $attack || true
-    ! grep 'OPENED.*caisson-runtime' "$BATS_TEST_TMPDIR/said"
+    run ! grep 'OPENED.*caisson-runtime' "$BATS_TEST_TMPDIR/said"
     [ "$(sha256sum "$(command -v caisson-runtime)")" = "$sum" ]
 }
 
@@ -178,16 +178,16 @@ l['seccomp'] = {'defaultAction': 'SCMP_ACT_ALLOW', 'syscalls': [{'names': ['clon
     cp "$CAISSON_BUILD/tests/escape-behold" "$B/rootfs/bin/behold"
     command_is behold 6 800c0
     runtime run --bundle "$B" attack >"$BATS_TEST_TMPDIR/said" &
-    local attack=$! i
+    local attack=$! i=0
     waits 5 is_status attack running
-    for i in $(seq 40); do
-        runtime exec attack true || break # the attack is over
+    while runtime exec attack true 2>/dev/null; do # until the attack is over
+        i=$((i + 1))
     done
     wait $attack
     [ "$i" -gt 3 ]
     cat "$BATS_TEST_TMPDIR/said"
     grep -q '^beheld' "$BATS_TEST_TMPDIR/said"
-    ! grep -qE 'HOST|RIGHTS' "$BATS_TEST_TMPDIR/said"
+    run ! grep -E 'HOST|RIGHTS' "$BATS_TEST_TMPDIR/said"
     # the filter is that of the container's processes, and a way in there is not beside it
     edit "l['seccomp']['syscalls'] = [{'names': ['mkdir', 'mkdirat'], 'action': 'SCMP_ACT_ERRNO', 'errnoRet': 38}]"
     command_is sleep 1000
