@@ -181,9 +181,9 @@ static void write_namespaces(struct json_out *w, const struct plan *plan)
         autofree char *joined =
             modes[i].container ? xasprintf("container:%s", modes[i].container) : NULL;
         json_str(w, modes[i].key,
-                 joined                                ? joined
+                 joined                            ? joined
                  : plan->namespaces & modes[i].bit ? modes[i].own
-                                                       : "host");
+                                                   : "host");
     }
 }
 

@@ -127,7 +127,7 @@ static int root_file_system(struct planning *p)
     bool level_ro = p->level == LEVEL_RESTRICTED;
     p->plan->root_read_only = p->request->read_only >= 0 ? p->request->read_only : level_ro;
     planning_put(p, "root-filesystem", p->plan->root_read_only ? "read-only" : "writable",
-        "--read-only=false", level_ro && !p->plan->root_read_only);
+                 "--read-only=false", level_ro && !p->plan->root_read_only);
     return 0;
 }
 
@@ -192,7 +192,8 @@ static int capabilities(struct planning *p, struct error *err)
     else
         for (size_t i = 0; i < names.len; i++)
             buf_fmt(&text, "%s%s", i ? " " : "", names.items[i] + strlen("CAP_"));
-    planning_put(p, "capabilities", buf_text(&text), "--cap-add NAME", (p->plan->granted & ~base) != 0);
+    planning_put(p, "capabilities", buf_text(&text), "--cap-add NAME",
+                 (p->plan->granted & ~base) != 0);
     return 0;
 }
 
@@ -201,7 +202,7 @@ static int no_new_privileges(struct planning *p)
     bool level_on = p->level != LEVEL_PRIVILEGED;
     p->plan->no_new_privs = p->no_new_privs >= 0 ? p->no_new_privs : level_on;
     planning_put(p, "no-new-privileges", p->plan->no_new_privs ? "on" : "off",
-        "--security-opt no-new-privileges=false", level_on && !p->plan->no_new_privs);
+                 "--security-opt no-new-privileges=false", level_on && !p->plan->no_new_privs);
     return 0;
 }
 
@@ -229,7 +230,7 @@ static int seccomp_profile(struct planning *p, struct error *err)
     bool weaker = chosen == PLAN_SECCOMP_FILE || (chosen == PLAN_SECCOMP_OFF && level != chosen) ||
                   (chosen == PLAN_SECCOMP_BASELINE && level == PLAN_SECCOMP_RESTRICTED);
     planning_put(p, "seccomp", chosen == PLAN_SECCOMP_FILE ? p->plan->seccomp_file : words[chosen],
-        "--security-opt seccomp=unconfined", weaker);
+                 "--security-opt seccomp=unconfined", weaker);
     return 0;
 }
 
@@ -238,7 +239,7 @@ static int landlock_fence(struct planning *p)
     bool level_on = p->level != LEVEL_PRIVILEGED;
     bool wanted = p->landlock >= 0 ? p->landlock : level_on;
     struct protection *item = planning_put(p, "landlock", wanted ? "on" : "off",
-                                  "--security-opt landlock=off", level_on && !wanted);
+                                           "--security-opt landlock=off", level_on && !wanted);
     if (!wanted)
         return 0;
     int abi = landlock_abi();
@@ -284,10 +285,10 @@ static int system_paths(struct planning *p, struct error *err)
             strv_add(&p->plan->read_only_paths, read_only[i]);
     strv_copy(&p->plan->masked, &p->mask);
     planning_put(p, "system-paths",
-        open            ? "open"
-        : p->unmask.len ? "masked, but for some"
-                        : "masked",
-        "--security-opt systempaths=unconfined", !level_open && (open || p->unmask.len));
+                 open            ? "open"
+                 : p->unmask.len ? "masked, but for some"
+                                 : "masked",
+                 "--security-opt systempaths=unconfined", !level_open && (open || p->unmask.len));
     return 0;
 }
 
@@ -302,11 +303,13 @@ static int apparmor_profile(struct planning *p, struct error *err)
     if (asked && !off) {
         int rc = label_prepare(LABEL_APPARMOR, asked, &p->plan->label, err);
         if (rc == 0)
-            planning_put(p, "apparmor", asked, flag, level_on && !streq(asked, LABEL_APPARMOR_DEFAULT));
+            planning_put(p, "apparmor", asked, flag,
+                         level_on && !streq(asked, LABEL_APPARMOR_DEFAULT));
         return rc;
     }
-    struct protection *item = planning_put(p, "apparmor", off ? "unconfined" : LABEL_APPARMOR_DEFAULT, flag,
-                                  off && level_on && label_host_has_apparmor());
+    struct protection *item =
+        planning_put(p, "apparmor", off ? "unconfined" : LABEL_APPARMOR_DEFAULT, flag,
+                     off && level_on && label_host_has_apparmor());
     if (off)
         return 0;
     if (!label_host_has_apparmor()) {
@@ -343,7 +346,8 @@ static int security_label(struct planning *p, struct error *err)
                              "--security-opt label= contradicts apparmor=%s: a process has one "
                              "label",
                              p->apparmor);
-        planning_put(p, "label", option + strlen("context:"), "--security-opt label=disable", false);
+        planning_put(p, "label", option + strlen("context:"), "--security-opt label=disable",
+                     false);
         return label_prepare(LABEL_SELINUX, option + strlen("context:"), &p->plan->label, err);
     }
     return apparmor_profile(p, err);

@@ -133,7 +133,8 @@ int plan_users(struct planning *p, struct error *err)
     if (asked && *asked && !streq(asked, "host") && !streq(asked, "auto") &&
         !streq(asked, "private") && !starts_with(asked, CONTAINER_PREFIX))
         return error_set(err, -EINVAL,
-                         "--userns %s: give auto (own range of ids), container:NAME or host", asked);
+                         "--userns %s: give auto (own range of ids), container:NAME or host",
+                         asked);
     p->host_users = asked && *asked ? streq(asked, "host") : level_host;
     for (size_t i = 0; rc == 0 && i < sizeof donors / sizeof *donors; i++) {
         rc = find_donor(p, donors[i], err);

@@ -16,8 +16,8 @@
 #include "base/text.h"
 #include "container/disk.h"
 #include "container/user.h"
-#include "runtime/mapper.h"
 #include "runtime/ids.h"
+#include "runtime/mapper.h"
 #include "runtime/syscalls.h"
 
 #define LOCK_FILE "namespace"

@@ -53,9 +53,9 @@ struct protection *planning_put(struct planning *p, const char *name, const char
 int plan_security(struct planning *p, struct error *err);   /* level.c */
 int plan_users(struct planning *p, struct error *err);      /* namespaces.c */
 int plan_namespaces(struct planning *p, struct error *err); /* namespaces.c; after plan_users() */
-int plan_user(struct planning *p, struct error *err);     /* identity.c */
-int plan_mounts(struct planning *p, struct error *err);   /* storage.c */
-int plan_limits(struct planning *p, struct error *err);   /* limits.c */
-int plan_process(struct planning *p, struct error *err);  /* process.c */
+int plan_user(struct planning *p, struct error *err);       /* identity.c */
+int plan_mounts(struct planning *p, struct error *err);     /* storage.c */
+int plan_limits(struct planning *p, struct error *err);     /* limits.c */
+int plan_process(struct planning *p, struct error *err);    /* process.c */
 
 #endif

@@ -99,11 +99,16 @@ static const struct line status_lines[] = {
         name, kind, offsetof(struct last_run, field)                                               \
     }
 static const struct line last_lines[] = {
-    LAST_LINE("started", LINE_I64, started),        LAST_LINE("ended", LINE_BOOL, ended),
-    LAST_LINE("code", LINE_INT, exit.code),         LAST_LINE("signal", LINE_INT, exit.signal),
-    LAST_LINE("finished", LINE_I64, exit.finished), LAST_LINE("oom_killed", LINE_BOOL, oom_killed),
-    LAST_LINE("pids_hit", LINE_BOOL, pids_hit),     LAST_LINE("restarts", LINE_I64, restarts),
-    LAST_LINE("quick_ends", LINE_I64, quick_ends),  LAST_LINE("donor_ended", LINE_BOOL, donor_ended),
+    LAST_LINE("started", LINE_I64, started),
+    LAST_LINE("ended", LINE_BOOL, ended),
+    LAST_LINE("code", LINE_INT, exit.code),
+    LAST_LINE("signal", LINE_INT, exit.signal),
+    LAST_LINE("finished", LINE_I64, exit.finished),
+    LAST_LINE("oom_killed", LINE_BOOL, oom_killed),
+    LAST_LINE("pids_hit", LINE_BOOL, pids_hit),
+    LAST_LINE("restarts", LINE_I64, restarts),
+    LAST_LINE("quick_ends", LINE_I64, quick_ends),
+    LAST_LINE("donor_ended", LINE_BOOL, donor_ended),
     {NULL},
 };
 

@@ -72,7 +72,8 @@ static int map_groups(int dir, pid_t pid, const struct bundle_maps *maps, bool *
                       struct error *err)
 {
     autobuf lines = {0};
-    bool own = maps->gid_count == 1 && maps->gids[0].count == 1 && maps->gids[0].outside == getegid();
+    bool own =
+        maps->gid_count == 1 && maps->gids[0].count == 1 && maps->gids[0].outside == getegid();
     write_lines(maps->gids, maps->gid_count, &lines);
     int rc = write_kernel_file_at(dir, "gid_map", buf_text(&lines));
     if (rc == -EPERM && geteuid() != 0 && own &&

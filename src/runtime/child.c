@@ -315,10 +315,10 @@ _Noreturn void child_main(struct child *c)
 {
     const struct launch *l = c->launch;
     struct stat st;
-    if (l->join.pid >= 0 && stat("/proc/self/ns/mnt", &st) == 0)
-        c->birth->mount_ns = st.st_ino;
     process_hide_words(); /* with --init it stays, as process 1 that everybody inside sees */
     separate(c);
+    if (l->join.pid >= 0 && stat("/proc/self/ns/mnt", &st) == 0)
+        c->birth->mount_ns = st.st_ino;
     wait_for_start(c);
     if (c->plan->namespaces & PLAN_NS_USER)
         child_become_root(c, false);

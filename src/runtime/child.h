@@ -55,14 +55,14 @@ enum { CHILD_OWN_FS = 3 }; /* in /dev: pts, shm, mqueue */
 struct child {
     const struct launch *launch;
     const struct plan *plan;
-    int socket;   /* to the parent, O_CLOEXEC */
-    int said;     /* a pipe for failures, when nobody listens there any more; 0: none */
-    int root;     /* the container's root, O_PATH */
-    int dev;      /* its /dev, detached or mounted */
-    int proc;     /* its procfs, detached or mounted */
-    int sys;      /* likewise */
-    int terminal; /* slave, or -1 */
-    int label;    /* where the label is written, or -1 */
+    int socket;          /* to the parent, O_CLOEXEC */
+    int said;            /* a pipe for failures, when nobody listens there any more; 0: none */
+    int root;            /* the container's root, O_PATH */
+    int dev;             /* its /dev, detached or mounted */
+    int proc;            /* its procfs, detached or mounted */
+    int sys;             /* likewise */
+    int terminal;        /* slave, or -1 */
+    int label;           /* where the label is written, or -1 */
     struct birth *birth; /* in a stage that another process comes from; else NULL */
     int own_fs[CHILD_OWN_FS];
     int landlock;  /* ruleset that the parent began, or -1 */

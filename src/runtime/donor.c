@@ -52,9 +52,9 @@ static int copy_there(int pidfd)
         return -EXDEV;
     autofd copy = sys_open_tree(place, "", AT_EMPTY_PATH);
     int rc = copy < 0 ? copy
-                      : sys_mount_setattr(
-                            copy, 0, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, 0,
-                            MS_PRIVATE, -1);
+                      : sys_mount_setattr(copy, 0,
+                                          MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
+                                          0, MS_PRIVATE, -1);
     return rc < 0 ? rc : take_fd(&copy);
 }
 

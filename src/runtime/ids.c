@@ -57,8 +57,7 @@ static int try_slot(int dirfd, uint32_t slot, const char *container)
 /* The directory of claims, locked against others who share or give back. */
 static int lock_claims(int state_dirfd)
 {
-    autofd dir =
-        openat(state_dirfd, IDS_DIR, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    autofd dir = openat(state_dirfd, IDS_DIR, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (dir < 0)
         return -errno;
     while (flock(dir, LOCK_EX) < 0)

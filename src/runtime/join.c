@@ -297,9 +297,9 @@ static int start_stage(struct making *m, struct error *err)
     }
     close(pair[1]);
     cgroup_joined(m->join->cgroup);
-    return m->stage < 0 ? error_set(err, m->stage, "cannot start a process: %s",
-                                    error_describe(m->stage))
-                        : 0;
+    return m->stage < 0
+               ? error_set(err, m->stage, "cannot start a process: %s", error_describe(m->stage))
+               : 0;
 }
 
 int join_container(const struct join *join, struct launched *out, int *exit_code, struct error *err)

@@ -118,8 +118,8 @@ static int clone_bind(struct making *m, const struct plan_mount *mount, int sour
     enum ids_others others = p->uid != 0 && p->granted == 0 ? IDS_OTHERS_NOBODY
                              : p->bind_uid == 0             ? IDS_OTHERS_SAME
                                                             : IDS_OTHERS_ASIDE;
-    autofd userns = ids_bind_namespace(m->launch->ids.base, p->bind_uid, p->bind_gid, p->uid, p->gid,
-                                       others, err);
+    autofd userns = ids_bind_namespace(m->launch->ids.base, p->bind_uid, p->bind_gid, p->uid,
+                                       p->gid, others, err);
     if (userns < 0)
         return userns;
     int fd = rootfs_clone_mount(source, userns, set, 0, mount->recursive, err);

@@ -64,7 +64,7 @@ struct launch {
 struct launched {
     pid_t pid;
     int pidfd;
-    int terminal; /* master, or -1 */
+    int terminal;      /* master, or -1 */
     uint64_t mount_ns; /* of one in another container's process namespace: its number; else 0 */
     struct cgroup cgroup;
     struct spent

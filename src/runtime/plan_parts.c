@@ -136,8 +136,8 @@ int part_selinux_read(const json_t *value, void *into, const char *key, struct e
 static int read_join(struct plan *plan, unsigned long namespace, const char *path,
                      struct error *err)
 {
-    char **container = namespace == PLAN_NS_NET   ? &plan->network_container
-                       : namespace == PLAN_NS_PID ? &plan->pid_container
+    char **container = namespace == PLAN_NS_NET    ? &plan->network_container
+                       : namespace == PLAN_NS_PID  ? &plan->pid_container
                        : namespace == PLAN_NS_IPC  ? &plan->ipc_container
                        : namespace == PLAN_NS_USER ? &plan->user_container
                                                    : NULL;

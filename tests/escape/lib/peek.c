@@ -4,8 +4,8 @@
  * opens what /proc shows of them to everybody. Prints each thing of the host's that it saw, once.
  *
  * usage: peek SECONDS MARKER [FILE]   (MARKER: a word of the host's command line; FILE: one of the
- * host's, looked for through /proc/PID/root, besides the word alone; "-": who appears has a root of its own, as
- * containers that join have)
+ * host's, looked for through /proc/PID/root, besides the word alone; "-": who appears has a root of
+ * its own, as containers that join have)
  */
 #include <fcntl.h>
 #include <stdbool.h>
