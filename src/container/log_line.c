@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "container/log_escape.h"
-#include "container/log_read.h"
+#include "container/log_show.h"
 
 #define DEPTH_MAX 8 /* of members that are skipped */
 
@@ -219,11 +219,8 @@ int log_line_time(const struct log_line *line, nanoseconds *when)
 
 bool log_line_chosen(const struct log_line *line, const struct log_query *query)
 {
-    nanoseconds when;
-    if ((line->stream == LOG_STDERR ? query->err : query->out) < 0)
+    nanoseconds when = 0;
+    if ((query->since != 0 || query->until != 0) && log_line_time(line, &when) < 0)
         return false;
-    if (query->since == 0 && query->until == 0)
-        return true;
-    return log_line_time(line, &when) == 0 && when >= query->since &&
-           (query->until == 0 || when <= query->until);
+    return log_query_chooses(query, line->stream, when);
 }
