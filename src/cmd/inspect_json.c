@@ -233,6 +233,35 @@ static void write_devices(struct json_out *w, const struct plan *plan)
     json_end(w, ']');
 }
 
+static void write_names(struct json_out *w, const char *key, const struct strv *names)
+{
+    autobuf text = {0};
+    for (size_t i = 0; i < names->len; i++)
+        buf_fmt(&text, "%s%s", i ? "," : "", names->items[i]);
+    if (text.len > 0)
+        json_str(w, key, text.data);
+}
+
+static void write_log_config(struct json_out *w, const struct plan *plan)
+{
+    autofree char *size = xasprintf("%lld", (long long)plan->log_max_size);
+    autofree char *files = xasprintf("%lld", (long long)plan->log_max_file);
+    json_begin(w, "LogConfig", '{');
+    json_str(w, "Type", plan->log_driver ? plan->log_driver : "json-file");
+    json_begin(w, "Config", '{');
+    if (streq(plan->log_driver, "journald")) {
+        if (plan->log_tag)
+            json_str(w, "tag", plan->log_tag);
+        write_names(w, "labels", &plan->log_labels);
+        write_names(w, "env", &plan->log_env);
+    } else {
+        json_str(w, "max-size", size);
+        json_str(w, "max-file", files);
+    }
+    json_end(w, '}');
+    json_end(w, '}');
+}
+
 static void write_host_config(struct json_out *w, const struct plan *plan)
 {
     json_begin(w, "HostConfig", '{');
@@ -258,15 +287,7 @@ static void write_host_config(struct json_out *w, const struct plan *plan)
     json_str(w, "Name", restart_name(policy.kind));
     json_i64(w, "MaximumRetryCount", policy.most);
     json_end(w, '}');
-    json_begin(w, "LogConfig", '{');
-    json_str(w, "Type", plan->log_driver ? plan->log_driver : "json-file");
-    json_begin(w, "Config", '{');
-    autofree char *size = xasprintf("%lld", (long long)plan->log_max_size);
-    autofree char *files = xasprintf("%lld", (long long)plan->log_max_file);
-    json_str(w, "max-size", size);
-    json_str(w, "max-file", files);
-    json_end(w, '}');
-    json_end(w, '}');
+    write_log_config(w, plan);
     json_end(w, '}');
 }
 
@@ -348,7 +369,8 @@ static void write_place(struct json_out *w, const struct container *c)
     const char *top = c->in_state ? c->all->state : c->all->root;
     autofree char *log = xasprintf("%s/containers/%s/logs/%s", top, c->id, LOG_NAME);
     autofree char *config = xasprintf("%s/containers/%s/config.json", top, c->id);
-    json_str(w, "LogPath", streq(c->plan.log_driver, "none") ? "" : log);
+    bool has_files = !streq(c->plan.log_driver, "none") && !streq(c->plan.log_driver, "journald");
+    json_str(w, "LogPath", has_files ? log : "");
     json_str(w, "ConfigPath", config);
     text_or_empty(w, "Cgroup", c->status.cgroup);
     json_begin(w, "IdRange", '{');

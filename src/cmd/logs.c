@@ -6,6 +6,7 @@
 #include "cmd/container_options.h"
 #include "cmd/container_words.h"
 #include "cmd/print.h"
+#include "container/journal_read.h"
 #include "container/log_read.h"
 #include "container/log_write.h"
 #include "runtime/syscalls.h"
@@ -25,6 +26,12 @@ static int read_query(const struct logs_options *o, struct log_query *query, str
     return rc < 0 ? rc : read_moment("--until", o->until, &query->until, err);
 }
 
+static int not_started(const struct container *c, struct error *err)
+{
+    return error_set(err, -ENOENT, "container %s has not been started yet: caisson start %s",
+                     c->plan.name, c->plan.name);
+}
+
 static int open_logs(const struct container *c, struct error *err)
 {
     int fd = openat(c->home, "logs", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -33,8 +40,7 @@ static int open_logs(const struct container *c, struct error *err)
     if (errno != ENOENT)
         return error_errno(err, "cannot open the log of container %s", c->plan.name);
     if (c->now == CONTAINER_CREATED)
-        return error_set(err, -ENOENT, "container %s has not been started yet: caisson start %s",
-                         c->plan.name, c->plan.name);
+        return not_started(c, err);
     if (streq(c->plan.log_driver, "none"))
         return error_set(err, -ENOENT,
                          "container %s was made with --log-driver none: its output is not kept",
@@ -68,8 +74,11 @@ int command_logs(const struct invocation *call, void *options, struct error *err
         rc = container_find(&all, call->arguments[0], &c, err);
     if (rc < 0)
         return rc;
-    autofd logs = open_logs(&c, err);
-    if (logs < 0)
+    bool journal = streq(c.plan.log_driver, "journald");
+    autofd logs = journal ? -1 : open_logs(&c, err);
+    if (journal && c.now == CONTAINER_CREATED)
+        return not_started(&c, err);
+    if (!journal && logs < 0)
         return logs;
     if (query.follow && (c.now == CONTAINER_RUNNING || c.now == CONTAINER_PAUSED)) {
         /* Without a monitor nobody writes any more, and nothing will say that it ended. */
@@ -80,7 +89,7 @@ int command_logs(const struct invocation *call, void *options, struct error *err
     } else {
         query.follow = false;
     }
-    rc = log_read(logs, &query, err);
+    rc = journal ? journal_read(c.id, &query, err) : log_read(logs, &query, err);
     if (rc == -EPIPE)
         return 1; /* nobody reads any more, and nobody is to be told */
     tell_dropped(&c);

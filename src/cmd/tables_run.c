@@ -36,8 +36,8 @@ static const char *const levels[] = {"restricted", "baseline", "privileged", NUL
     {"annotation", 0, OPTION_LIST, AT(annotations), "NAME=VALUE", "Annotate the runtime configuration"}, \
     {"pull", 0, OPTION_STRING, AT(pull), "WHEN", "Fetch the image: only never and missing are supported yet, and nothing is fetched", .words = (const char *const[]){"missing", "never", NULL}}, \
     {"quiet", 'q', OPTION_BOOL, AT(quiet), NULL, "No progress and no hints"}, \
-    {"log-driver", 0, OPTION_STRING, AT(log_driver), "DRIVER", "Where its output goes", .words = (const char *const[]){"json-file", "local", "k8s-file", "none", NULL}}, \
-    {"log-opt", 0, OPTION_LIST, AT(log_opts), "NAME=VALUE", "How the log turns over: max-size=BYTES, max-file=NUMBER"}, \
+    {"log-driver", 0, OPTION_STRING, AT(log_driver), "DRIVER", "Where its output goes", .words = (const char *const[]){"json-file", "local", "k8s-file", "journald", "none", NULL}}, \
+    {"log-opt", 0, OPTION_LIST, AT(log_opts), "NAME=VALUE", "How the log turns over: max-size=BYTES, max-file=NUMBER; with --log-driver journald: tag=TEMPLATE, labels=NAMES, env=NAMES"}, \
     {"level", 0, OPTION_STRING, AT(level), "LEVEL", "How far it is hardened; the default is restricted", .group = SECURITY, .words = levels}, \
     {"user", 'u', OPTION_STRING, AT(user), "USER[:GROUP]", "Who it runs as: a name of the image's or an id", .group = SECURITY}, \
     {"group-add", 0, OPTION_LIST, AT(group_add), "GROUP", "Add a group", .group = SECURITY}, \

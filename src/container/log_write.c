@@ -177,9 +177,21 @@ static size_t build(struct log_writer *log, enum log_stream stream, const char *
     return (size_t)(at - (log->out + log->pending));
 }
 
+static void add_to_journal(struct log_writer *log, enum log_stream stream, const char *bytes,
+                           size_t length, nanoseconds now)
+{
+    int rc = journal_send(log->journal, stream == LOG_STDERR, bytes, length, now);
+    if (rc < 0)
+        drop(log, 1, rc);
+}
+
 static void add_entry(struct log_writer *log, enum log_stream stream, const char *bytes,
                       size_t length, nanoseconds now)
 {
+    if (log->journal) {
+        add_to_journal(log, stream, bytes, length, now);
+        return;
+    }
     if (log->pending + length * LOG_ESCAPE_FACTOR + FRAME_MAX + LOG_ESCAPE_SLACK > sizeof log->out)
         log_writer_flush(log);
     set_stamp(log, now);
@@ -205,6 +217,7 @@ void log_writer_start(struct log_writer *log, int dir, int64_t max_size, unsigne
 {
     char name[LOG_FILE_NAME_MAX];
     log->dir = dir;
+    log->journal = NULL;
     log->max_size = max_size;
     log->max_file = max_file < 1 ? 1 : max_file > LOG_FILES_MAX ? LOG_FILES_MAX : max_file;
     log->fd = -1;
@@ -222,6 +235,17 @@ void log_writer_start(struct log_writer *log, int dir, int64_t max_size, unsigne
         if (unlinkat(dir, name, 0) < 0)
             break;
     }
+}
+
+void log_writer_start_journal(struct log_writer *log, struct journal *journal)
+{
+    log_writer_start(log, -1, 0, 1);
+    log->journal = journal;
+}
+
+static bool is_discarding(const struct log_writer *log)
+{
+    return log->dir < 0 && !log->journal;
 }
 
 /* Ends the entry before a character that its last bytes only begin. */
@@ -262,8 +286,10 @@ static size_t add_to_rest(struct log_writer *log, enum log_stream stream, const 
 void log_writer_add(struct log_writer *log, enum log_stream stream, const char *bytes,
                     size_t length, nanoseconds now)
 {
-    if (log->dir < 0)
+    if (is_discarding(log))
         return;
+    if (log->journal)
+        journal_turn(log->journal);
     while (length > 0) {
         const char *newline = memchr(bytes, '\n', length);
         size_t take = newline ? (size_t)(newline - bytes) + 1 : length;
@@ -278,7 +304,7 @@ void log_writer_add(struct log_writer *log, enum log_stream stream, const char *
 
 void log_writer_end(struct log_writer *log, enum log_stream stream, nanoseconds now)
 {
-    if (log->dir >= 0 && log->rest_length[stream] > 0)
+    if (!is_discarding(log) && log->rest_length[stream] > 0)
         add_entry(log, stream, log->rest[stream], log->rest_length[stream], now);
     log->rest_length[stream] = 0;
 }
@@ -296,6 +322,8 @@ void log_writer_close(struct log_writer *log)
 {
     log_writer_flush(log);
     close_newest(log);
+    if (log->journal)
+        journal_close(log->journal);
 }
 
 int log_dropped_write(int state_dir, uint64_t lines, int reason)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The container's output as log files: Docker's json-file format, one line of JSON for each line
- * of output, byte for byte as Docker writes it.
+ * The container's output as entries, one for each line: in log files, in Docker's json-file format,
+ * byte for byte as Docker writes it; or in the journal (container/journal.h).
  *
  * Files: `container.log` in the log directory is the newest, then container.log.1, .2 and so on.
  * No file grows over max_size (unless a single line does); rotation is by rename, so a reader that
@@ -24,6 +24,7 @@
 #include <sys/types.h>
 
 #include "base/clock.h"
+#include "container/journal.h"
 
 #define LOG_NAME "container.log"
 #define LOG_DEFAULT_MAX_SIZE (INT64_C(10) << 20)
@@ -35,6 +36,13 @@
 #define LOG_FILE_NAME_MAX 40
 void log_file_name(unsigned index, char name[LOG_FILE_NAME_MAX]);
 
+/* Where entries go. */
+enum log_driver {
+    LOG_NOWHERE,
+    LOG_FILES,
+    LOG_JOURNAL,
+};
+
 enum log_stream {
     LOG_STDOUT,
     LOG_STDERR,
@@ -42,9 +50,10 @@ enum log_stream {
 
 /* Big; have it static: pages that were never used cost nothing. */
 struct log_writer {
-    int dir;           /* borrowed; -1: everything is discarded */
-    int64_t max_size;  /* bytes of one file; 0: no limit */
-    unsigned max_file; /* how many files, the newest included; at least 1 */
+    int dir;                 /* borrowed; -1: no files are written */
+    struct journal *journal; /* borrowed; NULL: nothing goes there */
+    int64_t max_size;        /* bytes of one file; 0: no limit */
+    unsigned max_file;       /* how many files, the newest included; at least 1 */
     /* What could not be written; the reason is the first errno of the kind (positive). */
     uint64_t dropped;
     int dropped_errno;
@@ -60,7 +69,9 @@ struct log_writer {
     char out[128 * 1024]; /* entries not yet written */
 };
 
+/* Into files; -1 for `dir`: everything is discarded. */
 void log_writer_start(struct log_writer *log, int dir, int64_t max_size, unsigned max_file);
+void log_writer_start_journal(struct log_writer *log, struct journal *journal);
 /* Takes what a read(2) of the stream returned, at any boundary; entries get the time `now`. */
 void log_writer_add(struct log_writer *log, enum log_stream stream, const char *bytes,
                     size_t length, nanoseconds now);

@@ -7,7 +7,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "container/log_write.h"
 #include "container/numbers.h"
 
 /* What an option's value means. */
@@ -43,6 +42,7 @@ static const struct option options[] = {
     {"--owner", FD(owner)},
     {"--log", DRIVER, FIELD(log)},
     {"--log-dir", FD(log_dir)},
+    {"--fields", FD(fields)},
     {"--max-size", NUMBER, .low = 0, .high = INT64_MAX, FIELD(max_size)},
     {"--max-file", NUMBER, .low = 1, .high = LOG_FILES_MAX, FIELD(max_file)},
     {"--health", NUMBER, .low = 0, .high = INT64_MAX, FIELD(health_interval)},
@@ -52,6 +52,19 @@ static const struct option options[] = {
     {"--ready", FD(ready)},
 };
 #define OPTIONS (sizeof options / sizeof *options)
+
+/* By enum log_driver. */
+static const char *const drivers[] = {"none", "json-file", "journald"};
+
+static int set_driver(struct monitor_spec *spec, const char *value)
+{
+    for (size_t i = 0; i < sizeof drivers / sizeof *drivers; i++)
+        if (strcmp(drivers[i], value) == 0) {
+            spec->log = (enum log_driver)i;
+            return 0;
+        }
+    return -EINVAL;
+}
 
 static int64_t load(const struct monitor_spec *spec, const struct option *option)
 {
@@ -84,8 +97,7 @@ static int set(struct monitor_spec *spec, const struct option *option, const cha
         spec->id = value;
         return *value ? 0 : -EINVAL;
     case DRIVER:
-        spec->log = strcmp(value, "json-file") == 0;
-        return spec->log || strcmp(value, "none") == 0 ? 0 : -EINVAL;
+        return set_driver(spec, value);
     case NUMBER:
     case DESCRIPTOR:
         break;
@@ -110,6 +122,7 @@ int monitor_spec_parse(char **argv, struct monitor_spec *spec)
                                   .attach = -1,
                                   .owner = -1,
                                   .log_dir = -1,
+                                  .fields = -1,
                                   .max_size = LOG_DEFAULT_MAX_SIZE,
                                   .max_file = LOG_DEFAULT_MAX_FILE,
                                   .after = -1,
@@ -121,7 +134,9 @@ int monitor_spec_parse(char **argv, struct monitor_spec *spec)
         if (i == OPTIONS || !at[1] || set(&result, &options[i], at[1]) < 0)
             return -EINVAL;
     }
-    if (!result.id || result.pid < 1 || result.dir < 0 || (result.log && result.log_dir < 0))
+    if (!result.id || result.pid < 1 || result.dir < 0 ||
+        (result.log == LOG_FILES && result.log_dir < 0) ||
+        (result.log == LOG_JOURNAL && result.fields < 0))
         return -EINVAL;
     *spec = result;
     return 0;
@@ -140,7 +155,7 @@ int monitor_execute(int program, const struct monitor_spec *spec)
             continue;
         }
         if (option->kind == DRIVER) {
-            argv[count++] = spec->log ? "json-file" : "none";
+            argv[count++] = drivers[spec->log];
             continue;
         }
         int64_t value = load(spec, option);

@@ -12,22 +12,24 @@
 #ifndef CAISSON_CONTAINER_MONITOR_H
 #define CAISSON_CONTAINER_MONITOR_H
 
-#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
+
+#include "container/log_write.h"
 
 /* Descriptors are above 2, or -1 where that is allowed. */
 struct monitor_spec {
     const char *id;
-    pid_t pid;        /* the container's first process, our child */
-    int dir;          /* the container's state directory */
-    int out, err;     /* read ends of its stdout and stderr, or -1 */
-    int terminal;     /* master of its terminal, or -1 */
-    int in;           /* write end of its stdin, kept open and given to who attaches, or -1 */
-    int attach;       /* listens for who attaches (container/attach.h), or -1 */
-    int owner;        /* socket of the command that runs it in the foreground, or -1 */
-    bool log;         /* json-file; else the output is read and dropped */
-    int log_dir;      /* where container.log is; -1 without log */
+    pid_t pid;    /* the container's first process, our child */
+    int dir;      /* the container's state directory */
+    int out, err; /* read ends of its stdout and stderr, or -1 */
+    int terminal; /* master of its terminal, or -1 */
+    int in;       /* write end of its stdin, kept open and given to who attaches, or -1 */
+    int attach;   /* listens for who attaches (container/attach.h), or -1 */
+    int owner;    /* socket of the command that runs it in the foreground, or -1 */
+    enum log_driver log;
+    int log_dir;      /* where container.log is, for LOG_FILES; else -1 */
+    int fields;       /* what each message to the journal begins with, for LOG_JOURNAL; else -1 */
     int64_t max_size; /* bytes of one log file, 0: no limit */
     /* Health checks: nanoseconds between them, the same while it starts, and how long that is. */
     int64_t health_interval; /* 0: none; `after` is what checks, as `caisson __health ID` */

@@ -57,5 +57,6 @@ int plan_user(struct planning *p, struct error *err);       /* identity.c */
 int plan_mounts(struct planning *p, struct error *err);     /* storage.c */
 int plan_limits(struct planning *p, struct error *err);     /* limits.c */
 int plan_process(struct planning *p, struct error *err);    /* process.c */
+int plan_logging(struct planning *p, struct error *err);    /* logging.c */
 
 #endif

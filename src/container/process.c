@@ -302,34 +302,6 @@ static int labels(struct planning *p, struct error *err)
     return 0;
 }
 
-static int logs(struct planning *p, struct error *err)
-{
-    const struct request *r = p->request;
-    const char *driver = r->log_driver ? r->log_driver : "json-file";
-    if (streq(driver, "k8s-file") || streq(driver, "local"))
-        driver = "json-file";
-    if (!streq(driver, "json-file") && !streq(driver, "none"))
-        return error_set(err, -ENOTSUP, "--log-driver %s is not supported; give json-file or none",
-                         driver);
-    p->plan->log_driver = xstrdup(driver);
-    p->plan->log_max_size = 10 * 1000 * 1000;
-    p->plan->log_max_file = 3;
-    for (size_t i = 0; i < r->log_opts.len; i++) {
-        const char *text = r->log_opts.items[i];
-        uint64_t n;
-        if (starts_with(text, "max-size=") && parse_size(text + 9, &n) == 0 && n >= 1024 &&
-            n <= INT64_MAX)
-            p->plan->log_max_size = (int64_t)n;
-        else if (starts_with(text, "max-file=") && parse_u64(text + 9, 1000, &n) == 0 && n > 0)
-            p->plan->log_max_file = (int64_t)n;
-        else
-            return error_set(err, -EINVAL,
-                             "--log-opt %s: known are max-size=BYTES (at least 1k) and max-file=N",
-                             text);
-    }
-    return 0;
-}
-
 static int one_device(struct planning *p, const char *text, struct error *err)
 {
     struct device_spec spec = {0};
@@ -371,7 +343,7 @@ int plan_process(struct planning *p, struct error *err)
     if (rc == 0)
         rc = labels(p, err);
     if (rc == 0)
-        rc = logs(p, err);
+        rc = plan_logging(p, err);
     if (rc == 0)
         rc = devices(p, err);
     if (rc == 0 && p->request->umask) {

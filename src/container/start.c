@@ -23,6 +23,7 @@
 #include "container/events.h"
 #include "container/health.h"
 #include "container/hints.h"
+#include "container/journal_fields.h"
 #include "container/monitor.h"
 #include "container/opened.h"
 #include "container/ordinary.h"
@@ -256,18 +257,27 @@ static int open_log_dir(struct container *c)
     return openat(c->home, "logs", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
-/* What the monitor's side says to who started it, and who owns the container in the foreground. */
+static enum log_driver log_driver(const struct plan *plan)
+{
+    return streq(plan->log_driver, "none")       ? LOG_NOWHERE
+           : streq(plan->log_driver, "journald") ? LOG_JOURNAL
+                                                 : LOG_FILES;
+}
+
+/* What the monitor's side says to who started it, who owns the container in the foreground, and
+ * what it tells the journal. */
 struct monitor_ends {
     int report; /* a verdict, when something went wrong */
     int ready;  /* one byte, when the container is watched */
     int owner;  /* container/attach.h; -1 */
+    int fields; /* container/journal_fields.h; -1 */
 };
 
 static int become_monitor(struct container *c, struct streams *s, const struct launched *run,
                           const struct start_options *options, const struct monitor_ends *ends,
                           struct error *err)
 {
-    bool log = !streq(c->plan.log_driver ? c->plan.log_driver : "json-file", "none");
+    enum log_driver log = log_driver(&c->plan);
     autofd program = open_program(options->program, "caisson-monitor");
     autofd front = open(options->program, O_PATH | O_CLOEXEC);
     if (program < 0 || front < 0)
@@ -289,7 +299,8 @@ static int become_monitor(struct container *c, struct streams *s, const struct l
         .attach = attach,
         .owner = ends->owner,
         .log = log,
-        .log_dir = log ? open_log_dir(c) : -1,
+        .log_dir = log == LOG_FILES ? open_log_dir(c) : -1,
+        .fields = ends->fields,
         .max_size = c->plan.log_max_size,
         .max_file = (unsigned)c->plan.log_max_file,
         .after = front,
@@ -303,7 +314,7 @@ static int become_monitor(struct container *c, struct streams *s, const struct l
         if (rc < 0)
             return rc;
     }
-    if (log && spec.log_dir < 0)
+    if (log == LOG_FILES && spec.log_dir < 0)
         return error_set(err, spec.log_dir, "cannot open the log of container %s: %s", c->plan.name,
                          error_describe(spec.log_dir));
     ordinary_hold(c->all->state);
@@ -360,6 +371,11 @@ static int run_monitored(struct container *c, struct opened *o, const struct sta
 {
     autofd owned = owner;
     int report[2], ready[2];
+    *exit_code = 125;
+    bool journal = log_driver(&c->plan) == LOG_JOURNAL;
+    autofd fields = journal ? journal_prepare(&c->plan, err) : -1;
+    if (journal && fields < 0)
+        return fields;
     if (pipe2(report, O_CLOEXEC) < 0 || pipe2(ready, O_CLOEXEC) < 0)
         return error_errno(err, "cannot start a monitor");
     pid_t pid = fork();
@@ -368,16 +384,15 @@ static int run_monitored(struct container *c, struct opened *o, const struct sta
     if (pid == 0) {
         close(report[0]);
         close(ready[0]);
-        monitor_side(
-            c, o, options,
-            &(struct monitor_ends){.report = report[1], .ready = ready[1], .owner = owner});
+        monitor_side(c, o, options,
+                     &(struct monitor_ends){
+                         .report = report[1], .ready = ready[1], .owner = owner, .fields = fields});
     }
     close(report[1]);
     close(ready[1]);
     autofd from = report[0];
     autofd watched = ready[0];
     char byte;
-    *exit_code = 125;
     /* Either the monitor says that it watches, or somebody on the way says what went wrong. */
     if (read_full(watched, &byte, 1) == 1) {
         *exit_code = 0;
@@ -400,7 +415,7 @@ static int run_monitored(struct container *c, struct opened *o, const struct sta
 static bool needs_no_monitor(const struct container *c, const struct start_options *options)
 {
     return c->plan.remove && !(c->plan.terminal && options->interactive) &&
-           !health_wanted(&c->plan);
+           !health_wanted(&c->plan) && log_driver(&c->plan) != LOG_JOURNAL;
 }
 
 /* Until all is cleaned up after it, as far as that concerns this command: with a restart policy it

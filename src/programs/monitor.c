@@ -81,6 +81,7 @@ static struct {
 } monitor;
 
 static struct log_writer output_log;
+static struct journal journal;
 static struct attach_server attached;
 static _Alignas(4096) char input[64 * 1024];
 
@@ -116,8 +117,9 @@ static void protect_from_oom(void)
 /* Nothing stays open that the command line does not name, and nothing outlives the next execve. */
 static int keep_only_named_fds(const struct monitor_spec *spec)
 {
-    int kept[] = {spec->dir,   spec->out,   spec->err,     spec->terminal, spec->in,
-                  spec->after, spec->ready, spec->log_dir, spec->attach,   spec->owner};
+    int kept[] = {spec->dir,    spec->out,   spec->err,   spec->terminal,
+                  spec->in,     spec->after, spec->ready, spec->log_dir,
+                  spec->attach, spec->owner, spec->fields};
     size_t count = sizeof kept / sizeof *kept;
     for (size_t i = 1; i < count; i++)
         for (size_t k = i; k > 0 && kept[k] < kept[k - 1]; k--) {
@@ -563,13 +565,26 @@ static int execute_after(void)
     return EXIT_USAGE;
 }
 
+static int start_log(struct monitor_spec *spec)
+{
+    if (spec->log != LOG_JOURNAL) {
+        log_writer_start(&output_log, spec->log == LOG_FILES ? spec->log_dir : -1, spec->max_size,
+                         spec->max_file);
+        return 0;
+    }
+    log_writer_start_journal(&output_log, &journal);
+    int rc = journal_start(&journal, spec->fields);
+    close(take_fd(&spec->fields));
+    return rc;
+}
+
 int main(int argc, char **argv)
 {
     (void)argc;
     struct monitor_spec *spec = &monitor.spec;
-    if (monitor_spec_parse(argv, spec) < 0 || become_quiet(spec) < 0 || watch_all(spec) < 0)
+    if (monitor_spec_parse(argv, spec) < 0 || become_quiet(spec) < 0 || watch_all(spec) < 0 ||
+        start_log(spec) < 0)
         return EXIT_USAGE; /* without 'r' on `ready`: whoever started us tells */
-    log_writer_start(&output_log, spec->log ? spec->log_dir : -1, spec->max_size, spec->max_file);
     if (spec->ready >= 0) {
         ssize_t told = write(spec->ready, "r", 1);
         (void)told; /* whoever started us may have been killed: the container runs all the same */

@@ -69,13 +69,15 @@ void plan_free(struct plan *plan)
         plan->home,
         plan->restart,
         plan->log_driver,
+        plan->log_tag,
         plan->created,
         plan->cid_file,
     };
     struct strv *lists[] = {
-        &plan->args,   &plan->env,         &plan->sysctls,
-        &plan->layers, &plan->masked,      &plan->read_only_paths,
-        &plan->labels, &plan->annotations, &plan->health.test,
+        &plan->args,       &plan->env,         &plan->sysctls,
+        &plan->layers,     &plan->masked,      &plan->read_only_paths,
+        &plan->labels,     &plan->annotations, &plan->health.test,
+        &plan->log_labels, &plan->log_env,
     };
     for (size_t i = 0; i < sizeof strings / sizeof *strings; i++)
         free(strings[i]);

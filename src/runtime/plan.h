@@ -169,8 +169,11 @@ struct plan {
     bool detached;
     char *restart; /* NULL or a policy */
     struct plan_health health;
-    char *log_driver; /* "json-file" or "none" */
+    char *log_driver; /* "json-file", "journald" or "none" */
     int64_t log_max_size, log_max_file;
+    /* For the journal: its template, NULL: the short id; and names of labels and variables. */
+    char *log_tag;
+    struct strv log_labels, log_env;
     struct strv labels, annotations;
     char *created; /* RFC 3339 */
     char *cid_file;

@@ -171,6 +171,9 @@ static const struct field log_fields[] = {
     {"driver", FIELD_TEXT, AT(log_driver)},
     {"max_size", FIELD_I64, AT(log_max_size), .max = INT64_MAX},
     {"max_file", FIELD_I64, AT(log_max_file), .max = 100000},
+    {"tag", FIELD_TEXT, AT(log_tag)},
+    {"labels", FIELD_LIST, AT(log_labels)},
+    {"env", FIELD_LIST, AT(log_env)},
     {NULL},
 };
 

@@ -159,6 +159,9 @@ static void full_rest(struct plan *plan)
     plan->log_driver = xstrdup("json-file");
     plan->log_max_size = 10 << 20;
     plan->log_max_file = 3;
+    plan->log_tag = xstrdup("{{.Name}}");
+    strv_add(&plan->log_labels, "org.example.role");
+    strv_add(&plan->log_env, "HOME");
     strv_add(&plan->labels, "org.example.role=front=end");
     strv_add(&plan->labels, "empty=");
     strv_add(&plan->annotations, "note=two\nlines");

@@ -54,6 +54,7 @@ static _Noreturn void be_front(const struct scene *scene, int ready)
                                 .dir = kit_directory(),
                                 .log = !scene->no_log,
                                 .log_dir = -1,
+                                .fields = -1,
                                 .ready = ready,
                                 .max_size = scene->max_size,
                                 .max_file = 3,

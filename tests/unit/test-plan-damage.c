@@ -295,6 +295,7 @@ static void a_plan_with_any_text_is_refused_or_comes_back(void **state)
                                   &plan.home,
                                   &plan.restart,
                                   &plan.log_driver,
+                                  &plan.log_tag,
                                   &plan.created,
                                   &plan.cid_file,
                                   &plan.posture.level,
@@ -308,6 +309,7 @@ static void a_plan_with_any_text_is_refused_or_comes_back(void **state)
                                   &plan.layers.items[0],
                                   &plan.masked.items[0],
                                   &plan.labels.items[0],
+                                  &plan.log_labels.items[0],
                                   &plan.annotations.items[0]};
         for (size_t m = 0; m < sizeof members / sizeof *members; m++) {
             char *before = *members[m], number[40];
