@@ -165,6 +165,35 @@ int make_directories(const char *path, mode_t mode, struct error *err)
     return 0;
 }
 
+static int check_owner(int fd, const char *path, const char *flag, struct error *err)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0)
+        return error_errno(err, "cannot stat %s", path);
+    if (st.st_uid != geteuid() && st.st_uid != 0)
+        return error_set(err, -EPERM, "the directory %s belongs to user %u: use another one (%s)",
+                         path, st.st_uid, flag);
+    if (st.st_mode & (S_IWGRP | S_IWOTH))
+        return error_set(err, -EPERM, "the directory %s can be written to by others: chmod 700 it",
+                         path);
+    return 0;
+}
+
+int open_own_directory(const char *path, const char *flag, struct error *err)
+{
+    autofd fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT) {
+        int rc = make_directories(path, 0700, err);
+        if (rc < 0)
+            return rc;
+        fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    }
+    if (fd < 0)
+        return error_errno(err, "cannot open the directory %s", path);
+    int rc = check_owner(fd, path, flag, err);
+    return rc < 0 ? rc : take_fd(&fd);
+}
+
 int open_directory_at(int dirfd, const char *name, struct error *err)
 {
     int fd = openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

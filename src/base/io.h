@@ -41,6 +41,10 @@ int write_file_at(int dirfd, const char *name, const void *bytes, size_t length,
 
 /* mkdir -p of a path of our own (never one a container can touch), each part with `mode`. */
 int make_directories(const char *path, mode_t mode, struct error *err);
+/* Opens a directory of our own by its path, made with all above it (0700) when it is missing.
+ * -EPERM when it belongs to somebody else or others can write to it; `flag` is what names another.
+ */
+int open_own_directory(const char *path, const char *flag, struct error *err);
 /* Opens a directory below dirfd, O_DIRECTORY | O_NOFOLLOW. The descriptor or -errno. */
 int open_directory_at(int dirfd, const char *name, struct error *err);
 /* Removes dirfd/name and all below it, by descriptors, never following a symlink, not crossing into

@@ -21,6 +21,8 @@
 #include "container/events.h"
 #include "oci/reference.h"
 
+#define ANSWER_MAX 4096 /* of the worker: an id */
+
 /* --- diff --- */
 
 struct difference {
@@ -138,6 +140,7 @@ struct worker {
     pid_t pid;
     int tar;     /* what it reads */
     int verdict; /* one byte: the tar is whole */
+    int answer;  /* the image's id */
 };
 
 static int start_worker(const struct container *c, int config, const char *name, struct worker *out,
@@ -145,7 +148,7 @@ static int start_worker(const struct container *c, int config, const char *name,
 {
     autofree char *program = NULL;
     autostrv words = {0};
-    int tar[2], verdict[2];
+    int tar[2], verdict[2], answer[2];
     int rc = worker_path("caisson-image", &program, err);
     if (rc < 0)
         return rc;
@@ -157,6 +160,10 @@ static int start_worker(const struct container *c, int config, const char *name,
         return error_errno(err, "cannot make a pipe");
     autofd verdict_end = verdict[0];
     autofd verdict_begin = verdict[1];
+    if (pipe2(answer, O_CLOEXEC) < 0)
+        return error_errno(err, "cannot make a pipe");
+    autofd answer_end = answer[0];
+    autofd answer_begin = answer[1];
     strv_add(&words, "caisson-image");
     strv_add(&words, "__commit");
     strv_add(&words, c->plan.image_id);
@@ -167,7 +174,7 @@ static int start_worker(const struct container *c, int config, const char *name,
     const int keep[] = {config, verdict_end};
     struct process_spec spec = {.program = program,
                                 .argv = strv_argv(&words),
-                                .fds = {tar_end, 1, 2},
+                                .fds = {tar_end, answer_begin, 2},
                                 .keep = keep,
                                 .keep_count = 2};
     rc = process_start(&spec, &out->pid, NULL, err);
@@ -175,12 +182,13 @@ static int start_worker(const struct container *c, int config, const char *name,
         return rc;
     out->tar = take_fd(&tar_begin);
     out->verdict = take_fd(&verdict_begin);
+    out->answer = take_fd(&answer_end);
     return 0;
 }
 
 /* The worker says what went wrong with it by itself: 1 then. */
 static int feed_worker(struct container *c, const struct commit_options *o, struct worker *worker,
-                       struct error *err)
+                       struct buf *id, struct error *err)
 {
     struct error not_paused = {0};
     int status;
@@ -193,6 +201,8 @@ static int feed_worker(struct container *c, const struct commit_options *o, stru
         (void)write_all(worker->verdict, "w", 1);
     close(worker->verdict);
     struct error waiting = {0};
+    int read = read_fd(worker->answer, ANSWER_MAX, id);
+    close(worker->answer);
     int waited = process_wait(worker->pid, &status, &waiting);
     if (waited < 0)
         return error_set(err, waited, "%s", waiting.text);
@@ -200,7 +210,21 @@ static int feed_worker(struct container *c, const struct commit_options *o, stru
         *err = (struct error){0};
         return 1;
     }
+    if (rc == 0 && (read < 0 || id->len == 0))
+        return error_set(err, -EPROTO, "caisson-image said something unexpected");
     return rc;
+}
+
+static void tell(const struct containers *all, const struct container *c, const char *comment,
+                 const struct buf *answer, const struct reference *reference)
+{
+    autofree char *id = xstrndup(buf_text(answer), strcspn(buf_text(answer), "\n"));
+    autobuf name = {0};
+    if (reference)
+        reference_familiar(reference, &name);
+    const struct event_attribute more[] = {
+        {"comment", comment ? comment : ""}, {"imageID", id}, {"imageRef", buf_text(&name)}};
+    event_tell_with(all, &c->plan, c->id, "commit", more, sizeof more / sizeof *more);
 }
 
 int command_commit(const struct invocation *call, void *options, struct error *err)
@@ -212,6 +236,7 @@ int command_commit(const struct invocation *call, void *options, struct error *e
     autostore store = {0};
     struct worker worker;
     autoreference reference = {0};
+    autobuf id = {0};
     int rc = name ? reference_parse(name, &reference, err) : 0; /* before anything stands still */
     if (rc == 0 && reference.digest[0])
         rc = error_set(err, -EINVAL, "the name %.200s may not have a digest", name);
@@ -230,8 +255,9 @@ int command_commit(const struct invocation *call, void *options, struct error *e
         return config;
     rc = start_worker(&c, config, name, &worker, err);
     if (rc == 0)
-        rc = feed_worker(&c, o, &worker, err);
-    if (rc == 0)
-        event_tell(&all, &c.plan, c.id, "commit", "comment", o->message ? o->message : "");
-    return rc;
+        rc = feed_worker(&c, o, &worker, &id, err);
+    if (rc != 0)
+        return rc;
+    tell(&all, &c, o->message, &id, name ? &reference : NULL);
+    return print(&id);
 }

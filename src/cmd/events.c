@@ -15,7 +15,7 @@
 /* --- filters: values of one key are alternatives, keys (and labels) add up --- */
 
 struct filter {
-    struct strv containers, events, images, labels, types;
+    struct strv containers, events, images, labels, types, volumes;
 };
 
 static void filter_free(struct filter *f)
@@ -25,6 +25,7 @@ static void filter_free(struct filter *f)
     strv_free(&f->images);
     strv_free(&f->labels);
     strv_free(&f->types);
+    strv_free(&f->volumes);
 }
 
 static int filter_parse(const struct strv *words, struct filter *f, struct error *err)
@@ -32,11 +33,8 @@ static int filter_parse(const struct strv *words, struct filter *f, struct error
     const struct {
         const char *key;
         struct strv *values;
-    } table[] = {{"container", &f->containers},
-                 {"event", &f->events},
-                 {"image", &f->images},
-                 {"label", &f->labels},
-                 {"type", &f->types}};
+    } table[] = {{"container", &f->containers}, {"event", &f->events}, {"image", &f->images},
+                 {"label", &f->labels},         {"type", &f->types},   {"volume", &f->volumes}};
     for (size_t i = 0; i < words->len; i++) {
         const char *equals = strchr(words->items[i], '=');
         size_t k = 0, length = equals ? (size_t)(equals - words->items[i]) : 0;
@@ -46,7 +44,8 @@ static int filter_parse(const struct strv *words, struct filter *f, struct error
             k++;
         if (!equals || k == sizeof table / sizeof *table)
             return error_set(err, -EINVAL,
-                             "--filter %.60s: give container=, event=, image=, label= or type=",
+                             "--filter %.60s: give container=, event=, image=, label=, type= or "
+                             "volume=",
                              words->items[i]);
         strv_add(table[k].values, equals + 1);
     }
@@ -90,8 +89,13 @@ static bool is_container(const struct strv *wanted, const char *id, const char *
     return wanted->len == 0;
 }
 
+static bool is_volume(const struct strv *wanted, const char *name)
+{
+    return wanted->len == 0 || strv_has(wanted, name);
+}
+
 /* By whatever name it is known. */
-static bool is_image(const struct strv *wanted, const char *image)
+static bool is_called(const struct strv *wanted, const char *image)
 {
     for (size_t i = 0; i < wanted->len; i++) {
         autoreference a = {0}, b = {0};
@@ -105,7 +109,21 @@ static bool is_image(const struct strv *wanted, const char *image)
         if (streq(buf_text(&one), buf_text(&other)))
             return true;
     }
-    return wanted->len == 0;
+    return false;
+}
+
+/* The image itself, also by the beginning of its id, or that of a container. */
+static bool is_image(const struct strv *wanted, bool of_image, const char *id,
+                     const json_t *attributes)
+{
+    if (wanted->len == 0 || is_called(wanted, member(attributes, of_image ? "name" : "image")))
+        return true;
+    const char *digits = strchr(id, ':') ? strchr(id, ':') + 1 : id;
+    for (size_t i = 0; of_image && i < wanted->len; i++)
+        if (*wanted->items[i] &&
+            (starts_with(id, wanted->items[i]) || starts_with(digits, wanted->items[i])))
+            return true;
+    return false;
 }
 
 static bool matches(const struct filter *f, const json_t *event, const json_t *actor,
@@ -116,9 +134,14 @@ static bool matches(const struct filter *f, const json_t *event, const json_t *a
             return false;
     if (f->types.len > 0 && !strv_has(&f->types, member(event, "Type")))
         return false;
+    const char *type = member(event, "Type"), *id = member(actor, "ID");
+    /* Who asks for one of a kind does not want to hear of others. */
+    if ((f->containers.len > 0 && !streq(type, "container")) ||
+        (f->volumes.len > 0 && !streq(type, "volume")))
+        return false;
     return is_event(&f->events, member(event, "Action")) &&
-           is_container(&f->containers, member(actor, "ID"), member(attributes, "name")) &&
-           is_image(&f->images, member(attributes, "image"));
+           is_container(&f->containers, id, member(attributes, "name")) &&
+           is_volume(&f->volumes, id) && is_image(&f->images, streq(type, "image"), id, attributes);
 }
 
 /* --- printing --- */

@@ -10,6 +10,7 @@
 #include "base/io.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "cmd/image_events.h"
 #include "cmd/image_worker.h"
 #include "cmd/print.h"
 
@@ -115,6 +116,7 @@ static int make_image(struct store *store, const struct image *base, int config_
         .source = {.fd = STDIN_FILENO, .length = STREAM_TO_END, .raw = true}};
     struct ingest_limits limits = {.stream = {.max_bytes = UINT64_MAX, .max_ratio = UINT64_MAX},
                                    .layer = {.max_bytes = UINT64_MAX}};
+    autofd events = image_events_open();
     int rc = confine_to_store(store, -1, -1, err);
     if (rc == 0)
         rc = read_config(config_fd, base, &config, err);
@@ -123,7 +125,11 @@ static int make_image(struct store *store, const struct image *base, int config_
     if (rc == 0)
         rc = ingest_layers(&staging, &layer, 1, &limits, err);
     rc = await_verdict(verdict, rc, err);
-    return rc != 0 ? rc : publish(&staging, &layer, name, &config, id, err);
+    if (rc == 0)
+        rc = publish(&staging, &layer, name, &config, id, err);
+    if (rc == 0 && name)
+        image_event(events, "tag", id, name);
+    return rc;
 }
 
 int command_commit_layer(const struct invocation *call, void *options, struct error *err)

@@ -9,6 +9,7 @@
 #include "base/io.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "cmd/image_events.h"
 #include "cmd/image_worker.h"
 #include "cmd/print.h"
 #include "oci/change.h"
@@ -94,6 +95,7 @@ int import_image(struct store *store, const struct import_request *request,
     struct ingest_layer layer = {.source = request->source};
     struct ingest_limits limits;
     limits_from_options(request->limits, &limits);
+    autofd events = image_events_open();
     int rc = confine_to_store(store, -1, -1, err);
     if (rc == 0)
         rc = staging_open(store, &staging, err);
@@ -107,7 +109,10 @@ int import_image(struct store *store, const struct import_request *request,
     if (rc < 0)
         return rc;
     warn_of_archive(&staging, &layer);
-    return publish(store, &staging, &layer, request, config, id, err);
+    rc = publish(store, &staging, &layer, request, config, id, err);
+    if (rc == 0)
+        image_event(events, "import", id, request->name);
+    return rc;
 }
 
 static int open_source(const char *file, struct stream_source *out, int *fd, struct error *err)

@@ -6,6 +6,7 @@
 
 #include "base/io.h"
 #include "base/text.h"
+#include "cmd/image_events.h"
 #include "cmd/image_worker.h"
 #include "cmd/print.h"
 #include "store/load.h"
@@ -49,8 +50,8 @@ static void tell_names(const struct ingest_image *image, bool quiet, struct buf 
         buf_fmt(out, "Loaded image ID: %s\n", image->id);
 }
 
-static int load(struct store *store, int fd, const struct load_options *o, struct buf *said,
-                struct error *err)
+static int load(struct store *store, int fd, const struct load_options *o, int events,
+                struct buf *said, struct error *err)
 {
     autostaging staging = {0};
     autobundle bundle = {.spool = -1};
@@ -70,8 +71,11 @@ static int load(struct store *store, int fd, const struct load_options *o, struc
         rc = load_plan(&bundle, &platform, &plan, err);
     if (rc == 0)
         rc = load_execute(&staging, &plan, &limits, err);
-    for (size_t i = 0; rc == 0 && i < plan.image_count; i++)
-        tell_names(&plan.images[i].image, o->quiet, said);
+    for (size_t i = 0; rc == 0 && i < plan.image_count; i++) {
+        const struct ingest_image *image = &plan.images[i].image;
+        image_event_names(events, "load", image->id, &image->names);
+        tell_names(image, o->quiet, said);
+    }
     return rc;
 }
 
@@ -87,10 +91,11 @@ int command_load(const struct invocation *call, void *options, struct error *err
         return fd;
     if (fstat(fd, &st) < 0)
         return error_errno(err, "cannot stat the archive");
+    autofd events = image_events_open();
     int rc = open_store(&store, err);
     if (rc == 0)
         rc = confine_to_store(&store, S_ISDIR(st.st_mode) ? fd : -1, -1, err);
     if (rc == 0)
-        rc = load(&store, fd, o, &said, err);
+        rc = load(&store, fd, o, events, &said, err);
     return rc < 0 ? rc : print(&said);
 }

@@ -6,6 +6,7 @@
 #include "cmd/container_words.h"
 #include "cmd/print.h"
 #include "cmd/prune_parts.h"
+#include "container/events.h"
 #include "container/summary.h"
 
 struct prune_filter {
@@ -69,6 +70,7 @@ static int prune(const struct prune_filter *filter, struct buf *said, uint64_t *
 {
     autocontainers all = {0};
     autostrv ids = {0};
+    uint64_t before = *freed;
     int status = 0;
     int rc = containers_here(&all, err);
     if (rc == 0)
@@ -85,6 +87,8 @@ static int prune(const struct prune_filter *filter, struct buf *said, uint64_t *
             status = 1;
         }
     }
+    if (rc == 0)
+        event_tell_pruned(&all, "container", *freed - before);
     return rc < 0 ? rc : status;
 }
 

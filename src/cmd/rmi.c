@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "cmd/image_events.h"
 #include "cmd/image_info.h"
 #include "cmd/image_worker.h"
 #include "cmd/print.h"
@@ -16,6 +17,7 @@ struct removal {
     struct store store;
     struct store_users users;
     struct buf said;
+    int events;
     const char *untagged, *deleted; /* the words before names and ids */
 };
 
@@ -23,6 +25,8 @@ static void removal_free(struct removal *removal)
 {
     store_users_free(&removal->users);
     store_close(&removal->store);
+    if (removal->events >= 0)
+        close(removal->events);
     buf_free(&removal->said);
 }
 
@@ -33,6 +37,8 @@ static int removal_begin(struct removal *removal, struct error *err)
         rc = store_lock(&removal->store, LOCK_EX, err);
     if (rc == 0)
         rc = store_users(&removal->store, global_options.state, &removal->users, err);
+    if (rc == 0)
+        removal->events = image_events_open();
     return rc;
 }
 
@@ -45,12 +51,13 @@ static void familiar_name(const char *full_name, struct buf *out)
         buf_str(out, full_name);
 }
 
-static int untag(struct removal *removal, const char *full_name, struct error *err)
+static int untag(struct removal *removal, const char *full_name, const char *id, struct error *err)
 {
     autobuf familiar = {0};
     int rc = store_untag(&removal->store, full_name, err);
     if (rc < 0)
         return rc;
+    image_event(removal->events, "untag", id, full_name);
     familiar_name(full_name, &familiar);
     buf_fmt(&removal->said, "%s: %s\n", removal->untagged, buf_text(&familiar));
     return 0;
@@ -62,12 +69,14 @@ static int remove_image(struct removal *removal, const struct image_entry *entry
 {
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < entry->names.len; i++)
-        rc = untag(removal, entry->names.items[i], err);
+        rc = untag(removal, entry->names.items[i], entry->id, err);
     if (rc == 0 && !used)
         rc = store_forget(&removal->store, entry->id, err);
-    if (rc == 0 && !used)
-        buf_fmt(&removal->said, "%s: %s\n", removal->deleted, entry->id);
-    return rc;
+    if (rc < 0 || used)
+        return rc;
+    image_event(removal->events, "delete", entry->id, NULL);
+    buf_fmt(&removal->said, "%s: %s\n", removal->deleted, entry->id);
+    return 0;
 }
 
 static int refuse_many(const char *asked, const struct image_entry *entry, struct error *err)
@@ -89,7 +98,7 @@ static int remove_entry(struct removal *removal, const char *asked, const char *
 {
     const char *user = store_user_of(&removal->users, entry->id);
     if (name && entry->names.len > 1)
-        return untag(removal, name, err);
+        return untag(removal, name, entry->id, err);
     if (user && !force)
         return error_set(err, -EBUSY,
                          "image %s is used by container %.12s: remove the container first "
@@ -133,8 +142,8 @@ static int collect(struct removal *removal, uint64_t *freed, struct error *err)
 int command_rmi(const struct invocation *call, void *options, struct error *err)
 {
     const struct rmi_options *o = options;
-    __attribute__((cleanup(removal_free))) struct removal removal = {.untagged = "Untagged",
-                                                                     .deleted = "Deleted"};
+    __attribute__((cleanup(removal_free))) struct removal removal = {
+        .untagged = "Untagged", .deleted = "Deleted", .events = -1};
     uint64_t freed;
     int status = 0;
     int rc = removal_begin(&removal, err);
@@ -173,8 +182,8 @@ static int prune(struct removal *removal, const struct image_prune_options *o, s
 int command_image_prune(const struct invocation *call, void *options, struct error *err)
 {
     const struct image_prune_options *o = options;
-    __attribute__((cleanup(removal_free))) struct removal removal = {.untagged = "untagged",
-                                                                     .deleted = "deleted"};
+    __attribute__((cleanup(removal_free))) struct removal removal = {
+        .untagged = "untagged", .deleted = "deleted", .events = -1};
     autobuf answer = {0};
     uint64_t freed = 0;
     (void)call;
@@ -190,6 +199,8 @@ int command_image_prune(const struct invocation *call, void *options, struct err
         rc = prune(&removal, o, err);
     if (rc == 0)
         rc = collect(&removal, &freed, err);
+    if (rc == 0)
+        image_event_pruned(removal.events, freed);
     if (removal.said.len > 0 && o->bytes)
         buf_add(&answer, removal.said.data, removal.said.len);
     else if (removal.said.len > 0)

@@ -7,6 +7,7 @@
 #include "base/io.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "cmd/image_events.h"
 #include "cmd/image_worker.h"
 #include "cmd/output_file.h"
 #include "store/save.h"
@@ -41,6 +42,7 @@ int command_save(const struct invocation *call, void *options, struct error *err
 {
     const struct save_options *o = options;
     autostore store = {0};
+    autostrv ids = {0}, names = {0};
     autooutput target = OUTPUT_FILE_NONE;
     enum save_format format = streq(o->format, "oci-archive") ? SAVE_OCI_ARCHIVE
                               : streq(o->format, "oci-dir")   ? SAVE_OCI_DIR
@@ -51,12 +53,21 @@ int command_save(const struct invocation *call, void *options, struct error *err
     for (size_t i = 0; rc == 0 && i < call->count; i++) { /* before a file is made */
         autoimage image = {0};
         rc = store_resolve(&store, call->arguments[i], &image, err);
+        if (rc < 0)
+            break;
+        strv_add(&ids, image.id);
+        strv_add(&names, image.name ? image.name : image.id);
     }
     if (rc == 0)
         rc = open_target(o, format, &target, err);
+    autofd events = image_events_open();
     if (rc == 0)
         rc = confine_to_store(&store, -1, format == SAVE_OCI_DIR ? target.fd : target.folder, err);
     if (rc == 0)
         rc = store_save(&store, call->arguments, call->count, format, target.fd, err);
-    return rc < 0 ? rc : output_file_finish(&target, err);
+    if (rc == 0)
+        rc = output_file_finish(&target, err);
+    for (size_t i = 0; rc == 0 && i < ids.len; i++)
+        image_event(events, "save", ids.items[i], names.items[i]);
+    return rc;
 }

@@ -6,6 +6,7 @@
 #include "cmd/print.h"
 #include "cmd/prune_parts.h"
 #include "cmd/volume_options.h"
+#include "container/events.h"
 #include "container/volumes.h"
 
 int command_volume_create(const struct invocation *call, void *options, struct error *err)
@@ -99,6 +100,7 @@ static int prune(const struct volume_filter *filter, struct buf *said, uint64_t 
 {
     autocontainers all = {0};
     autostrv names = {0}, uses = {0};
+    uint64_t before = *freed;
     int status = 0;
     int rc = containers_here(&all, err);
     if (rc == 0) {
@@ -115,6 +117,8 @@ static int prune(const struct volume_filter *filter, struct buf *said, uint64_t 
             status = 1;
         }
     }
+    if (rc == 0)
+        event_tell_pruned(&all, "volume", *freed - before);
     return rc < 0 ? rc : status;
 }
 

@@ -9,35 +9,6 @@
 #include "base/memory.h"
 #include "container/container.h"
 
-static int check_owner(int fd, const char *path, const char *flag, struct error *err)
-{
-    struct stat st;
-    if (fstat(fd, &st) < 0)
-        return error_errno(err, "cannot stat %s", path);
-    if (st.st_uid != geteuid() && st.st_uid != 0)
-        return error_set(err, -EPERM, "the directory %s belongs to user %u: use another one (%s)",
-                         path, st.st_uid, flag);
-    if (st.st_mode & (S_IWGRP | S_IWOTH))
-        return error_set(err, -EPERM, "the directory %s can be written to by others: chmod 700 it",
-                         path);
-    return 0;
-}
-
-static int open_top(const char *path, const char *flag, struct error *err)
-{
-    autofd fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 && errno == ENOENT) {
-        int rc = make_directories(path, 0700, err);
-        if (rc < 0)
-            return rc;
-        fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    }
-    if (fd < 0)
-        return error_errno(err, "cannot open the directory %s", path);
-    int rc = check_owner(fd, path, flag, err);
-    return rc < 0 ? rc : take_fd(&fd);
-}
-
 static int open_made(int top, const char *path, const char *name, struct error *err)
 {
     int fd = openat(top, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -53,10 +24,10 @@ static int open_made(int top, const char *path, const char *name, struct error *
 
 int containers_open(const char *root, const char *state, struct containers *out, struct error *err)
 {
-    autofd root_top = open_top(root, "--root", err);
+    autofd root_top = open_own_directory(root, "--root", err);
     if (root_top < 0)
         return root_top;
-    autofd state_top = open_top(state, "--state", err);
+    autofd state_top = open_own_directory(state, "--state", err);
     if (state_top < 0)
         return state_top;
     autofd root_fd = open_made(root_top, root, "containers", err);

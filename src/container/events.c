@@ -15,79 +15,27 @@
 
 /* --- telling ---------------------------------------------------------------------------------- */
 
-struct event {
-    const struct plan *plan;
-    const char *id, *action, *key, *value;
-    nanoseconds when;
-};
-
-static void write_attributes(const struct event *e, bool labels, struct json_out *w)
-{
-    json_begin(w, "Attributes", '{');
-    json_str(w, "image", e->plan->image_name ? e->plan->image_name : "");
-    json_str(w, "name", e->plan->name ? e->plan->name : "");
-    if (e->key)
-        json_str(w, e->key, e->value);
-    for (size_t i = 0; labels && i < e->plan->labels.len; i++) {
-        const char *label = e->plan->labels.items[i];
-        const char *equals = strchrnul(label, '=');
-        autofree char *name = xstrndup(label, (size_t)(equals - label));
-        /* They shall not stand in the place of what we say ourselves. */
-        if (!streq(name, "image") && !streq(name, "name") && !(e->key && streq(name, e->key)))
-            json_str(w, name, *equals ? equals + 1 : "");
-    }
-    json_end(w, '}');
-}
-
-static void write_event(const struct event *e, bool labels, struct buf *out)
-{
-    struct json_out w = {.buf = out};
-    json_begin(&w, NULL, '{');
-    json_str(&w, "Type", "container");
-    json_str(&w, "Action", e->action);
-    json_begin(&w, "Actor", '{');
-    json_str(&w, "ID", e->id);
-    write_attributes(e, labels, &w);
-    json_end(&w, '}');
-    json_str(&w, "scope", "local");
-    json_i64(&w, "time", e->when / NSEC_PER_SEC);
-    json_i64(&w, "timeNano", e->when);
-    json_str(&w, "status", e->action);
-    json_str(&w, "id", e->id);
-    json_str(&w, "from", e->plan->image_name ? e->plan->image_name : "");
-    json_end(&w, '}');
-    buf_char(out, '\n');
-}
-
-/* Only one who finds it too long renames it, and only what still has the name. */
-static void turn_over(int state, int fd)
-{
-    struct stat ours, named;
-    if (fstat(fd, &ours) < 0 || ours.st_size < EVENTS_MAX || lock_fd(fd, LOCK_EX | LOCK_NB) < 0)
-        return;
-    if (fstatat(state, EVENTS_NAME, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
-        named.st_ino == ours.st_ino && named.st_dev == ours.st_dev)
-        (void)renameat(state, EVENTS_NAME, state, EVENTS_OLD_NAME);
-}
-
 void event_tell(const struct containers *all, const struct plan *plan, const char *id,
                 const char *action, const char *key, const char *value)
 {
-    autobuf line = {0};
-    struct event e = {plan, id, action, key, value, clock_wall()};
-    autofd fd = openat(all->state_top, EVENTS_NAME,
-                       O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return;
-    write_event(&e, true, &line);
-    if (line.len > EVENT_LINE_MAX) {
-        buf_clear(&line);
-        write_event(&e, false, &line);
-    }
-    /* In one piece or not at all: a short write would be of a full disk. */
-    ssize_t n = write(fd, line.data, line.len);
-    if (n == (ssize_t)line.len)
-        turn_over(all->state_top, fd);
+    event_tell_with(all, plan, id, action, &(struct event_attribute){key, value}, key ? 1 : 0);
+}
+
+void event_tell_with(const struct containers *all, const struct plan *plan, const char *id,
+                     const char *action, const struct event_attribute *more, size_t count)
+{
+    const char *image = plan->image_name ? plan->image_name : "";
+    struct event_attribute attributes[2 + EVENT_MORE_MAX] = {
+        {"image", image}, {"name", plan->name ? plan->name : ""}};
+    for (size_t i = 0; i < count; i++)
+        attributes[2 + i] = more[i];
+    event_log_tell(all->state_top, &(struct event){.type = "container",
+                                                   .action = action,
+                                                   .id = id,
+                                                   .from = image,
+                                                   .attributes = attributes,
+                                                   .count = 2 + count,
+                                                   .labels = &plan->labels});
 }
 
 void event_tell_number(const struct containers *all, const struct plan *plan, const char *id,
@@ -96,6 +44,60 @@ void event_tell_number(const struct containers *all, const struct plan *plan, co
     char text[24];
     snprintf(text, sizeof text, "%lld", value);
     event_tell(all, plan, id, action, key, text);
+}
+
+void event_tell_volume(const struct containers *all, const char *name, const char *action)
+{
+    const struct event_attribute driver = {"driver", EVENT_VOLUME_DRIVER};
+    event_log_tell(
+        all->state_top,
+        &(struct event){
+            .type = "volume", .action = action, .id = name, .attributes = &driver, .count = 1});
+}
+
+void event_tell_mounts(const struct containers *all, const struct plan *plan, const char *id)
+{
+    for (size_t i = 0; i < plan->mount_count; i++) {
+        const struct plan_mount *m = &plan->mounts[i];
+        if (m->kind != PLAN_VOLUME)
+            continue;
+        const struct event_attribute attributes[] = {
+            {"container", id},
+            {"destination", m->target},
+            {"driver", EVENT_VOLUME_DRIVER},
+            {"propagation", ""},
+            {"read/write", m->read_only ? "false" : "true"}};
+        event_log_tell(all->state_top,
+                       &(struct event){.type = "volume",
+                                       .action = "mount",
+                                       .id = m->source,
+                                       .attributes = attributes,
+                                       .count = sizeof attributes / sizeof *attributes});
+    }
+}
+
+void event_tell_unmounts(const struct containers *all, const struct plan *plan, const char *id)
+{
+    const struct event_attribute attributes[] = {{"container", id},
+                                                 {"driver", EVENT_VOLUME_DRIVER}};
+    for (size_t i = 0; i < plan->mount_count; i++)
+        if (plan->mounts[i].kind == PLAN_VOLUME)
+            event_log_tell(all->state_top, &(struct event){.type = "volume",
+                                                           .action = "unmount",
+                                                           .id = plan->mounts[i].source,
+                                                           .attributes = attributes,
+                                                           .count = 2});
+}
+
+void event_tell_pruned(const struct containers *all, const char *type, uint64_t bytes)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%llu", (unsigned long long)bytes);
+    const struct event_attribute reclaimed = {"reclaimed", text};
+    event_log_tell(
+        all->state_top,
+        &(struct event){
+            .type = type, .action = "prune", .id = "", .attributes = &reclaimed, .count = 1});
 }
 
 /* --- reading ---------------------------------------------------------------------------------- */

@@ -1,29 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * What happened to containers, for whoever asks `caisson events`.
- *
- * Without a daemon nobody listens all the time, so each command appends one line of JSON, in
- * Docker's form, to <state>/events as it does something. A line is one write(2) with O_APPEND, so
- * lines never mix. At EVENTS_MAX bytes the file becomes events.1, whose predecessor goes. An event
- * that cannot be written (a full disk) is lost, and nothing else: what it tells of has happened.
- */
+/* Events of containers and their volumes into the file that store/event_log.h keeps, and reading
+ * it. */
 #ifndef CAISSON_CONTAINER_EVENTS_H
 #define CAISSON_CONTAINER_EVENTS_H
 
 #include "base/json.h"
 #include "container/container.h"
+#include "store/event_log.h"
 
-#define EVENTS_NAME "events"
-#define EVENTS_OLD_NAME "events.1"
-#define EVENTS_MAX (1 << 20)
-#define EVENT_LINE_MAX (32 << 10) /* a container's labels are left out of a longer one */
+#define EVENT_MORE_MAX 4
+#define EVENT_VOLUME_DRIVER "local"
 
 /* "start", "die" … `key` and `value`: one more attribute, or NULL. */
 void event_tell(const struct containers *all, const struct plan *plan, const char *id,
                 const char *action, const char *key, const char *value);
+/* The same with up to EVENT_MORE_MAX attributes. */
+void event_tell_with(const struct containers *all, const struct plan *plan, const char *id,
+                     const char *action, const struct event_attribute *more, size_t count);
 /* The same with a number. */
 void event_tell_number(const struct containers *all, const struct plan *plan, const char *id,
                        const char *action, const char *key, long long value);
+/* "create", "destroy". */
+void event_tell_volume(const struct containers *all, const char *name, const char *action);
+/* For each volume of a container that begins to run, or has ended. */
+void event_tell_mounts(const struct containers *all, const struct plan *plan, const char *id);
+void event_tell_unmounts(const struct containers *all, const struct plan *plan, const char *id);
+/* Of all "container"s or "volume"s that nobody needed. */
+void event_tell_pruned(const struct containers *all, const char *type, uint64_t bytes);
 
 struct event_query {
     nanoseconds since, until; /* wall clock; INT64_MAX: from now, without end */

@@ -182,6 +182,8 @@ static int end_locked(struct container *c, int wait_status, struct error *err)
     if (c->status.oom_killed)
         event_tell(c->all, &c->plan, c->id, "oom", NULL, NULL);
     event_tell_number(c->all, &c->plan, c->id, "die", "exitCode", c->exit.code);
+    if (c->status.pid > 0)
+        event_tell_unmounts(c->all, &c->plan, c->id);
     if (!c->plan.remove)
         return keep_end(c, known, err);
     if (known)

@@ -77,9 +77,11 @@ static int record_running(struct container *c, const struct opened *o,
     c->status.started = clock_wall();
     c->status.oom_killed = c->status.pids_hit = false;
     rc = container_save_status(c, err);
-    if (rc == 0)
-        event_tell(c->all, &c->plan, c->id, "start", NULL, NULL);
-    return rc;
+    if (rc < 0)
+        return rc;
+    event_tell_mounts(c->all, &c->plan, c->id);
+    event_tell(c->all, &c->plan, c->id, "start", NULL, NULL);
+    return 0;
 }
 
 /* Where ids cannot be mapped at mount time everything else still holds, and the posture says so. */

@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "container/disk.h"
+#include "container/events.h"
 #include "container/summary.h"
 #include "container/volumes.h"
 
@@ -95,6 +96,7 @@ int volume_remove(struct containers *all, const char *name, uint64_t *bytes, str
         rc = take_away(top, name, err);
     if (rc < 0)
         return rc;
+    event_tell_volume(all, name, "destroy");
     volumes_sweep(top);
     if (bytes)
         *bytes = size;

@@ -13,6 +13,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "container/disk.h"
+#include "container/events.h"
 #include "container/summary.h"
 
 #define DESCRIPTION_NAME "volume.json"
@@ -243,6 +244,7 @@ int volume_create(const struct containers *all, const struct volume *volume, boo
         return home;
     rc = fill_in(home, &now, durable, err);
     if (rc == 0 && renameat(top, place, top, volume->name) == 0) {
+        event_tell_volume(all, volume->name, "create");
         if (durable && fsync(top) < 0)
             rc = error_errno(err, "cannot write volume %s to disk", volume->name);
         return rc;

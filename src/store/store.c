@@ -13,21 +13,6 @@
 #include "base/text.h"
 #include "store/layout.h"
 
-static int check_owner(int fd, const char *root, struct error *err)
-{
-    struct stat st;
-    if (fstat(fd, &st) < 0)
-        return error_errno(err, "cannot stat %s", root);
-    if (st.st_uid != geteuid() && st.st_uid != 0)
-        return error_set(err, -EPERM,
-                         "the root directory %s belongs to user %u: use another one (--root)", root,
-                         st.st_uid);
-    if (st.st_mode & (S_IWGRP | S_IWOTH))
-        return error_set(err, -EPERM,
-                         "the root directory %s can be written to by others: chmod 700 it", root);
-    return 0;
-}
-
 /* The lock file is made last: where it is, everything is. */
 static int create_missing(int root_fd, const char *root, struct error *err)
 {
@@ -46,16 +31,8 @@ static int create_missing(int root_fd, const char *root, struct error *err)
 
 int store_open(const char *root, struct store *out, struct error *err)
 {
-    autofd fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 && errno == ENOENT) {
-        int rc = make_directories(root, 0700, err);
-        if (rc < 0)
-            return rc;
-        fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    }
-    if (fd < 0)
-        return error_errno(err, "cannot open the root directory %s", root);
-    int rc = check_owner(fd, root, err);
+    autofd fd = open_own_directory(root, "--root", err);
+    int rc = fd < 0 ? fd : 0;
     if (rc == 0)
         rc = create_missing(fd, root, err);
     if (rc < 0)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# events: what happened to containers; and port, which has nothing to show yet.
+# events: what happened to containers, images and volumes; and port, which has nothing to show yet.
 bats_require_minimum_version 1.5.0
 load ../lib/common
 
@@ -11,6 +11,7 @@ setup_file() {
 teardown_file() { common_teardown_file; }
 
 setup() {
+    image # where a test took it away
     rm -f "$CAISSON_STATE/events" "$CAISSON_STATE/events.1"
 }
 
@@ -94,8 +95,80 @@ assert event["id"] == event["Actor"]["ID"] and event["timeNano"] // 10**9 == eve
     [ "$(past --filter image=other | wc -l)" = 0 ]
     [ "$(past --filter type=image | wc -l)" = 0 ]
     [ "$(caisson events --since 0s --until 0s | wc -l)" = 0 ]
+    [ "$(past --filter volume=one | wc -l)" = 0 ]
     fails 1 "give container=" caisson events --until 0s --filter colour=red
     fails 1 "--since" caisson events --since yesterday
+}
+
+@test "a volume's life is told: made, mounted, unmounted, destroyed" {
+    caisson volume create data
+    caisson volume create data
+    caisson run -d --name web -v data:/data -v other:/more:ro busybox sleep 100
+    caisson rm -f web
+    caisson volume rm data other
+    [ "$(actions --filter volume=data)" = "create mount unmount destroy" ]
+    [ "$(actions --filter type=volume --filter volume=other)" = "create mount unmount destroy" ]
+    [ "$(actions)" = "create create create mount mount start kill die unmount unmount stop destroy destroy destroy" ]
+    past --filter type=volume --filter event=mount --format json | python3 -c '
+import json, sys
+first, second = [json.loads(line) for line in sys.stdin]
+id = first["Actor"]["Attributes"].pop("container")
+assert len(id) == 64 and id == second["Actor"]["Attributes"]["container"]
+assert first["Type"] == "volume" and first["Actor"]["ID"] == "data" and "status" not in first, first
+assert first["Actor"]["Attributes"] == {"destination": "/data", "driver": "local", "propagation": "", "read/write": "true"}, first
+assert second["Actor"]["Attributes"]["read/write"] == "false", second'
+    [[ $(past --filter volume=data --filter event=create) == *" volume create data (driver=local)" ]]
+}
+
+@test "an anonymous volume is told of like others, and a run without volumes tells of none" {
+    caisson run --rm -v /data busybox true
+    [ "$(actions --filter type=volume)" = "create mount unmount destroy" ]
+    rm "$CAISSON_STATE/events"
+    caisson run --rm busybox true
+    [ "$(actions --filter type=volume)" = "" ]
+}
+
+@test "prune is told once for each kind, with how much was freed" {
+    caisson volume create data
+    caisson run -v data:/data --name web busybox dd if=/dev/zero of=/data/file bs=1000 count=70 2>/dev/null || true
+    caisson container prune -f
+    caisson volume prune -a -f
+    caisson tag busybox other
+    caisson rmi other
+    caisson image prune -f
+    [ "$(past --filter event=prune --format '{{.Type}}' | xargs)" = "container volume image" ]
+    [ "$(past --filter event=prune --filter type=image --format '{{.Actor.Attributes.reclaimed}}')" = 0 ]
+    freed=$(past --filter event=prune --filter type=volume --format '{{.Actor.Attributes.reclaimed}}')
+    [ "$freed" -ge 70000 ]
+}
+
+@test "an image's life is told, also by workers that can reach nothing but the store" {
+    id=$(caisson image inspect -f '{{.Id}}' busybox)
+    caisson tag busybox site:1
+    caisson save -o "$BATS_TEST_TMPDIR/site.tar" site:1
+    caisson rmi site:1
+    caisson rmi -f busybox
+    caisson load -q -i "$BATS_TEST_TMPDIR/site.tar"
+    caisson rmi site:1
+    [ "$(actions --filter type=image)" = "tag save untag untag delete load untag delete" ]
+    [ "$(past --filter type=image --format '{{.Actor.ID}}' | sort -u)" = "$id" ]
+    [ "$(past --filter type=image --filter event=untag --format '{{.Actor.Attributes.name}}' | xargs)" = "site:1 busybox:latest site:1" ]
+    [ "$(actions --filter image=site:1)" = "tag save untag load untag" ]
+    [ "$(actions --filter image="${id:7:12}")" = "$(actions --filter type=image)" ]
+    [[ $(past --filter event=tag) == *" image tag $id (name=site:1)" ]]
+    tar -C "$BATS_TEST_TMPDIR" -cf "$BATS_TEST_TMPDIR/root.tar" site.tar
+    made=$(caisson import "$BATS_TEST_TMPDIR/root.tar" plain)
+    [[ $(past --filter event=import) == *" image import $made (name=plain:latest)" ]]
+    caisson rmi plain
+}
+
+@test "commit tells which image it made, and under which name" {
+    caisson create --name web busybox true
+    id=$(caisson commit -m why web site)
+    [[ $id == sha256:* ]]
+    [ "$(past --filter event=commit --format '{{.Actor.Attributes.imageID}} {{.Actor.Attributes.imageRef}} {{.Actor.Attributes.comment}}')" = "$id site:latest why" ]
+    [[ $(past --filter event=tag) == *" image tag $id (name=site:latest)" ]]
+    caisson rmi site
 }
 
 @test "what a container chose cannot make a terminal obey, nor fake a line" {
