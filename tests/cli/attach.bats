@@ -202,9 +202,11 @@ ends() {
 
 @test "run -a chooses which streams are shown" {
     run -0 --separate-stderr caisson run --rm -a stdout busybox sh -c 'echo out; echo err >&2'
-    [ "$output" = out ] && [ -z "$stderr" ]
+    [ "$output" = out ]
+    [ -z "$stderr" ]
     run -0 --separate-stderr caisson run --name kept -a stderr busybox sh -c 'echo out; echo err >&2'
-    [ -z "$output" ] && [ "$stderr" = err ]
+    [ -z "$output" ]
+    [ "$stderr" = err ]
     [ "$(caisson logs kept 2>/dev/null)" = out ]
     fails 125 "contradict" caisson run -d -a stdout busybox true
     fails 125 "stdin, stdout or stderr" caisson run -a stdlog busybox true

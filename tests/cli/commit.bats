@@ -25,7 +25,7 @@ inside() {
 
 # lacks GREP-ARGUMENT...: nothing matches. (A bare "! grep" never fails a test.)
 lacks() {
-    ! grep -q "$@"
+    ! grep -q "$@" || false
 }
 
 config() {

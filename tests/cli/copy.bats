@@ -29,7 +29,7 @@ inside() {
 
 # lacks GREP-ARGUMENT...: nothing matches. (A bare "! grep" never fails a test.)
 lacks() {
-    ! grep -q "$@"
+    ! grep -q "$@" || false
 }
 
 # What can be copied, below $1 of the host or as words for a container's shell.
@@ -340,7 +340,8 @@ END
     container odd
     inside odd sh -c 'mkdir /d; mkfifo /d/pipe; echo x >/d/f'
     timeout 10 caisson cp odd:/d d
-    [ -p d/pipe ] && [ "$(cat d/f)" = x ]
+    [ -p d/pipe ]
+    [ "$(cat d/f)" = x ]
     python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind("d/socket")'
     said=$(timeout 10 caisson cp d odd:/e 2>&1)
     [[ $said = *"1 devices or sockets were not copied"* ]]
@@ -357,7 +358,9 @@ END
     fails 1 "the kernel's own" timeout 10 caisson cp kernel:/sys/class s
     # All of the root has them, empty.
     timeout 20 caisson cp kernel:/ all
-    [ -d all/proc ] && [ -z "$(ls all/proc)" ] && [ -x all/bin/busybox ]
+    [ -d all/proc ]
+    [ -z "$(ls all/proc)" ]
+    [ -x all/bin/busybox ]
 }
 
 @test "trees too deep to be copied are refused, and copying others goes on" {

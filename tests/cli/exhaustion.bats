@@ -101,7 +101,8 @@ small() {
     if [ $rc = 0 ]; then
         [ "$(grep -c '^V[0-9]*=' <<<"$told")" = 10000 ]
     else
-        [ $rc = 125 ] && [[ $told == *variables* ]]
+        [ $rc = 125 ]
+        [[ $told == *variables* ]]
     fi
     head -c 3000000 /dev/zero | tr '\0' 'x' | sed 's/^/BIG=/' >"$BATS_TEST_TMPDIR/env"
     rc=0

@@ -41,7 +41,8 @@ reboot() {
     caisson run -d --name web --read-only=false --user 0 --stop-timeout 1 busybox sh -c 'echo x >>/count; sleep 100'
     first=$(pid_of web)
     run caisson restart web
-    [ "$status" = 0 ] && [ "$output" = web ]
+    [ "$status" = 0 ]
+    [ "$output" = web ]
     is web running
     [ "$(pid_of web)" != "$first" ]
     waits 5 sh -c '[ "$(caisson exec web cat /count | wc -l)" = 2 ]'
@@ -116,7 +117,8 @@ limit_of() { # limit_of CONTAINER V1-CONTROLLER V1-FILE V2-FILE
     skip_without_groups
     caisson run -d --name web --memory 200m busybox sleep 100
     run caisson update --memory 100m --pids-limit 50 --cpus 0.5 web
-    [ "$status" = 0 ] && [ "$output" = web ]
+    [ "$status" = 0 ]
+    [ "$output" = web ]
     [ "$(limit_of web memory memory.limit_in_bytes memory.max)" = 104857600 ]
     [ "$(limit_of web pids pids.max pids.max)" = 50 ]
     [ "$(caisson inspect -f '{{.HostConfig.Memory}} {{.HostConfig.PidsLimit}}' web)" = "104857600 50" ]

@@ -232,7 +232,8 @@ run_() { caisson run --rm "$@"; }
     echo lost >"$home/filled/two"
     echo theirs >"$home/data/two"
     [ "$(run_ -v data:/data seeded busybox sh -c 'cat /data/one /data/two; ls /data' | xargs)" = "kept theirs one two" ]
-    [ ! -e "$home/fresh" ] && [ ! -e "$home/filled" ]
+    [ ! -e "$home/fresh" ]
+    [ ! -e "$home/filled" ]
 }
 
 @test "a disk that is full while a volume is filled is named, and gets its room back" {
@@ -335,7 +336,9 @@ run_() { caisson run --rm "$@"; }
     caisson import "$fs.tar" model >/dev/null
     caisson run -d --name web --mount type=image,source=model,target=/model busybox sleep 100 >/dev/null
     run caisson rmi model
-    [ "$status" = 1 ] && [ "${#lines[@]}" = 1 ] && [[ $output == *"is used by container"* ]]
+    [ "$status" = 1 ]
+    [ "${#lines[@]}" = 1 ]
+    [[ $output == *"is used by container"* ]]
     caisson rmi -f model >/dev/null
     caisson image prune -af >/dev/null
     caisson restart -t 0 web >/dev/null

@@ -75,7 +75,8 @@ teardown_file() { common_teardown_file; }
             done
         done
     done
-    [ ! -e "$CANARY/b" ] && [ ! -e "$CANARY/c" ]
+    [ ! -e "$CANARY/b" ]
+    [ ! -e "$CANARY/c" ]
 }
 
 # Seen to fail: with the image's link in the place of the node that we make, the link followed and

@@ -23,7 +23,8 @@ teardown_file() { common_teardown_file; }
     local id uid gid
     for id in 6 1000 65535; do
         IFS=: read -r uid gid <<<"$(stat -c %u:%g "$id")"
-        [ "$uid" -gt 65536 ] && [ "$gid" = "$uid" ]
+        [ "$uid" -gt 65536 ]
+        [ "$gid" = "$uid" ]
     done
     # From run to run they are the same.
     run caisson run --rm --level baseline -v "$PWD:/bind" busybox stat -c %u:%g \

@@ -34,7 +34,7 @@ setid() {
 # of 32-bit programs, openat2) has an older twin.
 plain_files_are_made() {
     [ "$(grep -c '^plain-.*	made$' "$TABLE")" -ge 7 ]
-    ! grep '^plain-.*	refused' "$TABLE" | grep -v 'ENOSYS$\|SIGSYS$'
+    ! grep '^plain-.*	refused' "$TABLE" | grep -v 'ENOSYS$\|SIGSYS$' || false
 }
 
 host_sees_none() {

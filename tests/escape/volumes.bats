@@ -33,7 +33,8 @@ volume_dir() { caisson volume inspect -f '{{.Mountpoint}}' "$1"; }
     done
     caisson rm -f swapper >/dev/null
     echo "inside $inside, below $below"
-    [ "$inside" -gt 0 ] && [ "$below" -gt 0 ]
+    [ "$inside" -gt 0 ]
+    [ "$below" -gt 0 ]
     # Neither the canary nor the volume is a mount point of the host's (others may mount meanwhile).
     ! grep -F " $BATS_FILE_TMPDIR" /proc/self/mountinfo || false
 }
