@@ -32,6 +32,7 @@ out_to_canary() {
     echo "../../../../../../../../../..$CANARY"
 }
 
+# Seen to fail: not sealed, the program could be opened for writing between two execs.
 @test "MS-01: the runtime's program stays what it is, whatever runs it or looks at it" {
     skip_unless_root
     local sum
@@ -41,18 +42,20 @@ out_to_canary() {
     runtime run --bundle "$B" self || true
     cp "$CAISSON_BUILD/tests/escape-overwrite" "$B/rootfs/bin/overwrite"
     command_is overwrite 4
-    runtime run --bundle "$B" attack >"$BATS_TEST_TMPDIR/said" &
-    local attack=$!
-    waits 5 is_status attack running
-    local i
-    for i in $(seq 30); do
-        runtime exec attack true || true
+    # Detached, and with pauses: as long as somebody executes the file it is busy, and so safe.
+    runtime run -d --bundle "$B" attack </dev/null >"$BATS_TEST_TMPDIR/said" 2>&1 3>&-
+    while runtime exec attack true 2>/dev/null; do
+        sleep 0.1
     done
-    wait $attack || true
+    waits 5 is_status attack stopped
+    runtime delete attack
+    cat "$BATS_TEST_TMPDIR/said"
+    grep -q '^tried [1-9]' "$BATS_TEST_TMPDIR/said"
     run ! grep 'OPENED.*caisson-runtime' "$BATS_TEST_TMPDIR/said"
     [ "$(sha256sum "$(command -v caisson-runtime)")" = "$sum" ]
 }
 
+# Seen to fail: with their places opened as those of other mounts.
 @test "MS-02: /proc and /sys of the root file system may be no symlinks" {
     local name
     command_is true
@@ -65,6 +68,7 @@ out_to_canary() {
     unharmed
 }
 
+# Seen to fail: without the look at where a mount point lies.
 @test "MS-02: nothing but a procfs is mounted at /proc, and nothing over parts of it" {
     command_is true
     cp "$B/config.json" "$B/good.json"
@@ -93,6 +97,7 @@ LIST
     [ "$(inside 'cat /proc/uptime')" = 0 ]
 }
 
+# Seen to fail: without RESOLVE_IN_ROOT (and absolute paths made relative) the directory was made on the host.
 @test "MS-03: a mount point that is exchanged with a symlink while mounts are made never leads out" {
     mkdir -p "$B/vol/d"
     ln -s / "$B/vol/e"
@@ -111,17 +116,24 @@ mount(destination='/vol/d/$name', type='tmpfs', source='t', options=['size=4k'])
     ! grep -q "$name" /proc/self/mountinfo || false
 }
 
+# Seen to fail: with every mount after the five thousandth left out.
 @test "MS-04: ten thousand mounts and a source of 64 KiB are all there or an error" {
     edit 'c["mounts"] += [dict(destination="/m", type="tmpfs", source="t", options=["size=4k"])] * 10000'
     run inside 'grep -c " /m " /proc/self/mountinfo'
-    [ "$status" = 0 ] && [ "$output" = 10000 ] || [[ $output == *"cannot"* ]]
+    if [ "$status" = 0 ]; then
+        [ "$output" = 10000 ]
+    else
+        [[ $output == *"cannot"* ]]
+    fi
     edit 'c["mounts"] = c["mounts"][:7] + [dict(destination="/m", type="bind", source="/" + "x" * 65600, options=["bind"])]'
     refuses "cannot mount"
 }
 
+# Seen to fail: with nothing closed, neither when the program starts nor in the child nor before execve; each is
+# enough.
 @test "MS-07: descriptors of the runtime and of its caller stay outside" {
     command_is ls /proc/self/fd
-    [ "$(runtime run --bundle "$B" fds 7</ 8</etc 20</root 2>/dev/null | wc -l)" -le 4 ]
+    [ "$(runtime run --bundle "$B" fds 7</ 8</etc 20</root 2>/dev/null | wc -l)" = 4 ]
     local fd
     for fd in 3 5 7 8 9 10 12; do
         edit "p['cwd'] = '/proc/self/fd/$fd'"
@@ -132,7 +144,7 @@ mount(destination='/vol/d/$name', type='tmpfs', source='t', options=['size=4k'])
     create web 7</
     runtime start web
     fails 255 "/proc/self/fd/7" runtime exec --cwd /proc/self/fd/7 web true 7</
-    [ "$(runtime exec web ls /proc/self/fd 7</ 9</etc | wc -l)" -le 4 ]
+    [ "$(runtime exec web ls /proc/self/fd 7</ 9</etc | wc -l)" = 4 ]
 }
 
 # Seen to fail: with / of the host, its control groups and the state directory among them.
@@ -222,6 +234,7 @@ l['seccomp'] = {'defaultAction': 'SCMP_ACT_ALLOW', 'syscalls': [{'names': ['clon
     unharmed
 }
 
+# Seen to fail: without RESOLVE_IN_ROOT the canary got new/place.
 @test "MS-08: directories for mount points are made inside only" {
     ln -s "$(out_to_canary)" "$B/rootfs/way"
     ln -s "$CANARY" "$B/rootfs/absolute"
@@ -232,6 +245,8 @@ l["devices"] = [dict(path="/way/dev/x", type="p")]; p["cwd"] = "/way/cwd"'
     unharmed
 }
 
+# Seen to fail: with whatever is there taken for the device; and with the container's own /dev/null, whatever that is,
+# for a cover.
 @test "MS-09: what covers masked files is the null device, whatever the image has in /dev" {
     skip_unless_root
     edit 'drop("/dev"); drop("/dev/pts"); drop("/dev/shm"); drop("/dev/mqueue")'
@@ -253,6 +268,7 @@ l["devices"] = [dict(path="/way/dev/x", type="p")]; p["cwd"] = "/way/cwd"'
     unharmed
 }
 
+# Seen to fail: without the look at what is mounted at /dev/pts, and with the link at /dev/console followed.
 @test "MS-10: a terminal is one of the container's, not what a symlink leads to" {
     edit 'p["terminal"] = True; drop("/dev"); drop("/dev/pts"); drop("/dev/shm"); drop("/dev/mqueue")'
     mkdir -p "$B/rootfs/dev"
@@ -276,6 +292,7 @@ PYTHON
     unharmed
 }
 
+# Seen to fail: with sysctls written below the container's own /proc.
 @test "MS-11: sysctls are written to the kernel, not to what lies at their names" {
     mkdir -p "$B/rootfs/proc/sys/kernel"
     ln -s "$(out_to_canary)/file" "$B/rootfs/proc/sys/kernel/msgmax"
@@ -285,6 +302,7 @@ mount(destination="/real", type="proc", source="proc")'
     unharmed
 }
 
+# Seen to fail: with the place of /dev opened as anybody would. What held then was the look at where it lies.
 @test "MS-12: a /dev that leads elsewhere is refused, and nothing in it is touched" {
     rm -rf "$B/rootfs/dev"
     ln -s "$(out_to_canary)" "$B/rootfs/dev"
@@ -318,6 +336,7 @@ mount(destination="/dev", type="tmpfs", source="t", options=["size=64k"])'
     [ -z "$(ls -A "$B/other")" ]
 }
 
+# Seen to fail: without the look at where a symlink led.
 @test "MS-12: a volume does not become /dev or /sys by a symlink of the image" {
     mkdir -p "$B/vol" "$B/rootfs/dev" "$B/rootfs/sys"
     local name
@@ -334,6 +353,7 @@ mount(destination="/dev", type="tmpfs", source="t", options=["size=64k"])'
     [ -z "$(ls -A "$B/vol")" ]
 }
 
+# Seen to fail: without RESOLVE_IN_ROOT the canary got b/c.
 @test "MS-21: a working directory is made inside only" {
     ln -s "$(out_to_canary)" "$B/rootfs/a"
     edit 'p["cwd"] = "/a/b/c"'
@@ -342,6 +362,7 @@ mount(destination="/dev", type="tmpfs", source="t", options=["size=64k"])'
     unharmed
 }
 
+# Seen to fail: not detached from the host's mounts, and with a root that is a peer of the host's.
 @test "MS-29: shared roots and hot-plugged mounts leave the host's mounts as they were" {
     skip_unless_root
     mkdir -p "$B/vol/sub"
@@ -363,6 +384,7 @@ mount(destination="/dev", type="tmpfs", source="t", options=["size=64k"])'
     done
 }
 
+# Seen to fail: with signals left as they were.
 @test "MS-30: signals that the caller ignores or blocks are as usual inside" {
     command_is grep -E '^Sig(Blk|Ign):' /proc/self/status
     run -0 python3 - "$(command -v caisson-runtime)" "$RUNTIME_ROOT" "$B" <<'PYTHON'
@@ -375,6 +397,7 @@ PYTHON
     [ "$(echo "$output" | tr -d '\t')" = $'SigBlk:0000000000000000\nSigIgn:0000000000000000' ]
 }
 
+# Seen to fail: with a descriptor kept for each mask.
 @test "MS-31: many masked paths need no more descriptors than one" {
     local i
     mkdir -p "$B/rootfs/masks"
@@ -384,6 +407,7 @@ PYTHON
     [ "$(ulimit -n 64 && runtime run --bundle "$B" masks)" = 400 ]
 }
 
+# Seen to fail: with the copy of /sys writable.
 @test "MS-32: system file systems have the kernel's modes and stay read-only in a user namespace" {
     if [ "$(id -u)" = 0 ]; then
         edit 'namespace("user"); l["uidMappings"] = l["gidMappings"] = [dict(containerID=0, hostID=300000, size=65536)]'
@@ -394,6 +418,7 @@ PYTHON
     [ "$output" = $'555\n555\n1' ]
 }
 
+# Seen to fail: without standard streams of its own.
 @test "MS-34: closed standard streams are no confusion" {
     command_is sh -c 'ls /proc/self/fd | wc -l >/tmp/count'
     runtime run --bundle "$B" closed <&- >&- 2>&-
