@@ -14,9 +14,9 @@
 #include "base/memory.h"
 #include "base/process.h"
 #include "base/text.h"
-#include "runtime/between.h"
 #include "runtime/bundle_child.h"
 #include "runtime/bundle_ids.h"
+#include "runtime/held.h"
 #include "runtime/hook.h"
 #include "runtime/ids.h"
 #include "runtime/rlimit.h"
@@ -26,44 +26,21 @@
 struct making {
     const struct bundle_launch *launch;
     const struct bundle *bundle;
-    struct launched result;
-    struct cgroup_making *group;
-    int socket, childs_socket;
-    int userns;                 /* the container's, for idmap; -1 */
+    struct held held;
     int joins[BUNDLE_NS_COUNT]; /* namespaces by path; -1 */
     bool groups_denied;
-    bool started;
 };
 
 static void making_end(struct making *m)
 {
-    cgroup_making_end(m->group);
-    if (m->userns >= 0)
-        close(m->userns);
-    if (m->socket >= 0)
-        close(m->socket);
-    if (m->childs_socket >= 0)
-        close(m->childs_socket);
     for (int i = 0; i < BUNDLE_NS_COUNT; i++)
         if (m->joins[i] >= 0)
             close(m->joins[i]);
-    if (m->started)
-        return;
-    if (m->result.pid > 0) {
-        kill(m->result.pid, SIGKILL);
-        while (waitpid(m->result.pid, NULL, 0) < 0 && errno == EINTR)
-            ;
-    }
-    if (m->result.pidfd >= 0)
-        close(m->result.pidfd);
-    if (m->result.terminal >= 0)
-        close(m->result.terminal);
+    bool unit = !m->held.let_go && m->launch->unit && m->held.result.cgroup.path;
     struct error ignored = {0};
-    (void)cgroup_kill(&m->result.cgroup, &ignored);
-    (void)cgroup_remove(&m->result.cgroup, &ignored);
-    if (m->launch->unit && m->result.cgroup.path)
+    held_end(&m->held);
+    if (unit)
         (void)cgroup_stop_unit(m->launch->unit, &ignored);
-    cgroup_close(&m->result.cgroup);
 }
 
 /* --- the process -------------------------------------------------------------------------------
@@ -132,11 +109,11 @@ static void run_child(void *closure)
 {
     struct making *m = closure;
     static struct bundle_child b;
-    close(m->socket); /* or its end would never come should the parent be killed */
+    close(m->held.socket); /* or its end would never come should the parent be killed */
     b.launch = m->launch;
     b.bundle = m->bundle;
     b.child.plan = &m->bundle->plan;
-    b.child.socket = m->childs_socket;
+    b.child.socket = m->held.childs_socket;
     bundle_child_main(&b);
 }
 
@@ -160,19 +137,6 @@ static int join_paths(void *closure, int *failed)
     return 0;
 }
 
-/* So a new user namespace comes after what it has no right to join. */
-static int clone_joined(struct making *m, const struct clone_args *args, struct error *err)
-{
-    const struct between between = {join_paths, run_child, m};
-    int which;
-    int pid = between_clone(&between, args, &m->result.pidfd, &which);
-    if (pid < 0 && which >= 0)
-        return error_set(err, pid, "cannot join the %s namespace %s: %s",
-                         bundle_ns_words[which].name, m->bundle->namespaces[which].path,
-                         error_describe(pid));
-    return pid;
-}
-
 /* Whoever is in a process namespace that is joined, or in the host's, sees the new process from its
  * first moment; and who has the uid that owns a new user namespace has all capabilities over what
  * is in there, so might look into it as long as it is dumpable. Only an ordinary user's parent,
@@ -187,50 +151,31 @@ static int forbid_looking(const struct making *m, struct error *err)
                : 0;
 }
 
+/* A new user namespace comes after what it has no right to join. */
 static int start_child(struct making *m, struct error *err)
 {
-    int pair[2];
     bool joins = false;
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-        return error_errno(err, "cannot make a socket pair");
-    m->socket = pair[0];
-    m->childs_socket = pair[1];
+    int which;
     for (int i = 0; i < BUNDLE_NS_COUNT; i++)
         joins |= m->joins[i] >= 0;
-    int cgroup = cgroup_clone_fd(&m->result.cgroup);
-    struct clone_args args = {
-        .flags = clone_flags(m->bundle) | CLONE_PIDFD | (cgroup >= 0 ? CLONE_INTO_CGROUP : 0),
-        .pidfd = (uint64_t)(uintptr_t)&m->result.pidfd,
-        .exit_signal = SIGCHLD,
-        .cgroup = (uint64_t)(cgroup < 0 ? 0 : cgroup),
-    };
-    int pid = joins ? clone_joined(m, &args, err) : sys_clone3(&args);
-    if (pid == 0)
-        run_child(m);
-    close(take_fd(&m->childs_socket));
-    if (pid < 0)
-        return err && err->code ? pid
-                                : error_set(err, pid, "cannot make the container's namespaces: %s",
-                                            error_describe(pid));
-    m->result.pid = pid;
-    return 0;
+    const struct between how = {joins ? join_paths : NULL, run_child, m};
+    int rc = held_make(&m->held, &m->held.result.cgroup, clone_flags(m->bundle), &how, &which, err);
+    return rc < 0 && which >= 0 ? error_set(err, rc, "cannot join the %s namespace %s: %s",
+                                            bundle_ns_words[which].name,
+                                            m->bundle->namespaces[which].path, error_describe(rc))
+                                : rc;
 }
 
 static int set_oom_score(const struct making *m, struct error *err)
 {
-    char path[48], value[24];
     int64_t score = m->bundle->plan.oom_score_adj;
-    if (score == INT64_MIN)
-        return 0;
-    snprintf(path, sizeof path, "/proc/%d/oom_score_adj", (int)m->result.pid);
-    snprintf(value, sizeof value, "%lld", (long long)score);
-    int rc = write_kernel_file_at(AT_FDCWD, path, value);
+    int rc = score == INT64_MIN ? 0 : held_set_oom_score(m->held.result.pid, score);
     /* Below what we have ourselves only with a capability that an ordinary user lacks: engines ask
      * for what they have and get that. */
     if (rc == -EACCES && ids_limited())
         return 0;
-    return rc < 0 ? error_set(err, rc, "cannot set process.oomScoreAdj to %s: %s", value,
-                              error_describe(rc))
+    return rc < 0 ? error_set(err, rc, "cannot set process.oomScoreAdj to %lld: %s",
+                              (long long)score, error_describe(rc))
                   : 0;
 }
 
@@ -251,7 +196,7 @@ static int check_limits(const struct making *m, struct error *err)
         [CGROUP_LIMIT_DEVICES] = "devices",
     };
     for (int limit = 0; limit < CGROUP_LIMIT_COUNT; limit++) {
-        const char *why = cgroup_why_not(&m->result.cgroup, (enum cgroup_limit)limit);
+        const char *why = cgroup_why_not(&m->held.result.cgroup, (enum cgroup_limit)limit);
         if (!why || (limit == CGROUP_LIMIT_DEVICES && (ids_limited() || geteuid() != 0)))
             continue;
         return error_set(err, -ENOTSUP, "linux.resources.%s cannot be enforced: %s", names[limit],
@@ -264,32 +209,32 @@ static int check_limits(const struct making *m, struct error *err)
 static int let_start(struct making *m, struct error *err)
 {
     const struct bundle *bundle = m->bundle;
-    struct bundle_go go = {.pid = m->result.pid, .users = bundle_has_users(bundle)};
+    struct bundle_go go = {.pid = m->held.result.pid, .users = bundle_has_users(bundle)};
     int fds[CGROUP_SLOTS], rc = 0;
     if (bundle->maps.uid_count)
-        rc = bundle_ids_map(m->result.pid, &bundle->maps, &m->groups_denied, err);
+        rc = bundle_ids_map(m->held.result.pid, &bundle->maps, &m->groups_denied, err);
     if (rc == 0 && m->joins[BUNDLE_USER] >= 0)
-        rc = m->userns = take_fd(&m->joins[BUNDLE_USER]);
+        rc = m->held.userns = take_fd(&m->joins[BUNDLE_USER]);
     else if (rc == 0 && go.users)
-        rc = m->userns = ids_namespace_of(m->result.pid, err);
+        rc = m->held.userns = ids_namespace_of(m->held.result.pid, err);
     if (rc >= 0)
         rc = set_oom_score(m, err);
     if (rc == 0 && m->launch->unit)
-        rc = cgroup_start_unit(m->group, m->result.pid, &m->result.cgroup, err);
+        rc = cgroup_start_unit(m->held.group, m->held.result.pid, &m->held.result.cgroup, err);
     if (rc == 0)
-        rc = cgroup_finish(m->group, &m->result.cgroup, err);
+        rc = cgroup_finish(m->held.group, &m->held.result.cgroup, err);
     if (rc == 0)
         rc = check_limits(m, err);
     if (rc < 0)
         return rc;
     for (int slot = 0; slot < CGROUP_SLOTS; slot++)
-        if (m->result.cgroup.tasks[slot] >= 0)
-            fds[go.group_count++] = m->result.cgroup.tasks[slot];
+        if (m->held.result.cgroup.tasks[slot] >= 0)
+            fds[go.group_count++] = m->held.result.cgroup.tasks[slot];
     go.groups_denied = m->groups_denied;
-    if (m->result.cgroup.path)
-        snprintf(go.group, sizeof go.group, "%s", m->result.cgroup.path);
-    rc = send_fds(m->socket, &go, sizeof go, fds, go.group_count);
-    cgroup_joined(&m->result.cgroup);
+    if (m->held.result.cgroup.path)
+        snprintf(go.group, sizeof go.group, "%s", m->held.result.cgroup.path);
+    rc = send_fds(m->held.socket, &go, sizeof go, fds, go.group_count);
+    cgroup_joined(&m->held.result.cgroup);
     return rc == -EPIPE || rc == -ECONNRESET ? 0 : rc; /* it says itself what happened */
 }
 
@@ -300,7 +245,7 @@ static int answer(struct making *m, const struct error *wrong, int fd)
 {
     struct bundle_answer a = {.code = wrong->code};
     snprintf(a.text, sizeof a.text, "%.*s", (int)sizeof a.text - 1, wrong->text);
-    int rc = send_fds(m->socket, &a, sizeof a, &fd, fd >= 0);
+    int rc = send_fds(m->held.socket, &a, sizeof a, &fd, fd >= 0);
     return rc == -EPIPE || rc == -ECONNRESET ? 0 : rc;
 }
 
@@ -310,7 +255,7 @@ static int find_source(struct making *m, int which, struct error *wrong)
     if (which == SOURCE_ROOT)
         return bundle_clone_root(b, wrong);
     if (which >= 0 && (size_t)which < b->mount_count)
-        return bundle_clone_bind(&b->mounts[which], m->userns, wrong);
+        return bundle_clone_bind(&b->mounts[which], m->held.userns, wrong);
     if (which <= SOURCE_DEVICE && (size_t)(SOURCE_DEVICE - which) < b->device_count)
         return bundle_clone_device(&b->devices[SOURCE_DEVICE - which], wrong);
     return error_set(wrong, -EPROTO, "the container's set-up asks for what nobody named");
@@ -328,18 +273,16 @@ static int give_source(struct making *m, int which)
 
 static int set_limits(struct making *m)
 {
-    const struct plan *p = &m->bundle->plan;
+    const struct rlimit_spec *failed;
     struct error wrong = {0};
-    for (size_t i = 0; i < p->rlimit_count && wrong.code == 0; i++) {
-        struct rlimit limit = {.rlim_cur = p->rlimits[i].soft, .rlim_max = p->rlimits[i].hard};
-        const char *name = rlimit_name(p->rlimits[i].resource);
-        if (prlimit(m->result.pid, (__rlimit_resource_t)p->rlimits[i].resource, &limit, NULL) < 0)
-            error_errno(&wrong,
-                        "cannot set process.rlimits of %s to %llu:%llu (above our own hard limit "
-                        "it takes CAP_SYS_RESOURCE)",
-                        name ? name : "?", (unsigned long long)p->rlimits[i].soft,
-                        (unsigned long long)p->rlimits[i].hard);
-    }
+    int rc = held_set_limits(&m->bundle->plan, m->held.result.pid, &failed);
+    if (rc < 0)
+        error_set(
+            &wrong, rc,
+            "cannot set process.rlimits of %s to %llu:%llu (above our own hard limit it takes "
+            "CAP_SYS_RESOURCE): %s",
+            rlimit_name(failed->resource), (unsigned long long)failed->soft,
+            (unsigned long long)failed->hard, error_describe(rc));
     return answer(m, &wrong, -1);
 }
 
@@ -348,7 +291,7 @@ static int run_hooks(struct making *m)
 {
     struct error wrong = {0};
     autobuf state = {0};
-    m->launch->state(m->launch->closure, "creating", m->result.pid, &state);
+    m->launch->state(m->launch->closure, "creating", m->held.result.pid, &state);
     int rc = hooks_run(m->bundle, HOOK_PRESTART, buf_text(&state), m->bundle->path, &wrong);
     if (rc == 0)
         (void)hooks_run(m->bundle, HOOK_CREATE_RUNTIME, buf_text(&state), m->bundle->path, &wrong);
@@ -360,10 +303,10 @@ static int hear(struct making *m, const struct child_message *message, int fd, s
     struct error fine = {0};
     switch (message->kind) {
     case CHILD_TERMINAL:
-        if (fd < 0 || m->result.terminal >= 0)
+        if (fd < 0 || m->held.result.terminal >= 0)
             break;
-        m->result.terminal = fcntl(fd, F_DUPFD_CLOEXEC, 3 + m->launch->keep);
-        return m->result.terminal < 0 ? error_errno(err, "cannot keep the terminal") : 0;
+        m->held.result.terminal = fcntl(fd, F_DUPFD_CLOEXEC, 3 + m->launch->keep);
+        return m->held.result.terminal < 0 ? error_errno(err, "cannot keep the terminal") : 0;
     case CHILD_SOURCE:
         return give_source(m, message->code);
     case CHILD_LIMITS:
@@ -371,7 +314,7 @@ static int hear(struct making *m, const struct child_message *message, int fd, s
     case CHILD_HOOKS:
         return run_hooks(m);
     case CHILD_READY: {
-        int rc = m->launch->ready(m->launch->closure, &m->result, err);
+        int rc = m->launch->ready(m->launch->closure, &m->held.result, err);
         return rc < 0 ? rc : answer(m, &fine, -1);
     }
     default:
@@ -385,19 +328,15 @@ static int hear_child(struct making *m, struct error *err)
 {
     for (;;) {
         struct child_message message;
-        int fds[1];
-        size_t count = 0;
-        ssize_t n = receive_fds(m->socket, &message, sizeof message, fds, 1, &count);
-        autofd fd = count == 1 ? fds[0] : -1;
-        if (n == 0)
+        autofd fd = -1;
+        int rc = held_hear(&m->held, &message, &fd, err);
+        if (rc > 0)
             return error_set(
                 err, -ECHILD, "the container's first process ended while it was being set up%s",
                 m->bundle->plan.limits.memory > 0 ? " (was linux.resources.memory.limit too small?)"
                                                   : "");
-        if (n != (ssize_t)sizeof message)
-            return error_set(err, n < 0 ? (int)n : -EPROTO, "cannot hear the container's set-up");
-        message.text[sizeof message.text - 1] = '\0';
-        int rc = hear(m, &message, fd, err);
+        if (rc == 0)
+            rc = hear(m, &message, fd, err);
         if (rc < 0 || message.kind == CHILD_READY)
             return rc;
     }
@@ -407,11 +346,11 @@ static int begin_group(struct making *m, struct error *err)
 {
     const struct bundle *b = m->bundle;
     if (m->launch->unit)
-        return cgroup_begin_unit(m->launch->unit, &b->plan.limits, &m->group, &m->result.cgroup,
-                                 err);
+        return cgroup_begin_unit(m->launch->unit, &b->plan.limits, &m->held.group,
+                                 &m->held.result.cgroup, err);
     const char *name = b->cgroup_name ? b->cgroup_name : m->launch->group;
     const char *parent = b->cgroup_name ? b->cgroup_parent : CGROUP_FOREIGN_PARENT;
-    return cgroup_begin(parent, name, &b->plan.limits, &m->group, &m->result.cgroup, err);
+    return cgroup_begin(parent, name, &b->plan.limits, &m->held.group, &m->held.result.cgroup, err);
 }
 
 static int carry_out(struct making *m, struct error *err)
@@ -435,17 +374,14 @@ int bundle_launch(const struct bundle_launch *launch, struct launched *out, stru
     struct making m __attribute__((cleanup(making_end))) = {
         .launch = launch,
         .bundle = launch->bundle,
-        .result = {.pidfd = -1, .terminal = -1, .cgroup = CGROUP_EMPTY},
-        .socket = -1,
-        .childs_socket = -1,
-        .userns = -1,
+        .held = HELD_NONE,
         .joins = {[0 ... BUNDLE_NS_COUNT - 1] = -1},
     };
     int rc = carry_out(&m, err);
     if (rc < 0)
         return rc;
-    m.started = true;
-    *out = m.result;
+    m.held.let_go = true;
+    *out = m.held.result;
     return 0;
 }
 

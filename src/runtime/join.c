@@ -15,7 +15,7 @@
 #include "base/text.h"
 #include "path/inroot.h"
 #include "runtime/attributes.h"
-#include "runtime/child.h"
+#include "runtime/held.h"
 #include "runtime/syscalls.h"
 
 static int namespaces_of(const struct join *j)
@@ -205,131 +205,69 @@ static _Noreturn void run_stage(const struct join *j, int socket, struct birth *
 /* --- the parent --------------------------------------------------------------------------------
  */
 
-static void wait_for(pid_t pid)
-{
-    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-        ;
-}
-
-static void give_up(struct launched *l)
-{
-    if (l->pid > 0) {
-        kill(l->pid, SIGKILL);
-        wait_for(l->pid);
-    }
-    if (l->pidfd >= 0)
-        close(l->pidfd);
-    if (l->terminal >= 0)
-        close(l->terminal);
-}
-
-/* What is made, and what makes it. */
 struct making {
     const struct join *join;
-    int socket;
-    pid_t stage;
-    struct birth *birth;
-    struct launched result;
+    struct held held; /* the stage, then the process */
 };
+
+static void making_end(struct making *m)
+{
+    held_end(&m->held);
+}
+
+static void be_stage(void *closure)
+{
+    struct making *m = closure;
+    close(m->held.socket);
+    run_stage(m->join, m->held.childs_socket, m->held.birth);
+}
 
 /* One message; 1 when there will be no more. */
 static int hear_one(struct making *m, int *exit_code, struct error *err)
 {
+    struct held *held = &m->held;
     struct child_message message;
-    int fds[1];
-    size_t count = 0;
-    ssize_t n = receive_fds(m->socket, &message, sizeof message, fds, 1, &count);
-    if (n == 0)
-        return 1;
-    if (n != (ssize_t)sizeof message)
-        return error_set(err, n < 0 ? (int)n : -EPROTO, "cannot hear the new process");
-    if (message.kind == CHILD_TERMINAL && count == 1 && m->result.terminal < 0) {
-        m->result.terminal = fds[0];
+    autofd fd = -1;
+    int rc = held_hear(held, &message, &fd, err);
+    if (rc != 0)
+        return rc;
+    if (message.kind == CHILD_TERMINAL && fd >= 0 && held->result.terminal < 0) {
+        held->result.terminal = take_fd(&fd);
         return 0;
     }
-    if (count == 1)
-        close(fds[0]);
     if (message.kind == CHILD_LIMITS)
-        return launch_give_limits(m->join->plan, birth_of(m->stage, m->birth), m->socket, err);
-    message.text[sizeof message.text - 1] = '\0';
+        return launch_give_limits(m->join->plan, birth_of(held->result.pid, held->birth),
+                                  held->socket, err);
     *exit_code = message.exit_code;
     return error_set(err, message.code, "%s", message.text);
 }
 
-/* Until the execve of the new process closes the last of the other ends. */
-static int hear(struct making *m, int *exit_code, struct error *err)
+static int carry_out(struct making *m, int *exit_code, struct error *err)
 {
-    int rc = 0;
+    const struct between how = {NULL, be_stage, m};
+    int step;
+    int rc = cgroup_reach(m->join->cgroup, "caisson exec", err);
+    if (rc == 0)
+        rc = cgroup_open_tasks(m->join->cgroup, err);
+    if (rc == 0)
+        rc = birth_expect(&m->held.birth, err);
+    if (rc == 0)
+        rc = held_make(&m->held, m->join->cgroup, 0, &how, &step, err);
+    cgroup_joined(m->join->cgroup);
+    /* Until the execve of the new process closes the last of the other ends. */
     while (rc == 0)
         rc = hear_one(m, exit_code, err);
-    return rc < 0 ? rc : 0;
-}
-
-static int know(struct making *m, struct error *err)
-{
-    struct launched *l = &m->result;
-    l->pid = birth_of(m->stage, m->birth);
-    wait_for(m->stage);
-    if (l->pid == 0)
-        return error_set(err, -ECHILD, "the container ended meanwhile");
-    l->pidfd = sys_pidfd_open(l->pid);
-    return l->pidfd < 0 ? error_set(err, l->pidfd, "cannot watch the new process: %s",
-                                    error_describe(l->pidfd))
-                        : 0;
-}
-
-static int start_stage(struct making *m, struct error *err)
-{
-    int pair[2];
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-        return error_errno(err, "cannot make a socket pair");
-    m->socket = pair[0];
-    int cgroup = cgroup_clone_fd(m->join->cgroup);
-    struct clone_args args = {
-        .flags = cgroup >= 0 ? CLONE_INTO_CGROUP : 0,
-        .exit_signal = SIGCHLD,
-        .cgroup = (uint64_t)(cgroup < 0 ? 0 : cgroup),
-    };
-    m->stage = sys_clone3(&args);
-    if (m->stage == 0) {
-        close(pair[0]);
-        run_stage(m->join, pair[1], m->birth);
-    }
-    close(pair[1]);
-    cgroup_joined(m->join->cgroup);
-    return m->stage < 0
-               ? error_set(err, m->stage, "cannot start a process: %s", error_describe(m->stage))
-               : 0;
+    return rc < 0 ? rc : held_take_born(&m->held, err);
 }
 
 int join_container(const struct join *join, struct launched *out, int *exit_code, struct error *err)
 {
-    struct making m = {
-        .join = join,
-        .socket = -1,
-        .result = {.pidfd = -1, .terminal = -1, .cgroup = CGROUP_EMPTY},
-    };
+    struct making m __attribute__((cleanup(making_end))) = {.join = join, .held = HELD_NONE};
     *exit_code = 125;
-    int rc = cgroup_reach(join->cgroup, "caisson exec", err);
-    if (rc == 0)
-        rc = cgroup_open_tasks(join->cgroup, err);
-    if (rc == 0)
-        rc = birth_expect(&m.birth, err);
-    if (rc == 0)
-        rc = start_stage(&m, err);
-    if (rc == 0)
-        rc = hear(&m, exit_code, err);
-    if (m.stage > 0) {
-        struct error ignored = {0};
-        int known = know(&m, rc < 0 ? &ignored : err);
-        rc = rc < 0 ? rc : known;
-    }
-    birth_forget(m.birth);
-    if (m.socket >= 0)
-        close(m.socket);
+    int rc = carry_out(&m, exit_code, err);
     if (rc < 0)
-        give_up(&m.result);
-    else
-        *out = m.result;
-    return rc;
+        return rc;
+    m.held.let_go = true;
+    *out = m.held.result;
+    return 0;
 }

@@ -12,10 +12,9 @@
 #include "base/text.h"
 #include "path/inroot.h"
 #include "runtime/assemble.h"
-#include "runtime/between.h"
-#include "runtime/child.h"
 #include "runtime/devices_dir.h"
 #include "runtime/files_dir.h"
+#include "runtime/held.h"
 #include "runtime/ids.h"
 #include "runtime/rootfs.h"
 #include "runtime/syscalls.h"
@@ -23,66 +22,23 @@
 /* What is open while a container is being made; closed on every way out. */
 struct making {
     const struct launch *launch;
-    struct launched result;
-    struct cgroup_making *group;
-    int socket, childs_socket;
-    int userns;
+    struct held held;
     int dev;
     int landlock; /* ruleset, -1 while the child has to make it */
     int fds[CHILD_FDS_MAX];
     size_t fd_count;
-    struct birth *birth; /* where the child is a stage that the first process comes from; NULL */
-    bool started;
 };
-
-static void wait_for(pid_t pid)
-{
-    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-        ;
-}
-
-static void end_processes(struct making *m)
-{
-    pid_t pid = m->result.pid;
-    if (pid <= 0)
-        return;
-    kill(pid, SIGKILL);
-    pid_t born = m->birth ? birth_of(pid, m->birth) : 0;
-    wait_for(pid);
-    if (born > 0) {
-        kill(born, SIGKILL);
-        wait_for(born);
-    }
-}
 
 static void making_end(struct making *m)
 {
     for (size_t i = 0; i < m->fd_count; i++)
         if (m->fds[i] >= 0)
             close(m->fds[i]);
-    cgroup_making_end(m->group);
-    if (m->userns >= 0)
-        close(m->userns);
     if (m->dev >= 0)
         close(m->dev);
     if (m->landlock >= 0)
         close(m->landlock);
-    if (m->socket >= 0)
-        close(m->socket);
-    if (m->childs_socket >= 0)
-        close(m->childs_socket);
-    if (m->started)
-        return;
-    end_processes(m);
-    birth_forget(m->birth);
-    if (m->result.pidfd >= 0)
-        close(m->result.pidfd);
-    if (m->result.terminal >= 0)
-        close(m->result.terminal);
-    struct error ignored = {0};
-    (void)cgroup_remove(&m->result.cgroup, &ignored);
-    cgroup_close(&m->result.cgroup);
-    spent_close(&m->result.spent);
+    held_end(&m->held);
 }
 
 static int hold(struct making *m, int fd)
@@ -133,7 +89,7 @@ static int clone_bind(struct making *m, const struct plan_mount *mount, int sour
 static int clone_volume(struct making *m, const struct plan_mount *mount, int source,
                         struct error *err)
 {
-    return rootfs_clone_mount(source, m->userns, bind_attributes(mount), 0, false, err);
+    return rootfs_clone_mount(source, m->held.userns, bind_attributes(mount), 0, false, err);
 }
 
 /* Another image's files: an overlay of its layers, of which the whole or a part is mounted. */
@@ -144,9 +100,9 @@ static int clone_image(struct making *m, const struct plan_mount *mount,
         .layers = from->layers,
         .count = from->layer_count,
         .upper = -1,
-        .spent = &m->result.spent,
+        .spent = &m->held.result.spent,
         .id_base = m->launch->ids.base,
-        .userns = m->userns,
+        .userns = m->held.userns,
         .no_devices = true,
     };
     const char *subpath = mount->subpath ? mount->subpath : ".";
@@ -202,15 +158,15 @@ static int prepare_mounts(struct making *m, struct error *err)
         .count = l->layer_count,
         .upper = l->upper,
         .id_base = l->ids.base,
-        .userns = m->userns,
+        .userns = m->held.userns,
         /* Without a user namespace, CAP_MKNOD and --device may have made them. */
         .no_devices = l->plan->namespaces & PLAN_NS_USER,
         .volatile_upper = l->plan->remove,
-        .spent = &m->result.spent,
+        .spent = &m->held.result.spent,
     };
     int rc = hold(m, rootfs_mount(&source, err));
     if (rc == 0)
-        rc = hold(m, files_directory(l->plan, m->userns, err));
+        rc = hold(m, files_directory(l->plan, m->held.userns, err));
     if (rc == 0)
         rc = prepare_binds(m, err);
     return rc;
@@ -271,129 +227,66 @@ static void run_child(void *closure)
 {
     static struct child child; /* too large for comfort on a stack */
     struct making *m = closure;
-    close(m->socket); /* or its end would never come should the parent be killed */
+    close(m->held.socket); /* or its end would never come should the parent be killed */
     child.launch = m->launch;
     child.plan = m->launch->plan;
-    child.socket = m->childs_socket;
-    child.birth = m->birth;
+    child.socket = m->held.childs_socket;
+    child.birth = m->held.birth;
     child_main(&child);
-}
-
-static int clone_child(struct making *m, const struct clone_args *args, struct error *err)
-{
-    const struct launch_join *join = &m->launch->join;
-    const struct between between = {join_others, run_child, m};
-    struct clone_args own = *args;
-    int failed = -1, pid;
-    if (joins(join))
-        pid = between_clone(&between, args, &m->result.pidfd, &failed);
-    else if ((pid = sys_clone3(&own)) == 0)
-        run_child(m);
-    if (pid < 0 && failed >= 0)
-        return error_set(err, pid, "cannot %s: %s", join_steps[failed], error_describe(pid));
-    return pid < 0 ? error_set(err, pid, "cannot make the container's namespaces: %s",
-                               error_describe(pid))
-                   : pid;
 }
 
 static int start_child(struct making *m, struct error *err)
 {
-    int pair[2];
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-        return error_errno(err, "cannot make a socket pair");
-    m->socket = pair[0];
-    m->childs_socket = pair[1];
+    const struct between how = {joins(&m->launch->join) ? join_others : NULL, run_child, m};
+    int step;
     /* Before it is born: containers that share the host's processes see it from its first moment,
      * and whoever has the uid that owns a new user namespace may look into what is in there. */
     if (!ids_limited() && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
         return error_errno(err, "cannot forbid core dumps");
-    int cgroup = cgroup_clone_fd(&m->result.cgroup);
-    struct clone_args args = {
-        .flags = clone_flags(m->launch->plan) | CLONE_PIDFD | (cgroup >= 0 ? CLONE_INTO_CGROUP : 0),
-        .pidfd = (uint64_t)(uintptr_t)&m->result.pidfd,
-        .exit_signal = SIGCHLD,
-        .cgroup = (uint64_t)(cgroup < 0 ? 0 : cgroup),
-    };
-    int pid = clone_child(m, &args, err);
-    close(take_fd(&m->childs_socket));
-    if (pid < 0)
-        return pid;
-    m->result.pid = pid;
-    return 0;
-}
-
-static int set_oom_score(pid_t pid, int64_t score, struct error *err)
-{
-    char path[48], value[24];
-    snprintf(path, sizeof path, "/proc/%d/oom_score_adj", (int)pid);
-    snprintf(value, sizeof value, "%lld", (long long)score);
-    int rc = write_kernel_file_at(AT_FDCWD, path, value);
-    if (rc < 0)
-        return error_set(err, rc, "cannot set --oom-score-adj %s: %s", value, error_describe(rc));
-    return 0;
+    int rc =
+        held_make(&m->held, &m->held.result.cgroup, clone_flags(m->launch->plan), &how, &step, err);
+    return rc < 0 && step >= 0
+               ? error_set(err, rc, "cannot %s: %s", join_steps[step], error_describe(rc))
+               : rc;
 }
 
 int launch_give_limits(const struct plan *p, pid_t pid, int socket, struct error *err)
 {
-    for (size_t i = 0; i < p->rlimit_count; i++) {
-        struct rlimit limit = {.rlim_cur = p->rlimits[i].soft, .rlim_max = p->rlimits[i].hard};
-        if (prlimit(pid, (__rlimit_resource_t)p->rlimits[i].resource, &limit, NULL) < 0)
-            return error_errno(err, "cannot set --ulimit %s", rlimit_name(p->rlimits[i].resource));
-    }
+    const struct rlimit_spec *failed;
+    int rc = held_set_limits(p, pid, &failed);
+    if (rc < 0)
+        return error_set(err, rc, "cannot set --ulimit %s: %s", rlimit_name(failed->resource),
+                         error_describe(rc));
     if (write_all(socket, "g", 1) < 0)
         return error_set(err, -ECHILD, "the process ended while it was being made");
     return 0;
 }
 
-/* The child was the stage, and the first process is whom it has made. */
-static int take_born(struct making *m, struct error *err)
-{
-    pid_t stage = m->result.pid;
-    pid_t pid = birth_of(stage, m->birth);
-    if (pid == 0)
-        return error_set(err, -ECHILD, "the container's set-up was killed");
-    close(take_fd(&m->result.pidfd));
-    wait_for(stage);
-    m->result.pid = pid;
-    m->result.mount_ns = m->birth->mount_ns;
-    birth_forget(m->birth);
-    m->birth = NULL;
-    m->result.pidfd = sys_pidfd_open(pid);
-    return m->result.pidfd < 0 ? error_set(err, m->result.pidfd, "cannot watch the container: %s",
-                                           error_describe(m->result.pidfd))
-                               : 0;
-}
-
 /* Reads what the child says until its execve closes the socket. */
 static int hear_child(struct making *m, int *exit_code, struct error *err)
 {
+    struct launched *result = &m->held.result;
     for (;;) {
         struct child_message message;
-        int fds[1];
-        size_t count = 0;
-        ssize_t n = receive_fds(m->socket, &message, sizeof message, fds, 1, &count);
-        if (n == 0)
-            return 0;
-        if (n != (ssize_t)sizeof message)
-            return error_set(err, n < 0 ? (int)n : -EPROTO, "cannot hear the container's set-up");
-        if (message.kind == CHILD_TERMINAL && count == 1) {
-            if (m->result.terminal >= 0)
-                close(m->result.terminal);
-            m->result.terminal = fds[0];
+        int fd;
+        int rc = held_hear(&m->held, &message, &fd, err);
+        if (rc != 0)
+            return rc < 0 ? rc : 0;
+        if (message.kind == CHILD_TERMINAL && fd >= 0) {
+            if (result->terminal >= 0)
+                close(result->terminal);
+            result->terminal = fd;
             continue;
         }
-        if (count == 1)
-            close(fds[0]);
-        int rc;
-        if (message.kind == CHILD_LIMITS) {
-            rc = launch_give_limits(m->launch->plan, m->result.pid, m->socket, err);
-            if (rc < 0)
-                return rc;
-            continue;
+        if (fd >= 0)
+            close(fd);
+        if (message.kind != CHILD_LIMITS) {
+            *exit_code = message.exit_code;
+            return error_set(err, message.code, "%s", message.text);
         }
-        message.text[sizeof message.text - 1] = '\0';
-        *exit_code = message.exit_code;
-        return error_set(err, message.code, "%s", message.text);
+        rc = launch_give_limits(m->launch->plan, result->pid, m->held.socket, err);
+        if (rc < 0)
+            return rc;
     }
 }
 
@@ -401,15 +294,23 @@ static int hear_child(struct making *m, int *exit_code, struct error *err)
 static int check_alive(struct making *m, struct error *err)
 {
     siginfo_t info = {0};
-    if (waitid(P_PIDFD, (id_t)m->result.pidfd, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+    if (waitid(P_PIDFD, (id_t)m->held.result.pidfd, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
         info.si_pid != 0 && info.si_code != CLD_EXITED && info.si_status == SIGKILL) {
         struct cgroup_events events = {0};
-        if (cgroup_events(&m->result.cgroup, &events, NULL) == 0 && events.oom_kills > 0)
+        if (cgroup_events(&m->held.result.cgroup, &events, NULL) == 0 && events.oom_kills > 0)
             return error_set(err, -ENOMEM,
                              "the container ran out of memory while it was being started; give it "
                              "more with --memory");
     }
     return 0;
+}
+
+static int give_oom_score(pid_t pid, int64_t score, struct error *err)
+{
+    int rc = held_set_oom_score(pid, score);
+    return rc < 0 ? error_set(err, rc, "cannot set --oom-score-adj %lld: %s", (long long)score,
+                              error_describe(rc))
+                  : 0;
 }
 
 /* With its ids mapped and /dev at hand, the child can make its own file systems. */
@@ -418,18 +319,18 @@ static int let_start(struct making *m, struct error *err)
     const struct plan *p = m->launch->plan;
     int rc = 0;
     if (p->namespaces & PLAN_NS_USER && m->launch->join.user < 0)
-        rc = ids_map_process(m->result.pid, &m->launch->ids, err);
+        rc = ids_map_process(m->held.result.pid, &m->launch->ids, err);
     if (rc == 0 && p->namespaces & PLAN_NS_USER && !ids_limited()) /* else it can map no mount */
-        rc = m->userns = ids_namespace_of(m->result.pid, err);
+        rc = m->held.userns = ids_namespace_of(m->held.result.pid, err);
     /* Before it is closed to us: child.c, separate(). One that joins has set it itself. */
     if (rc >= 0 && p->oom_score_adj != INT64_MIN && !joins(&m->launch->join))
-        rc = set_oom_score(m->result.pid, p->oom_score_adj, err);
+        rc = give_oom_score(m->held.result.pid, p->oom_score_adj, err);
     if (rc >= 0)
-        rc = m->dev = devices_directory(p, m->userns, err);
+        rc = m->dev = devices_directory(p, m->held.userns, err);
     if (rc < 0)
         return rc;
     struct child_start start = {.id_base = m->launch->ids.base};
-    rc = send_fds(m->socket, &start, sizeof start, &m->dev, 1);
+    rc = send_fds(m->held.socket, &start, sizeof start, &m->dev, 1);
     return rc == -EPIPE || rc == -ECONNRESET ? 0 : rc; /* it says itself what happened */
 }
 
@@ -444,10 +345,10 @@ static int assemble_detached(struct making *m, struct assembly_state *state, str
         .binds = m->fds + CHILD_FIXED,
         .ids = &m->launch->ids,
     };
-    int rc = m->userns >= 0 ? rootfs_act_as(m->launch->ids.base) : 0;
+    int rc = m->held.userns >= 0 ? rootfs_act_as(m->launch->ids.base) : 0;
     if (rc == 0)
         rc = assemble(&a, err);
-    if (m->userns >= 0) {
+    if (m->held.userns >= 0) {
         int back = rootfs_act_as(geteuid());
         if (rc == 0 && back < 0)
             rc = error_set(err, back, "cannot go back to our own ids: %s", error_describe(back));
@@ -463,7 +364,7 @@ static int assemble_detached(struct making *m, struct assembly_state *state, str
 
 static int let_go(struct making *m, const struct assembly_state *state, struct error *err)
 {
-    struct cgroup *group = &m->result.cgroup;
+    struct cgroup *group = &m->held.result.cgroup;
     struct child_go go = {
         .unified_only = group->layout == CGROUP_V2,
         .assembled = *state,
@@ -479,10 +380,10 @@ static int let_go(struct making *m, const struct assembly_state *state, struct e
             fds[count++] = group->tasks[slot];
             go.group_count++;
         }
-    while (go.spent_count < m->result.spent.count && count < CHILD_FDS_MAX)
-        fds[count++] = m->result.spent.fds[go.spent_count++];
+    while (go.spent_count < m->held.result.spent.count && count < CHILD_FDS_MAX)
+        fds[count++] = m->held.result.spent.fds[go.spent_count++];
     go.fd_count = (uint32_t)count;
-    int rc = send_fds(m->socket, &go, sizeof go, fds, count);
+    int rc = send_fds(m->held.socket, &go, sizeof go, fds, count);
     cgroup_joined(group);
     if (rc < 0 && rc != -EPIPE && rc != -ECONNRESET)
         return error_set(err, rc, "cannot hand the mounts to the container: %s",
@@ -495,11 +396,11 @@ static int carry_out(struct making *m, int *exit_code, struct error *err)
     const struct plan *p = m->launch->plan;
     struct assembly_state state = {0};
     bool limited = !m->launch->errand; /* what we do there ourselves has no group of its own */
-    int rc = limited ? cgroup_begin(p->cgroup_parent, p->id, &p->limits, &m->group,
-                                    &m->result.cgroup, err)
+    int rc = limited ? cgroup_begin(p->cgroup_parent, p->id, &p->limits, &m->held.group,
+                                    &m->held.result.cgroup, err)
                      : 0;
     if (rc == 0 && m->launch->join.pid >= 0)
-        rc = birth_expect(&m->birth, err);
+        rc = birth_expect(&m->held.birth, err);
     if (rc == 0)
         rc = start_child(m, err);
     if (rc == 0)
@@ -507,9 +408,9 @@ static int carry_out(struct making *m, int *exit_code, struct error *err)
     if (rc == 0 && m->launch->meanwhile)
         rc = m->launch->meanwhile(m->launch->closure, err);
     if (rc == 0 && limited)
-        rc = cgroup_finish(m->group, &m->result.cgroup, err);
+        rc = cgroup_finish(m->held.group, &m->held.result.cgroup, err);
     if (rc == 0 && limited && ids_limited())
-        rc = cgroup_check_asked(&m->result.cgroup, p->limits.by_flag, err);
+        rc = cgroup_check_asked(&m->held.result.cgroup, p->limits.by_flag, err);
     if (rc == 0)
         rc = prepare_mounts(m, err);
     if (rc == 0)
@@ -518,8 +419,8 @@ static int carry_out(struct making *m, int *exit_code, struct error *err)
         rc = let_go(m, &state, err);
     if (rc == 0)
         rc = hear_child(m, exit_code, err);
-    if (rc == 0 && m->birth)
-        rc = take_born(m, err);
+    if (rc == 0 && m->held.birth)
+        rc = held_take_born(&m->held, err);
     return rc < 0 ? rc : check_alive(m, err);
 }
 
@@ -528,10 +429,7 @@ int launch_container(const struct launch *launch, struct launched *out, int *exi
 {
     struct making m __attribute__((cleanup(making_end))) = {
         .launch = launch,
-        .result = {.pidfd = -1, .terminal = -1, .cgroup = CGROUP_EMPTY},
-        .socket = -1,
-        .childs_socket = -1,
-        .userns = -1,
+        .held = HELD_NONE,
         .dev = -1,
         .landlock = -1,
     };
@@ -539,10 +437,10 @@ int launch_container(const struct launch *launch, struct launched *out, int *exi
     int rc = carry_out(&m, exit_code, err);
     if (rc < 0)
         return rc;
-    m.started = true;
+    m.held.let_go = true;
     for (size_t i = 0; i < m.fd_count; i++)
-        spent_add(&m.result.spent, m.fds[i]);
+        spent_add(&m.held.result.spent, m.fds[i]);
     m.fd_count = 0;
-    *out = m.result;
+    *out = m.held.result;
     return 0;
 }

@@ -343,7 +343,7 @@ run_() { caisson run --rm "$@"; }
 @test "namespaces that cannot be shared are refused with the way out" {
     fails 125 "--pid host needs --userns host" caisson run --rm --pid host busybox true
     fails 125 "--ipc host needs --userns host" caisson run --rm --ipc host busybox true
-    fails 125 "caisson exec" caisson run --rm --pid container:web busybox true
+    fails 125 "no such container: web" caisson run --rm --pid container:web busybox true
     fails 125 "give private or host" caisson run --rm --uts other busybox true
     [ "$(id -u)" = 0 ] || { fails 125 "root's to give" caisson run --rm --uts host busybox true; return; }
     fails 125 "contradicts --hostname" caisson run --rm --uts host -h name busybox true

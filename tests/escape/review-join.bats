@@ -83,7 +83,7 @@ done" ]
     run -0 unshare --pid --fork --mount-proc --kill-child bash -c '
         caisson run -d --name watcher --level baseline --user root --cap-drop ALL --userns host --pid host \
             --security-opt landlock=off --security-opt systempaths=unconfined -v "$PAYLOAD:/payload:ro" \
-            busybox /payload/peek 8 hunter2 "$CANARY" >/dev/null
+            busybox /payload/peek 8 "" "$CANARY" >/dev/null
         end=$((SECONDS + 9))
         while [ $SECONDS -lt $end ]; do
             caisson run --rm -v "$PAYLOAD:/payload" busybox true

@@ -4,8 +4,8 @@
  * opens what /proc shows of them to everybody. Prints each thing of the host's that it saw, once.
  *
  * usage: peek SECONDS MARKER [FILE]   (MARKER: a word of the host's command line; FILE: one of the
- * host's, looked for through /proc/PID/root, besides the word alone; "-": who appears has a root of
- * its own, as containers that join have)
+ * host's, looked for through /proc/PID/root, besides the word ("": none) alone; "-": who appears
+ * has a root of its own, as containers that join have)
  */
 #include <fcntl.h>
 #include <stdbool.h>
@@ -74,7 +74,7 @@ static void look_at(int pid, const char *own_mounts, const char *marker)
 static void look_through(int pid, const char *file, const char *marker)
 {
     static bool told, words;
-    if (look(pid, "cmdline") && strstr(text, marker))
+    if (*marker && look(pid, "cmdline") && strstr(text, marker))
         tell("command line of the host", &words);
     char path[4096];
     snprintf(path, sizeof path, "/proc/%d/root%s", pid, file);
