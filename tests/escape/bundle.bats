@@ -133,7 +133,7 @@ mount(destination='/vol/d/$name', type='tmpfs', source='t', options=['size=4k'])
 # enough.
 @test "MS-07: descriptors of the runtime and of its caller stay outside" {
     command_is ls /proc/self/fd
-    [ "$(runtime run --bundle "$B" fds 7</ 8</etc 20</root 2>/dev/null | wc -l)" = 4 ]
+    [ "$(runtime run --bundle "$B" fds 7</ 8</etc 20</usr 2>/dev/null | wc -l)" = 4 ]
     local fd
     for fd in 3 5 7 8 9 10 12; do
         edit "p['cwd'] = '/proc/self/fd/$fd'"
