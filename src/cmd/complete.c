@@ -90,6 +90,7 @@ static const char bash_head[] =
     "    image) caisson images --format '{{.Repository}}:{{.Tag}}' 2>/dev/null |\n"
     "        grep -v '<none>' ;;\n"
     "    volume) caisson volume ls -q 2>/dev/null ;;\n"
+    "    network) caisson network ls --format '{{.Name}}' 2>/dev/null ;;\n"
     "    esac\n"
     "}\n"
     "\n"
@@ -323,6 +324,8 @@ static void zsh_verb(const struct verb *verb, struct buf *out)
         action = "_\2_containers";
     else if (streq(verb->completes, "volume"))
         action = "_\2_volumes";
+    else if (streq(verb->completes, "network"))
+        action = "_\2_networks";
     else if (streq(verb->completes, "file"))
         action = "_files";
     if (*action && verb->stop_at_argument)
@@ -374,6 +377,11 @@ static void zsh(const struct verb *const *verbs, struct buf *out)
                  "    local -a names\n"
                  "    names=(${${(f)\"$(caisson images --format '{{.Repository}}:{{.Tag}}' "
                  "2>/dev/null)\"}:#*<none>*})\n"
+                 "    compadd -a names\n"
+                 "}\n\n"
+                 "_\2_networks() {\n"
+                 "    local -a names\n"
+                 "    names=(${(f)\"$(caisson network ls --format '{{.Name}}' 2>/dev/null)\"})\n"
                  "    compadd -a names\n"
                  "}\n\n"
                  "_\2_volumes() {\n"
@@ -481,6 +489,8 @@ static void fish(const struct verb *const *verbs, struct buf *out)
                  "string match -v '*<none>*'\n"
                  "        case volume\n"
                  "            caisson volume ls -q 2>/dev/null\n"
+                 "        case network\n"
+                 "            caisson network ls --format '{{.Name}}' 2>/dev/null\n"
                  "    end\n"
                  "end\n\n"
                  "# Whether the command line's verb is $argv[1].\n"

@@ -165,6 +165,8 @@ static void write_namespaces(struct json_out *w, const struct plan *plan)
     autobuf network = {0};
     if (plan->network == PLAN_NET_CONTAINER)
         buf_fmt(&network, "container:%s", plan->network_container);
+    else if (plan->endpoint_count)
+        buf_str(&network, plan->endpoints[0].network);
     else
         buf_str(&network, plan->network == PLAN_NET_HOST ? "host" : "none");
     json_str(w, "NetworkMode", buf_text(&network));
@@ -406,10 +408,7 @@ void inspect_write(struct json_out *w, const struct container *c, const uint64_t
     write_host_config(w, plan);
     write_mounts(w, c);
     write_config(w, plan);
-    json_begin(w, "NetworkSettings", '{');
-    json_raw(w, "Ports", "{}");
-    json_raw(w, "Networks", "{}");
-    json_end(w, '}');
+    inspect_networks(w, c);
     json_end(w, '}');
 }
 

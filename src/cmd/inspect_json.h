@@ -8,6 +8,8 @@
 /* A container as one object with Docker's names, and Posture. `written`: NULL, or the bytes for
  * SizeRw. */
 void inspect_write(struct json_out *w, const struct container *c, const uint64_t *written);
+/* NetworkSettings: where it is now. */
+void inspect_networks(struct json_out *w, const struct container *c);
 /* "key=value" words as an object. */
 void inspect_pairs(struct json_out *w, const char *key, const struct strv *words);
 /* Prints an array as it is, or each of its elements by a template. The exit status, or -errno. */

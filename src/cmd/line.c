@@ -13,8 +13,8 @@ static const struct option global_option_table[] = {
     {NULL},
 };
 
-static const char *const groups[] = {GROUP_CONTAINERS, GROUP_IMAGES, GROUP_VOLUMES, GROUP_SYSTEM,
-                                     NULL};
+static const char *const groups[] = {GROUP_CONTAINERS, GROUP_IMAGES, GROUP_VOLUMES,
+                                     GROUP_NETWORKS,   GROUP_SYSTEM, NULL};
 
 static const char manual[] =
     ".SH ENVIRONMENT\n"

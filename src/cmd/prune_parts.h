@@ -16,6 +16,8 @@ int prune_containers(const struct strv *filters, struct buf *said, uint64_t *fre
 int prune_volumes(bool named_too, const struct strv *filters, struct buf *said, uint64_t *freed,
                   struct error *err);
 
+int prune_networks(const struct strv *filters, struct buf *said, struct error *err);
+
 /* label=NAME[=VALUE] and label!=…: all of the first, none of the second. */
 struct label_filter {
     struct strv with, without;

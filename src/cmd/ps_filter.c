@@ -218,8 +218,11 @@ static bool any_level(const struct ps_filter *filter, const struct glance *glanc
 
 static bool any_network(const struct ps_filter *filter, const struct glance *glance)
 {
+    autostrv on = {0};
+    if (glance->summary.network)
+        strv_split(&on, glance->summary.network, ',');
     for (size_t i = 0; i < filter->networks.len; i++)
-        if (glance->summary.network && streq(glance->summary.network, filter->networks.items[i]))
+        if (strv_has(&on, filter->networks.items[i]))
             return true;
     return filter->networks.len == 0;
 }

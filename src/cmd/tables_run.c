@@ -72,15 +72,25 @@ static const char *const levels[] = {"restricted", "baseline", "privileged", NUL
     {"volumes-from", 0, OPTION_LIST, AT(volumes_from), "CONTAINER[:ro]", "Mount what another container has mounted", .group = STORAGE}, \
     {"image-volume", 0, OPTION_STRING, AT(image_volume), "KIND", "What is mounted at the image's VOLUMEs: an anonymous volume (the default), tmpfs, or nothing (ignore)", .group = STORAGE, .words = (const char *const[]){"anonymous", "tmpfs", "ignore", NULL}}, \
     {"read-only-tmpfs", 0, OPTION_TRISTATE, AT(read_only_tmpfs), NULL, "Places to write in a read-only root: /tmp, /var/tmp and /run (restricted: there are)", .group = STORAGE}, \
-    {"network", 0, OPTION_STRING, AT(network), "MODE", "The network: none (the default), host or container:NAME", .group = NETWORK}, \
-    {"net", 0, OPTION_STRING, AT(network), "MODE", "The same as --network", .flags = OPTION_HIDDEN, .group = NETWORK}, \
+    {"network", 0, OPTION_LIST, AT(networks), "NETWORK", "A network by its name, none, host or container:NAME (bridge: the way out, and nobody else); may be repeated", .group = NETWORK}, \
+    {"net", 0, OPTION_LIST, AT(networks), "NETWORK", "The same as --network", .flags = OPTION_HIDDEN, .group = NETWORK}, \
+    {"network-alias", 0, OPTION_LIST, AT(network_aliases), "NAME", "One more name for it on its network", .group = NETWORK}, \
+    {"net-alias", 0, OPTION_LIST, AT(network_aliases), "NAME", "The same as --network-alias", .flags = OPTION_HIDDEN, .group = NETWORK}, \
+    {"ip", 0, OPTION_STRING, AT(ip), "IP", "Its IPv4 address (a free one)", .group = NETWORK}, \
+    {"ip6", 0, OPTION_STRING, AT(ip6), "IP", "Its IPv6 address (a free one)", .group = NETWORK}, \
+    {"mac-address", 0, OPTION_STRING, AT(mac_address), "MAC", "Its hardware address (one that follows from the IP)", .group = NETWORK}, \
+    {"dns", 0, OPTION_LIST, AT(dns), "IP", "Ask this server for names", .group = NETWORK}, \
+    {"dns-search", 0, OPTION_LIST, AT(dns_search), "DOMAIN", "Try short names in this domain", .group = NETWORK}, \
+    {"dns-option", 0, OPTION_LIST, AT(dns_options), "OPTION", "An option of resolv.conf", .group = NETWORK}, \
+    {"dns-opt", 0, OPTION_LIST, AT(dns_options), "OPTION", "The same as --dns-option", .flags = OPTION_HIDDEN, .group = NETWORK}, \
+    {"add-host", 0, OPTION_LIST, AT(add_hosts), "NAME:IP", "A name in /etc/hosts; host-gateway is the host", .group = NETWORK}, \
+    {"host-access", 0, OPTION_BOOL, AT(host_access), NULL, "Let it reach the host's own services, too", .group = NETWORK}, \
+    {"metadata-access", 0, OPTION_BOOL, AT(metadata_access), NULL, "Let it reach link-local addresses, where clouds hand out credentials", .group = NETWORK}, \
     {"restart", 0, OPTION_STRING, AT(restart), "POLICY", "Start it again when it has ended: no, always, unless-stopped or on-failure[:TIMES]"}, \
     {"platform", 0, OPTION_STRING, AT(platform), "OS/ARCH", "Refuse the image when it is for another platform"}, \
     {"publish", 'p', OPTION_LIST, AT(volumes), "PORTS", "networks other than none, host and container: do not exist yet; use --network host", .flags = LATER}, \
     {"publish-all", 'P', OPTION_BOOL, AT(quiet), NULL, "networks other than none, host and container: do not exist yet; use --network host", .flags = LATER}, \
     {"expose", 0, OPTION_LIST, AT(volumes), "PORT", "networks do not exist yet", .flags = LATER}, \
-    {"add-host", 0, OPTION_LIST, AT(volumes), "NAME:IP", "networks do not exist yet", .flags = LATER}, \
-    {"dns", 0, OPTION_LIST, AT(volumes), "IP", "networks do not exist yet", .flags = LATER}, \
     {"pid", 0, OPTION_STRING, AT(pid), "MODE", "Process ids: private, container:NAME (with its user namespace) or host (which needs --userns host)", .group = SECURITY}, \
     {"ipc", 0, OPTION_STRING, AT(ipc), "MODE", "Shared memory and queues: private, shareable, none, container:NAME (with its user namespace; it has to be shareable) or host (which needs --userns host)", .group = SECURITY}, \
     {"uts", 0, OPTION_STRING, AT(uts), "MODE", "Host name: private or host", .group = SECURITY}, \

@@ -74,6 +74,7 @@ bool option_takes_value(const struct option *option);
 #define GROUP_CONTAINERS "Containers"
 #define GROUP_IMAGES "Images"
 #define GROUP_VOLUMES "Volumes"
+#define GROUP_NETWORKS "Networks"
 #define GROUP_SYSTEM "System"
 
 struct verb {

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "container/disk.h"
 #include "container/names.h"
+#include "container/networks.h"
 #include "runtime/ids.h"
 
 #define CGROUP_PARENT_MAX 2048
@@ -68,6 +69,7 @@ void disk_sweep_group(const struct containers *all, const char *id, const char *
         (void)cgroup_remove(&group, NULL);
     }
     ids_forget(all->state_top, id);
+    networks_sweep(all, id);
 }
 
 /* All names of a container of which nothing says what it was called. */

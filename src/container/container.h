@@ -66,6 +66,7 @@ struct container_status {
     /* Of one that joined another's processes: their namespace, and without a control group its
      * mount namespace (strays.h), by number; else 0. */
     uint64_t process_ns, mount_ns;
+    char *addresses; /* "NETWORK IP4|- IP6|- FLAGS" for each network, separated by ";"; NULL */
     bool oom_killed, pids_hit;
     bool donor_ended; /* it ended because the one whose processes it had joined did */
     /* By its restart policy, since a person started it; and how often in a row it ended soon. */

@@ -9,6 +9,7 @@
 #include "base/io.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "container/networks.h"
 #include "container/plan_make.h"
 #include "container/user.h"
 
@@ -55,15 +56,12 @@ static void host_file(const char *path, char **out, const char *otherwise)
 
 static void network_files(struct plan *plan)
 {
-    static const char hosts[] = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n";
     if (plan->network == PLAN_NET_HOST) {
-        host_file("/etc/hosts", &plan->hosts, hosts);
+        host_file("/etc/hosts", &plan->hosts, "127.0.0.1\tlocalhost\n");
         host_file("/etc/resolv.conf", &plan->resolv_conf, "");
         return;
     }
-    plan->hosts =
-        xasprintf("%s127.0.1.1\t%s\n", hosts, plan->hostname ? plan->hostname : "caisson");
-    plan->resolv_conf = xstrdup("# this container has no network\n");
+    plan_network_files(plan);
 }
 
 static bool has_variable(const struct strv *env, const char *name)

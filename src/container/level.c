@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "container/networks.h"
 #include "container/plan_make.h"
 #include "path/inroot.h"
 #include "runtime/label.h"
@@ -374,5 +375,7 @@ int plan_security(struct planning *p, struct error *err)
         rc = system_paths(p, err);
     if (rc == 0)
         rc = security_label(p, err);
+    if (rc == 0)
+        rc = plan_network(p, err);
     return rc < 0 ? rc : plan_namespaces(p, err);
 }

@@ -19,6 +19,7 @@
 #include "base/text.h"
 #include "container/disk.h"
 #include "container/events.h"
+#include "container/networks.h"
 #include "container/restart.h"
 #include "container/strays.h"
 #include "container/volumes.h"
@@ -179,6 +180,7 @@ static int end_locked(struct container *c, int wait_status, struct error *err)
         return rc;
     if (c->status.id_base)
         ids_release(c->all->state_top, c->id, c->status.id_base);
+    container_networks_leave(c);
     if (c->status.oom_killed)
         event_tell(c->all, &c->plan, c->id, "oom", NULL, NULL);
     event_tell_number(c->all, &c->plan, c->id, "die", "exitCode", c->exit.code);
@@ -233,6 +235,7 @@ static int remove_locked(struct container *c, bool volumes, struct error *err)
         if (rc < 0)
             return rc;
         ids_release(c->all->state_top, c->id, c->status.id_base);
+        container_networks_leave(c);
     } else { /* a start that was killed recorded nothing */
         disk_sweep_group(c->all, c->id, c->plan.cgroup_parent);
     }

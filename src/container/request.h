@@ -38,7 +38,12 @@ struct request {
     bool privileged;
     int read_only;
     struct strv cap_add, cap_drop, security_opt, devices, device_rules, sysctls;
-    const char *userns, *network, *pid, *ipc, *uts, *cgroupns;
+    const char *userns, *pid, *ipc, *uts, *cgroupns;
+
+    /* network */
+    struct strv networks, network_aliases, dns, dns_search, dns_options, add_hosts;
+    const char *ip, *ip6, *mac_address;
+    bool host_access, metadata_access;
 
     /* limits */
     int64_t memory, memory_swap, memory_reservation, cpu_shares, cpu_quota, cpu_period, pids,

@@ -25,6 +25,7 @@
 #include "container/hints.h"
 #include "container/journal_fields.h"
 #include "container/monitor.h"
+#include "container/networks.h"
 #include "container/opened.h"
 #include "container/ordinary.h"
 #include "container/relay.h"
@@ -141,6 +142,7 @@ static int make_run(struct container *c, struct opened *o, const struct streams 
                     struct launched *out, int *exit_code, struct error *err)
 {
     struct meanwhile m = {.container = c, .store = o->store};
+    struct joining joining __attribute__((cleanup(joining_end))) = JOINING_NONE;
     struct launch l = {
         .plan = &c->plan,
         .meanwhile = write_container,
@@ -155,10 +157,14 @@ static int make_run(struct container *c, struct opened *o, const struct streams 
         .landlock = c->plan.landlock ? &o->landlock : NULL,
         .stdio = {s->theirs[0], s->theirs[1], s->theirs[2]},
         .die_with_parent = bound,
+        .connect = c->plan.endpoint_count ? joining_connect : NULL,
+        .networks = &joining,
     };
-    int rc = 0;
     *exit_code = 125;
     c->status.id_base = 0;
+    int rc = joining_begin(c, &joining, err);
+    if (rc < 0)
+        return rc;
     if (c->plan.namespaces & PLAN_NS_USER) {
         rc = take_ids(c, o, &l.ids.base, err);
         c->status.id_base = l.ids.base;
@@ -167,6 +173,7 @@ static int make_run(struct container *c, struct opened *o, const struct streams 
         rc = launch(c, o, &l, out, exit_code, err);
     if (rc < 0) {
         ids_release(c->all->state_top, c->id, c->status.id_base);
+        container_networks_leave(c);
         return rc;
     }
     say_limits(c, &out->cgroup);
@@ -178,6 +185,7 @@ static int make_run(struct container *c, struct opened *o, const struct streams 
         (void)waitpid(out->pid, NULL, 0);
         (void)cgroup_remove(&out->cgroup, NULL);
         ids_release(c->all->state_top, c->id, c->status.id_base);
+        container_networks_leave(c);
     }
     return rc;
 }

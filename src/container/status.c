@@ -91,7 +91,8 @@ static const struct line status_lines[] = {
     STATUS_LINE(oom_killed, LINE_BOOL), STATUS_LINE(pids_hit, LINE_BOOL),
     STATUS_LINE(restarts, LINE_I64),    STATUS_LINE(quick_ends, LINE_I64),
     STATUS_LINE(process_ns, LINE_U64),  STATUS_LINE(mount_ns, LINE_U64),
-    STATUS_LINE(cgroup, LINE_TEXT),     {NULL},
+    STATUS_LINE(cgroup, LINE_TEXT),     STATUS_LINE(addresses, LINE_TEXT),
+    {NULL},
 };
 
 #define LAST_LINE(name, kind, field)                                                               \
@@ -203,6 +204,7 @@ static int lines_read(const struct line *lines, char *text, void *into)
 void status_free(struct container_status *status)
 {
     free(status->cgroup);
+    free(status->addresses);
     *status = (struct container_status){0};
 }
 

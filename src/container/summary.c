@@ -151,10 +151,12 @@ static int summary_read(int home, struct container_summary *out)
 
 void summary_of_plan(const struct plan *plan, struct container_summary *out)
 {
-    autobuf command = {0}, level = {0};
+    autobuf command = {0}, level = {0}, on = {0};
     struct container_summary summary = {0};
-    static const char *const networks[] = {
-        [PLAN_NET_NONE] = "none", [PLAN_NET_HOST] = "host", [PLAN_NET_CONTAINER] = "container"};
+    static const char *const networks[] = {[PLAN_NET_NONE] = "none",
+                                           [PLAN_NET_HOST] = "host",
+                                           [PLAN_NET_CONTAINER] = "container",
+                                           [PLAN_NET_BRIDGE] = "bridge"};
     for (size_t i = 0; i < plan->args.len; i++)
         buf_fmt(&command, "%s%s", i ? " " : "", plan->args.items[i]);
     level_text(plan, &level);
@@ -165,7 +167,9 @@ void summary_of_plan(const struct plan *plan, struct container_summary *out)
     summary.image_id = xstrdup(plan->image_id ? plan->image_id : "");
     summary.command = xstrdup(buf_text(&command));
     summary.level = xstrdup(buf_text(&level));
-    summary.network = xstrdup(networks[plan->network]);
+    for (size_t i = 0; i < plan->endpoint_count; i++)
+        buf_fmt(&on, "%s%s", i ? "," : "", plan->endpoints[i].network);
+    summary.network = plan->endpoint_count ? buf_take(&on) : xstrdup(networks[plan->network]);
     strv_copy(&summary.labels, &plan->labels);
     for (size_t i = 0; i < plan->mount_count; i++) {
         const struct plan_mount *m = &plan->mounts[i];

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "base/cleanup.h"
 #include "base/io.h"
@@ -14,6 +15,19 @@
 
 /* In <state>/networks: forwarding was off, and is on because of us. */
 #define FORWARDING_NAME ".forwarding"
+#define USUAL_STATE "/run/caisson"
+
+/* One table for each state directory; that of the usual one has a name that people know. */
+static void name_table(int state, char table[NETWORK_TABLE_SIZE])
+{
+    struct stat st = {0}, usual;
+    (void)fstat(state, &st);
+    if (stat(USUAL_STATE, &usual) == 0 && st.st_dev == usual.st_dev && st.st_ino == usual.st_ino)
+        snprintf(table, NETWORK_TABLE_SIZE, "%s", FIREWALL_TABLE);
+    else
+        snprintf(table, NETWORK_TABLE_SIZE, FIREWALL_TABLE "-%llx-%llx",
+                 (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
+}
 
 int network_host_open(const struct network_place *place, struct network_host *out,
                       struct error *err)
@@ -22,7 +36,9 @@ int network_host_open(const struct network_place *place, struct network_host *ou
     autofd firewall = routes < 0 ? routes : netlink_open(NETLINK_NETFILTER, err);
     if (firewall < 0)
         return firewall;
-    *out = (struct network_host){*place, take_fd(&routes), take_fd(&firewall)};
+    *out = (struct network_host){
+        .place = *place, .routes = take_fd(&routes), .firewall = take_fd(&firewall)};
+    name_table(place->state, out->table);
     return 0;
 }
 
@@ -151,7 +167,7 @@ static int restore(const struct network_host *host, bool stale, struct error *er
 {
     struct error why = {0};
     autonft n;
-    nft_begin(&n, FIREWALL_TABLE);
+    nft_begin(&n, host->table);
     if (stale)
         nft_delete_table(&n);
     firewall_add_table(&n, forwards_for_us(host));
@@ -159,7 +175,7 @@ static int restore(const struct network_host *host, bool stale, struct error *er
     if (rc < 0)
         return rc;
     rc = nft_commit(&n, host->firewall, &why);
-    if (rc == -EEXIST && firewall_is_there(host->firewall, NULL) == 1)
+    if (rc == -EEXIST && firewall_is_there(host->firewall, host->table, NULL) == 1)
         return 0; /* another command was quicker */
     return rc < 0 ? error_set(err, rc, "cannot set up the firewall: %s", why.text) : 0;
 }
@@ -238,8 +254,7 @@ static int plug_again(const struct network_host *host, const struct network *net
     return rc;
 }
 
-int network_ready(const struct network_host *host, const struct network *network,
-                  struct error *err)
+int network_ready(const struct network_host *host, const struct network *network, struct error *err)
 {
     int bridge = link_index(host->routes, network->bridge, err);
     bool made = bridge == -ENODEV;
@@ -253,18 +268,18 @@ int network_ready(const struct network_host *host, const struct network *network
     if (bridge < 0 || rc < 0)
         return bridge < 0 ? bridge : rc;
     char note[64];
-    int there = firewall_is_there(host->firewall, err);
+    int there = firewall_is_there(host->firewall, host->table, err);
     if (there < 0)
         return there;
     if (there == 0)
-        return restore(host, nft_table_note(host->firewall, FIREWALL_TABLE, note, sizeof note,
-                                            NULL) != -ENOENT,
-                       err);
+        return restore(
+            host, nft_table_note(host->firewall, host->table, note, sizeof note, NULL) != -ENOENT,
+            err);
     if (!made)
         return 0;
     struct error why = {0};
     autonft n;
-    nft_begin(&n, FIREWALL_TABLE);
+    nft_begin(&n, host->table);
     rc = write_network(host, network, &n, err);
     if (rc < 0)
         return rc;
@@ -315,7 +330,7 @@ static int change_members(const struct network_host *host, const struct network 
                           struct error *err)
 {
     autonft n;
-    nft_begin(&n, FIREWALL_TABLE);
+    nft_begin(&n, host->table);
     for (size_t i = 0; i < 2; i++) {
         struct firewall_member member;
         if (port->addresses[i].family == 0)
@@ -338,9 +353,9 @@ static int let_through(const struct network_host *host, const struct network *ne
             return rc;
         rc = change_members(host, network, port, firewall_add_member, &why);
     }
-    return rc < 0 ? error_set(err, rc, "cannot let the container through the firewall: %s",
-                              why.text)
-                  : 0;
+    return rc < 0
+               ? error_set(err, rc, "cannot let the container through the firewall: %s", why.text)
+               : 0;
 }
 
 int network_plug(const struct network_host *host, const struct network *network,
@@ -386,7 +401,7 @@ static void remove_singly(const struct network_host *host, const struct network 
         if (each[i / 2] != 0)
             member.bridge = NULL;
         autonft n;
-        nft_begin(&n, FIREWALL_TABLE);
+        nft_begin(&n, host->table);
         firewall_remove_member(&n, &member);
         (void)nft_commit(&n, host->firewall, NULL);
     }
@@ -427,16 +442,16 @@ int network_take_down(const struct network_host *host, const struct network *net
         return error_set(err, rc, "cannot remove bridge %s of network %s: %s", network->bridge,
                          network->name, why.text);
     autonft n;
-    nft_begin(&n, FIREWALL_TABLE);
+    nft_begin(&n, host->table);
     network_firewall(network, &elements);
     firewall_remove_network(&n, &elements);
     rc = nft_commit(&n, host->firewall, &why);
     /* Not all there, and so of no use: the next container sets it up anew. */
-    if (rc == -ENOENT && firewall_is_there(host->firewall, NULL) == 1)
+    if (rc == -ENOENT && firewall_is_there(host->firewall, host->table, NULL) == 1)
         return restore(host, true, err);
     return rc < 0 && rc != -ENOENT
-               ? error_set(err, rc, "cannot take network %s out of the firewall: %s",
-                           network->name, why.text)
+               ? error_set(err, rc, "cannot take network %s out of the firewall: %s", network->name,
+                           why.text)
                : 0;
 }
 
@@ -453,7 +468,7 @@ void network_tidy(const struct network_host *host)
             return;
     }
     autonft n;
-    nft_begin(&n, FIREWALL_TABLE);
+    nft_begin(&n, host->table);
     nft_delete_table(&n);
     (void)nft_commit(&n, host->firewall, NULL);
 }

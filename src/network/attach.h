@@ -16,10 +16,13 @@
 #include "network/link.h"
 #include "network/networks.h"
 
+#define NETWORK_TABLE_SIZE 48
+
 /* Where bridges and the firewall are: two sockets of that network namespace. */
 struct network_host {
     struct network_place place;
     int routes, firewall;
+    char table[NETWORK_TABLE_SIZE]; /* the firewall's: others' containers are none of ours */
 };
 /* In this process's network namespace. */
 int network_host_open(const struct network_place *place, struct network_host *out,
@@ -43,9 +46,9 @@ struct network_port {
     unsigned number;   /* which of its networks, from 0: eth0 … */
     struct ip_address addresses[2];
     uint8_t mac[MAC_SIZE];
-    unsigned flags;       /* LEASE_* */
-    const char *egress;   /* see struct firewall_member */
-    bool default_route;   /* by this network's gateways */
+    unsigned flags;     /* LEASE_* */
+    const char *egress; /* see struct firewall_member */
+    bool default_route; /* by this network's gateways */
 };
 /* "02:ca:" and the last four bytes of the first address: the same each time. */
 void network_port_mac(const struct network_port *port, uint8_t mac[MAC_SIZE]);

@@ -31,10 +31,10 @@ static const char *const closed[] = {"169.254.0.0/16", "100.100.100.200/32", "fd
 
 #define ADDRESS_WORD 4 /* behind the 16 bytes of an interface's name */
 
-int firewall_is_there(int fd, struct error *err)
+int firewall_is_there(int fd, const char *table, struct error *err)
 {
     char note[64];
-    int rc = nft_table_note(fd, FIREWALL_TABLE, note, sizeof note, err);
+    int rc = nft_table_note(fd, table, note, sizeof note, err);
     if (rc == -ENOENT || rc == -ERANGE)
         return 0;
     return rc < 0 ? rc : rc == sizeof version && memcmp(note, version, sizeof version) == 0;
@@ -247,6 +247,20 @@ static void add_host(struct nft *n)
     end_chain(n, "host", true);
 }
 
+/* Also what belongs to another table's bridges is none of this. */
+static void forward_nothing_else(struct nft *n)
+{
+    static const enum nft_meta_keys ends[] = {NFT_META_IIFNAME, NFT_META_OIFNAME};
+    nft_rule_begin(n, "forward");
+    for (size_t i = 0; i < 2; i++) {
+        nft_meta(n, ends[i], 0);
+        nft_compare(n, 0, NFT_CMP_NEQ, FIREWALL_BRIDGE_PREFIX, strlen(FIREWALL_BRIDGE_PREFIX));
+    }
+    nft_counter(n);
+    nft_verdict(n, NF_DROP, NULL);
+    nft_rule_end(n);
+}
+
 static void add_hooks(struct nft *n, bool ours_only)
 {
     static const char lo[IFNAMSIZ] = "lo";
@@ -259,7 +273,7 @@ static void add_hooks(struct nft *n, bool ours_only)
     nft_verdict(n, NFT_GOTO, "to");
     nft_rule_end(n);
     if (ours_only)
-        end_chain(n, "forward", false);
+        forward_nothing_else(n);
     nft_rule_begin(n, "input");
     on_interface(n, NFT_META_IIFNAME, "bridges", false);
     nft_verdict(n, NFT_GOTO, "host");

@@ -29,10 +29,13 @@
 #define FIREWALL_CLOSED "closed"
 
 /* Whether our table, with rules of this version, is there: 1 or 0; or a negative errno. */
-int firewall_is_there(int fd, struct error *err);
+int firewall_is_there(int fd, const char *table, struct error *err);
+
+/* What the names of all bridges begin with. */
+#define FIREWALL_BRIDGE_PREFIX "cs-"
 
 /* Everything but the elements. `ours_only`: forwarding was off before there were containers, so
- * what neither comes from them nor goes to them is not forwarded. */
+ * what neither comes from a bridge nor goes to one is not forwarded. */
 void firewall_add_table(struct nft *n, bool ours_only);
 
 struct firewall_network {

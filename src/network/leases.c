@@ -67,8 +67,8 @@ static int give(int dir, const struct ip_address *a, const char *owner, unsigned
 static bool can_be_given(const struct network_range *range, const struct ip_address *a)
 {
     struct ip_address first = ip_first(&range->subnet), last = ip_last(&range->subnet);
-    return ip_within(&range->subnet, a) && !ip_equal(a, &first) &&
-           !ip_equal(a, &range->gateway) && (a->family == AF_INET6 || !ip_equal(a, &last));
+    return ip_within(&range->subnet, a) && !ip_equal(a, &first) && !ip_equal(a, &range->gateway) &&
+           (a->family == AF_INET6 || !ip_equal(a, &last));
 }
 
 static int take_wanted(int dir, const struct network *network, size_t i,

@@ -262,8 +262,7 @@ static int find_by_id(const struct network_place *place, int top, const char *wo
         return rc;
     for (size_t i = 0; is_hex(word, length) && i < names.len; i++) {
         autonetwork network = {0};
-        if (network_read(top, names.items[i], &network, NULL) < 0 ||
-            !starts_with(network.id, word))
+        if (network_read(top, names.items[i], &network, NULL) < 0 || !starts_with(network.id, word))
             continue;
         if (++found > 1) {
             network_free(out);
@@ -284,8 +283,8 @@ int network_find(const struct network_place *place, int routes, const char *word
         return no_such_network(word, err);
     if (top < 0)
         return top;
-    int rc = network_name_valid(word) ? network_read(top, word, out, &why)
-                                      : no_such_network(word, &why);
+    int rc =
+        network_name_valid(word) ? network_read(top, word, out, &why) : no_such_network(word, &why);
     if (rc == -ENOENT && streq(word, NETWORK_DEFAULT)) {
         struct network usual = {.name = NETWORK_DEFAULT};
         rc = network_create(place, routes, &usual, false, &why);

@@ -41,7 +41,8 @@ struct network_place {
 struct network_range {
     struct ip_prefix subnet;
     struct ip_address gateway;
-    struct ip_prefix given; /* --ip-range: what is given out by itself; family 0: the whole subnet */
+    struct ip_prefix
+        given; /* --ip-range: what is given out by itself; family 0: the whole subnet */
 };
 
 struct network {
@@ -51,7 +52,7 @@ struct network {
     nanoseconds created;
     struct network_range ranges[2]; /* IPv4, IPv6 */
     bool internal, shared;
-    uint32_t mtu; /* 0: the usual */
+    uint32_t mtu;                /* 0: the usual */
     struct strv labels, options; /* NAME=VALUE */
 };
 

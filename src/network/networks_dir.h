@@ -6,7 +6,7 @@
 #include "network/networks.h"
 
 #define NETWORKS_NAME "networks"
-#define NETWORK_BRIDGE_PREFIX "cs-"
+#define NETWORK_BRIDGE_PREFIX FIREWALL_BRIDGE_PREFIX
 
 /* <top>/networks; -ENOENT without a sentence where there is none and `make` is not given. */
 int networks_open(int top, bool make, struct error *err);

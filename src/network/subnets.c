@@ -20,6 +20,7 @@
 struct taken {
     struct ip_prefix prefix;
     char whose[NETWORK_NAME_SIZE + 32];
+    char bridge[IFNAMSIZ]; /* of a network of ours; "" */
 };
 
 struct taken_list {
@@ -38,17 +39,27 @@ static void add(struct taken_list *list, const struct ip_prefix *prefix, const c
     list->items = xrealloc(list->items, list->count + 1, sizeof *list->items);
     struct taken *t = &list->items[list->count++];
     t->prefix = *prefix;
+    t->bridge[0] = '\0';
     snprintf(t->whose, sizeof t->whose, "%s %s", kind, name);
+}
+
+static void add_network(struct taken_list *list, const struct network *network, size_t range)
+{
+    add(list, &network->ranges[range].subnet, "network", network->name);
+    memcpy(list->items[list->count - 1].bridge, network->bridge, IFNAMSIZ);
 }
 
 static int add_route(const struct ip_prefix *to, int index, void *closure)
 {
+    struct taken_list *own = closure;
     char name[IFNAMSIZ] = "?";
     if (to->length == 0)
         return 0;
     (void)if_indextoname((unsigned)index, name);
-    if (!starts_with(name, NETWORK_BRIDGE_PREFIX)) /* those are networks, and have names */
-        add(closure, to, "the host's route by interface", name);
+    for (size_t i = 0; i < own->count; i++) /* those are networks, and have names */
+        if (streq(own->items[i].bridge, name))
+            return 0;
+    add(own, to, "the host's route by interface", name);
     return 0;
 }
 
@@ -64,7 +75,7 @@ static int collect(const struct network_place *place, int routes, struct taken_l
             continue; /* damaged: it has no bridge until it is mended */
         for (size_t r = 0; r < 2; r++)
             if (other.ranges[r].subnet.address.family != 0)
-                add(list, &other.ranges[r].subnet, "network", other.name);
+                add_network(list, &other, r);
     }
     if (rc == 0)
         rc = link_routes(routes, AF_INET, add_route, list, err);

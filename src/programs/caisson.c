@@ -44,6 +44,11 @@ static const struct verb_binding bindings[] = {
     {&verb_volume_inspect, command_volume_inspect},
     {&verb_volume_rm, command_volume_rm},
     {&verb_volume_prune, command_volume_prune},
+    {&verb_network_create, command_network_create},
+    {&verb_network_ls, command_network_ls},
+    {&verb_network_inspect, command_network_inspect},
+    {&verb_network_rm, command_network_rm},
+    {&verb_network_prune, command_network_prune},
     {&verb_version, command_version},
     {NULL, NULL},
 };

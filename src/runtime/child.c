@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/child.h"
 
+#include <fcntl.h>
 #include <net/if.h>
 #include <stdarg.h>
 #include <sys/ioctl.h>
@@ -12,6 +13,7 @@
 #include "base/io.h"
 #include "base/process.h"
 #include "base/text.h"
+#include "network/netlink.h"
 #include "runtime/errand.h"
 #include "runtime/procfs.h"
 #include "runtime/syscalls.h"
@@ -62,6 +64,23 @@ _Noreturn void child_fail_exit(struct child *c, int exit_code, int code, const c
     tell(c, exit_code, code, format, ap);
 }
 
+/* The parent lays the cables, and needs to know where to. */
+static void show_network(struct child *c)
+{
+    struct child_message message = {.kind = CHILD_NETWORK};
+    struct error err = {0};
+    autofd inside = netlink_open(NETLINK_ROUTE, &err);
+    if (inside < 0)
+        child_fail_error(c, &err);
+    autofd own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+    if (own < 0)
+        child_fail(c, -errno, "cannot open the container's network namespace");
+    int fds[] = {inside, own};
+    int rc = send_fds(c->socket, &message, sizeof message, fds, 2);
+    if (rc < 0)
+        _exit(EXIT_FAILURE); /* the parent is gone */
+}
+
 /* Made here and not in clone3, so that the parent goes on meanwhile. */
 static void separate(struct child *c)
 {
@@ -70,6 +89,8 @@ static void separate(struct child *c)
                 (has & PLAN_NS_IPC ? CLONE_NEWIPC : 0) | (has & PLAN_NS_UTS ? CLONE_NEWUTS : 0);
     if (unshare(flags) < 0)
         child_fail(c, -errno, "cannot make namespaces");
+    if (c->launch->connect)
+        show_network(c);
     /* Root's process was born so (launch.c). In an ordinary user's namespace this comes when ids
      * are mapped: what belongs to such a process in /proc is the host's root's, and the parent
      * could not write the map. */

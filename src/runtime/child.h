@@ -38,6 +38,7 @@ enum child_message_kind {
     CHILD_FAILED = 1,
     CHILD_TERMINAL = 2, /* with the master */
     CHILD_LIMITS = 3,
+    CHILD_NETWORK = 8, /* with a netlink socket of its network namespace, and that */
     /* Only of a bundle's (bundle_child.h): */
     CHILD_SOURCE = 5, /* `code` says which */
     CHILD_HOOKS = 6,  /* those of the runtime's namespaces are due */

@@ -10,7 +10,7 @@ static void add(struct generated_file *out, size_t *count, const char *name, con
                 const char *content)
 {
     if (content)
-        out[(*count)++] = (struct generated_file){name, target, content};
+        out[(*count)++] = (struct generated_file){name, target, content, NULL};
 }
 
 size_t generated_files(const struct plan *plan, char *line, struct generated_file *out)
@@ -19,6 +19,8 @@ size_t generated_files(const struct plan *plan, char *line, struct generated_fil
     add(out, &count, "passwd", "/etc/passwd", plan->passwd);
     add(out, &count, "group", "/etc/group", plan->group);
     add(out, &count, "hosts", "/etc/hosts", plan->hosts);
+    if (plan->hosts)
+        out[count - 1].more = plan->hosts_own;
     add(out, &count, "resolv.conf", "/etc/resolv.conf", plan->resolv_conf);
     if (plan->hostname) {
         snprintf(line, 256, "%s\n", plan->hostname);
@@ -43,6 +45,8 @@ int files_directory(const struct plan *plan, int userns, struct error *err)
     for (size_t i = 0; i < count; i++) {
         autofd fd = openat(dir, files[i].name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
         rc = fd < 0 ? -errno : write_all(fd, files[i].content, strlen(files[i].content));
+        if (rc == 0 && files[i].more)
+            rc = write_all(fd, files[i].more, strlen(files[i].more));
         if (rc == 0 && fchmod(fd, 0644) < 0) /* whatever our umask is */
             rc = -errno;
         if (rc < 0)

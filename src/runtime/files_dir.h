@@ -9,6 +9,7 @@ struct generated_file {
     const char *name;   /* in the directory */
     const char *target; /* in the container */
     const char *content;
+    const char *more; /* after it; NULL */
 };
 #define GENERATED_FILES_MAX 5
 

@@ -391,6 +391,26 @@ static int let_go(struct making *m, const struct assembly_state *state, struct e
     return 0;
 }
 
+/* The child has made its network namespace and shows it, or failed. */
+static int connect_child(struct making *m, int *exit_code, struct error *err)
+{
+    struct child_message message;
+    int fds[2] = {-1, -1};
+    size_t count = 0;
+    ssize_t n = receive_fds(m->socket, &message, sizeof message, fds, 2, &count);
+    autofd inside = fds[0];
+    autofd namespace = fds[1];
+    if (n != (ssize_t)sizeof message)
+        return n == 0
+                   ? error_set(err, -ECHILD, "the process ended while it was being made")
+                   : error_set(err, n < 0 ? (int)n : -EPROTO, "cannot hear the container's set-up");
+    if (message.kind == CHILD_NETWORK && count == 2)
+        return m->launch->connect(m->launch->networks, inside, namespace, err);
+    message.text[sizeof message.text - 1] = '\0';
+    *exit_code = message.exit_code;
+    return error_set(err, message.code < 0 ? message.code : -EPROTO, "%s", message.text);
+}
+
 static int carry_out(struct making *m, int *exit_code, struct error *err)
 {
     const struct plan *p = m->launch->plan;
@@ -415,6 +435,8 @@ static int carry_out(struct making *m, int *exit_code, struct error *err)
         rc = prepare_mounts(m, err);
     if (rc == 0)
         rc = assemble_detached(m, &state, err);
+    if (rc == 0 && m->launch->connect)
+        rc = connect_child(m, exit_code, err);
     if (rc == 0)
         rc = let_go(m, &state, err);
     if (rc == 0)

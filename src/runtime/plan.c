@@ -57,6 +57,7 @@ void plan_free(struct plan *plan)
         plan->stop_signal,
         plan->network_container,
         plan->pid_container,
+        plan->hosts_own,
         plan->ipc_container,
         plan->user_container,
         plan->cgroup_parent,
@@ -73,11 +74,20 @@ void plan_free(struct plan *plan)
         plan->created,
         plan->cid_file,
     };
+    for (size_t i = 0; i < plan->endpoint_count; i++) {
+        free(plan->endpoints[i].network);
+        free(plan->endpoints[i].ip4);
+        free(plan->endpoints[i].ip6);
+        free(plan->endpoints[i].mac);
+        strv_free(&plan->endpoints[i].aliases);
+    }
+    free(plan->endpoints);
     struct strv *lists[] = {
         &plan->args,       &plan->env,         &plan->sysctls,
         &plan->layers,     &plan->masked,      &plan->read_only_paths,
         &plan->labels,     &plan->annotations, &plan->health.test,
         &plan->log_labels, &plan->log_env,
+        &plan->dns,        &plan->dns_search,  &plan->dns_options, &plan->extra_hosts,
     };
     for (size_t i = 0; i < sizeof strings / sizeof *strings; i++)
         free(strings[i]);
@@ -110,6 +120,14 @@ struct plan_mount *plan_add_mount(struct plan *plan)
     struct plan_mount *mount = &plan->mounts[plan->mount_count++];
     *mount = (struct plan_mount){0};
     return mount;
+}
+
+struct plan_endpoint *plan_add_endpoint(struct plan *plan)
+{
+    plan->endpoints = xrealloc(plan->endpoints, plan->endpoint_count + 1, sizeof *plan->endpoints);
+    struct plan_endpoint *endpoint = &plan->endpoints[plan->endpoint_count++];
+    *endpoint = (struct plan_endpoint){0};
+    return endpoint;
 }
 
 int plan_add_device(struct plan *plan, const char *host, const char *path, unsigned access,

@@ -56,7 +56,14 @@ struct plan_device {
     uint32_t major, minor;
 };
 
-enum plan_network { PLAN_NET_NONE, PLAN_NET_HOST, PLAN_NET_CONTAINER };
+enum plan_network { PLAN_NET_NONE, PLAN_NET_HOST, PLAN_NET_CONTAINER, PLAN_NET_BRIDGE };
+
+/* A network that it is on, by PLAN_NET_BRIDGE. Addresses are text; NULL: any. */
+struct plan_endpoint {
+    char *network; /* name */
+    struct strv aliases;
+    char *ip4, *ip6, *mac;
+};
 
 /* Namespaces of its own; a missing one is shared with the host, or another container's. A user
  * namespace that is another container's counts as one of its own: its ids are not the host's. */
@@ -141,6 +148,11 @@ struct plan {
     /* Ids of other containers whose namespaces are joined; NULL. */
     char *network_container, *pid_container, *ipc_container, *user_container;
     enum plan_ipc ipc;
+    struct plan_endpoint *endpoints;
+    size_t endpoint_count;
+    bool host_access, metadata_access; /* to the host's services; to where clouds answer */
+    struct strv dns, dns_search, dns_options, extra_hosts; /* NAME=IP */
+    char *hosts_own; /* lines for its own addresses; chosen by each start, not kept */
     struct strv sysctls; /* "net.ipv4.x=1" */
     char *cgroup_parent;
     struct cgroup_limits limits; /* its strings are owned by the plan, below */
@@ -185,6 +197,7 @@ void plan_free(struct plan *plan);
 #define autoplan __attribute__((cleanup(plan_free))) struct plan
 
 struct plan_mount *plan_add_mount(struct plan *plan);
+struct plan_endpoint *plan_add_endpoint(struct plan *plan);
 /* Looks the node up; -ENODEV and a sentence when `host` is no device. */
 int plan_add_device(struct plan *plan, const char *host, const char *path, unsigned access,
                     struct error *err);

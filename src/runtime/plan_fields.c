@@ -197,6 +197,15 @@ const struct field protection_fields[] = {
     {NULL},
 };
 
+const struct field endpoint_fields[] = {
+    {"network", FIELD_ID, true, offsetof(struct plan_endpoint, network)},
+    {"aliases", FIELD_LIST, .at = offsetof(struct plan_endpoint, aliases)},
+    {"ip4", FIELD_TEXT, .at = offsetof(struct plan_endpoint, ip4)},
+    {"ip6", FIELD_TEXT, .at = offsetof(struct plan_endpoint, ip6)},
+    {"mac", FIELD_TEXT, .at = offsetof(struct plan_endpoint, mac)},
+    {NULL},
+};
+
 static const struct field caisson_fields[] = {
     {"version", .must = true, CUSTOM(part_version)},
     {"id", FIELD_ID, true, AT(id)},
@@ -220,6 +229,13 @@ static const struct field caisson_fields[] = {
     {"standard_mounts", .must = true, CUSTOM(part_standard_mounts)},
     {"shm_size", FIELD_I64, AT(shm_size), .max = INT64_MAX},
     {"device_hosts", CUSTOM(part_device_hosts)},
+    {"networks", CUSTOM(part_endpoints)},
+    {"host_access", FIELD_BOOL, AT(host_access)},
+    {"metadata_access", FIELD_BOOL, AT(metadata_access)},
+    {"dns", FIELD_LIST, AT(dns)},
+    {"dns_search", FIELD_LIST, AT(dns_search)},
+    {"dns_options", FIELD_LIST, AT(dns_options)},
+    {"extra_hosts", FIELD_LIST, AT(extra_hosts)},
     {"limits_by_flag", FIELD_U32, AT(limits.by_flag), .max = UINT16_MAX},
     {"open_files", FIELD_I64, AT(open_files), .min = 1, .max = INT64_MAX},
     {"account_io", FIELD_BOOL, AT(limits.account_io)},

@@ -41,11 +41,13 @@ struct field {
     int (*read)(const json_t *value, void *into, const char *key, struct error *err);
 };
 
+#define PLAN_ENDPOINTS_MAX 16
 #define FIELD_LIST_MAX 65536 /* elements of a list, members of a map */
 #define VOLUME_NAME_MAX 255
 
 extern const struct field plan_fields[];
 extern const struct field protection_fields[];
+extern const struct field endpoint_fields[];
 
 void fields_write(const struct field *table, const void *from, struct json_out *w);
 /* Errors start with the member's name: "process.cwd must be …". */
@@ -100,6 +102,7 @@ FIELD_PAIR(part_devices);
 FIELD_PAIR(part_device_hosts);
 FIELD_PAIR(part_device_rules);
 FIELD_PAIR(part_cgroups_path);
+FIELD_PAIR(part_endpoints);
 FIELD_PAIR(part_seccomp);
 FIELD_PAIR(part_ipc);
 FIELD_PAIR(part_posture);

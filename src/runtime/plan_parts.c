@@ -174,7 +174,7 @@ static int read_namespace(const json_t *item, struct plan *plan, unsigned *seen,
         return read_join(plan, word->value, json_string_value(path), err);
     plan->namespaces |= (unsigned)word->value;
     if (word->value == PLAN_NS_NET)
-        plan->network = PLAN_NET_NONE;
+        plan->network = plan->endpoint_count ? PLAN_NET_BRIDGE : PLAN_NET_NONE;
     return 0;
 }
 
@@ -412,6 +412,18 @@ int part_ipc_read(const json_t *value, void *into, const char *key, struct error
         return field_wrong(err, key, "\"private\", \"shareable\" or \"none\"");
     ((struct plan *)into)->ipc = (enum plan_ipc)word->value;
     return 0;
+}
+
+int part_endpoints_read(const json_t *value, void *into, const char *key, struct error *err)
+{
+    struct plan *plan = into;
+    int rc = field_array(value, key, PLAN_ENDPOINTS_MAX, err);
+    for (size_t i = 0; rc == 0 && i < json_array_size(value); i++) {
+        rc = fields_read(endpoint_fields, json_array_get(value, i), plan_add_endpoint(plan), err);
+        if (rc < 0)
+            return field_under_item(err, rc, key, i);
+    }
+    return rc;
 }
 
 int part_posture_read(const json_t *value, void *into, const char *key, struct error *err)

@@ -223,6 +223,20 @@ void part_ipc_write(const void *from, const char *key, struct json_out *w)
         json_str(w, key, word_of(plan_ipc_words, plan->ipc));
 }
 
+void part_endpoints_write(const void *from, const char *key, struct json_out *w)
+{
+    const struct plan *plan = from;
+    if (!plan->endpoint_count)
+        return;
+    json_begin(w, key, '[');
+    for (size_t i = 0; i < plan->endpoint_count; i++) {
+        json_begin(w, NULL, '{');
+        fields_write(endpoint_fields, &plan->endpoints[i], w);
+        json_end(w, '}');
+    }
+    json_end(w, ']');
+}
+
 void part_posture_write(const void *from, const char *key, struct json_out *w)
 {
     const struct posture *posture = &((const struct plan *)from)->posture;

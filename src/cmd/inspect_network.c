@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What inspect shows of a container's networks, with Docker's names. */
+#include "base/text.h"
+#include "cmd/inspect_json.h"
+#include "container/networks.h"
+
+struct shown {
+    char addresses[2][IP_TEXT_MAX], gateways[2][IP_TEXT_MAX]; /* "" for none */
+    unsigned lengths[2];
+    char mac[3 * MAC_SIZE];
+    char id[NETWORK_ID_SIZE];
+};
+
+static void look(const struct container *c, const struct plan_endpoint *endpoint,
+                 struct shown *out)
+{
+    struct network_place place = {c->all->root_top, c->all->state_top};
+    autonetwork network = {0};
+    struct network_port port = {0};
+    *out = (struct shown){0};
+    if (network_find(&place, -1, endpoint->network, &network, NULL) < 0)
+        return;
+    snprintf(out->id, sizeof out->id, "%s", network.id);
+    if (container_port(c, endpoint->network, &port) < 0)
+        return;
+    for (size_t f = 0; f < 2; f++) {
+        if (port.addresses[f].family == 0)
+            continue;
+        ip_format(&port.addresses[f], out->addresses[f]);
+        ip_format(&network.ranges[f].gateway, out->gateways[f]);
+        out->lengths[f] = network.ranges[f].subnet.length;
+    }
+    network_port_mac(&port, port.mac);
+    for (size_t i = 0; i < MAC_SIZE; i++)
+        snprintf(out->mac + 3 * i, sizeof out->mac - 3 * i, i + 1 < MAC_SIZE ? "%02x:" : "%02x",
+                 port.mac[i]);
+    if (endpoint->mac)
+        snprintf(out->mac, sizeof out->mac, "%.17s", endpoint->mac);
+}
+
+static void write_addresses(struct json_out *w, const struct shown *s)
+{
+    json_str(w, "Gateway", s->gateways[0]);
+    json_str(w, "IPAddress", s->addresses[0]);
+    json_u64(w, "IPPrefixLen", s->lengths[0]);
+    json_str(w, "IPv6Gateway", s->gateways[1]);
+    json_str(w, "GlobalIPv6Address", s->addresses[1]);
+    json_u64(w, "GlobalIPv6PrefixLen", s->lengths[1]);
+    json_str(w, "MacAddress", s->mac);
+}
+
+void inspect_networks(struct json_out *w, const struct container *c)
+{
+    struct shown shown = {0};
+    json_begin(w, "NetworkSettings", '{');
+    json_raw(w, "Ports", "{}");
+    if (c->plan.endpoint_count > 0)
+        look(c, &c->plan.endpoints[0], &shown);
+    write_addresses(w, &shown);
+    json_begin(w, "Networks", '{');
+    for (size_t i = 0; i < c->plan.endpoint_count; i++) {
+        const struct plan_endpoint *endpoint = &c->plan.endpoints[i];
+        look(c, endpoint, &shown);
+        json_begin(w, endpoint->network, '{');
+        json_str(w, "NetworkID", shown.id);
+        write_addresses(w, &shown);
+        json_strs(w, "Aliases", &endpoint->aliases);
+        json_end(w, '}');
+    }
+    json_end(w, '}');
+    json_end(w, '}');
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The verbs for networks, as data. */
+#include "cmd/list.h"
+#include "cmd/network_options.h"
+#include "cmd/verb.h"
+
+/* clang-format off: a line each, as in tables_run.c */
+#define CREATE(field) offsetof(struct network_create_options, field)
+static const struct option create_table[] = {
+    {"driver", 'd', OPTION_STRING, CREATE(driver), "DRIVER", "How it is made: there is only bridge",
+     .words = (const char *const[]){"bridge", NULL}},
+    {"subnet", 0, OPTION_LIST, CREATE(subnets), "PREFIX", "Its addresses, one IPv4 and one IPv6 prefix at most (a free one)"},
+    {"ip-range", 0, OPTION_LIST, CREATE(ranges), "PREFIX", "Give out only these of the subnet's addresses"},
+    {"gateway", 0, OPTION_LIST, CREATE(gateways), "IP", "The host's own address on it (the first of the subnet)"},
+    {"ipv6", 0, OPTION_BOOL, CREATE(ipv6), NULL, "With IPv6, in a prefix of its own where no --subnet gives one"},
+    {"internal", 0, OPTION_BOOL, CREATE(internal), NULL, "Without a way out: its containers reach one another and nothing else"},
+    {"opt", 'o', OPTION_LIST, CREATE(options), "NAME=VALUE", "mtu=BYTES; icc=false: its containers do not reach one another"},
+    {"label", 0, OPTION_LIST, CREATE(labels), "NAME=VALUE", "Label the network"},
+    {NULL},
+};
+
+#define LS(field) offsetof(struct network_ls_options, field)
+static const struct option ls_table[] = {
+    {"quiet", 'q', OPTION_BOOL, LS(quiet), NULL, "Print only ids"},
+    {"no-trunc", 0, OPTION_BOOL, LS(no_trunc), NULL, "Show ids in full"},
+    {"filter", 'f', OPTION_LIST, LS(filters), "KEY=VALUE", "Show only what matches: name=, id=, label=, driver=, dangling=true|false"},
+    {"format", 0, OPTION_STRING, LS(format), "FORMAT", LIST_FORMAT_HELP},
+    {NULL},
+};
+
+static const struct option inspect_table[] = {
+    {"format", 'f', OPTION_STRING, offsetof(struct network_inspect_options, format), "FORMAT", "Print json, or by a Go template such as '{{(index .IPAM.Config 0).Subnet}}'"},
+    {NULL},
+};
+
+static const struct option rm_table[] = {
+    {"force", 'f', OPTION_BOOL, offsetof(struct network_rm_options, force), NULL, "Do not mind those that are not there"},
+    {NULL},
+};
+
+#define PRUNE(field) offsetof(struct network_prune_options, field)
+static const struct option prune_table[] = {
+    {"filter", 0, OPTION_LIST, PRUNE(filters), "KEY=VALUE", "Remove only what matches: label=, label!="},
+    {"force", 'f', OPTION_BOOL, PRUNE(force), NULL, "Do not ask first"},
+    {NULL},
+};
+/* clang-format on */
+
+const struct verb verb_network_create = {
+    .name = "network create",
+    .group = GROUP_NETWORKS,
+    .arguments = "NAME",
+    .summary = "Make a network",
+    .description =
+        "Makes a network and prints its id. Containers that are on it reach one another, by name "
+        "too, and nobody else behind caisson's bridges; they get out by NAT unless it is internal. "
+        "The subnet must overlap neither with another network's nor with a route of the host.\n\n"
+        "Containers that ask for no network are on the one named bridge, on which no container "
+        "reaches another.",
+    .examples = "caisson network create shop\n"
+                "caisson run -d --network shop --name db my-db\n"
+                "# With addresses of one's own choice, and no way out\n"
+                "caisson network create --internal --subnet 10.1.2.0/24 backend",
+    .options = create_table,
+    .options_size = sizeof(struct network_create_options),
+    .least = 1,
+    .most = 1,
+};
+
+const struct verb verb_network_ls = {
+    .name = "network ls",
+    .alias = "network_list",
+    .group = GROUP_NETWORKS,
+    .arguments = "",
+    .summary = "List networks",
+    .description = "Lists networks by name. A dangling one has no container on it that runs. "
+                   "--network none and --network host need none of them.",
+    .examples = "caisson network ls\n"
+                "caisson network ls --filter label=project=shop --format '{{.Name}}'",
+    .options = ls_table,
+    .options_size = sizeof(struct network_ls_options),
+};
+
+const struct verb verb_network_inspect = {
+    .name = "network inspect",
+    .group = GROUP_NETWORKS,
+    .arguments = "NETWORK [NETWORK...]",
+    .summary = "Show everything known of networks",
+    .description = "Prints networks as JSON, with the containers that are on them now.",
+    .examples = "caisson network inspect shop\n"
+                "caisson network inspect -f '{{range .Containers}}{{.Name}} {{.IPv4Address}} "
+                "{{end}}' shop",
+    .options = inspect_table,
+    .options_size = sizeof(struct network_inspect_options),
+    .least = 1,
+    .most = -1,
+    .completes = "network",
+};
+
+const struct verb verb_network_rm = {
+    .name = "network rm",
+    .alias = "network_remove",
+    .group = GROUP_NETWORKS,
+    .arguments = "NETWORK [NETWORK...]",
+    .summary = "Remove networks",
+    .description = "Removes networks that no running container is on.",
+    .examples = "caisson network rm shop",
+    .options = rm_table,
+    .options_size = sizeof(struct network_rm_options),
+    .least = 1,
+    .most = -1,
+    .completes = "network",
+};
+
+const struct verb verb_network_prune = {
+    .name = "network prune",
+    .group = GROUP_NETWORKS,
+    .arguments = "",
+    .summary = "Remove networks that no container uses",
+    .description = "Removes networks that no container is made for, whether it runs or not, but "
+                   "for the one named bridge; and what killed commands left behind.",
+    .examples = "caisson network prune\n"
+                "caisson network prune -f --filter label=project=shop",
+    .options = prune_table,
+    .options_size = sizeof(struct network_prune_options),
+};

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Containers on networks: from words to endpoints, and what a start and an end do with them.
+ *
+ * Addresses are chosen when a container starts (leases, network/networks.h) and given back when it
+ * has ended; in between the status says which they are. The order makes a kill harmless: the lease
+ * is written first and says whose the firewall's elements are, and whoever cleans up after a
+ * container takes back what its leases and its status name.
+ */
+#ifndef CAISSON_CONTAINER_NETWORKS_H
+#define CAISSON_CONTAINER_NETWORKS_H
+
+#include "container/container.h"
+#include "container/plan_make.h"
+#include "network/attach.h"
+
+/* The networks of --root and --state, and sockets of this process's network namespace. */
+int networks_here(const struct containers *all, struct network_host *out, struct error *err);
+
+/* --network and what belongs to it, into endpoints of the plan. */
+int plan_network(struct planning *p, struct error *err);
+/* resolv.conf and hosts of a container with endpoints. */
+void plan_network_files(struct plan *plan);
+
+/* What a start has to do: addresses before, cables during, nothing after. */
+struct joining {
+    struct network_host host;
+    struct network *networks; /* an entry for each endpoint */
+    int *holds;               /* locks that keep them from being removed */
+    struct network_port *ports;
+    size_t count;
+};
+#define JOINING_NONE                                                                               \
+    {                                                                                              \
+        .host = NETWORK_HOST_NONE                                                                  \
+    }
+/* Holds the networks, takes addresses, writes them into c->status and into the plan's own lines of
+ * /etc/hosts. Nothing to do without endpoints. */
+int joining_begin(struct container *c, struct joining *j, struct error *err);
+/* Lays the cables; see launch.h. */
+int joining_connect(void *closure, int inside, int namespace, struct error *err);
+void joining_end(struct joining *j);
+
+/* Where it is on a network now. -ENOENT when it does not run, or not on that one. */
+int container_port(const struct container *c, const char *network, struct network_port *out);
+
+/* After its end: firewall elements and addresses, as far as they are there. */
+void container_networks_leave(struct container *c);
+/* The same for one of which nothing but its id is known: looks through all leases. */
+void networks_sweep(const struct containers *all, const char *id);
+
+/* What those who are gone did not give back of one network. */
+void networks_sweep_dead(const struct containers *all, const struct network_host *host,
+                         const struct network *network);
+
+/* -EBUSY with the names of running containers that are on it; with `unused`, of any container that
+ * was made for it. */
+int container_network_remove(struct containers *all, const char *word, bool unused,
+                             struct error *err);
+
+#endif

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a container's start and its end do on its networks; and removing networks. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+
+#include "base/cleanup.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "container/disk.h"
+#include "container/networks.h"
+#include "container/summary.h"
+
+static unsigned flags_of(const struct plan *plan, size_t number)
+{
+    return (plan->host_access ? LEASE_HOST : 0) | (plan->metadata_access ? LEASE_METADATA : 0) |
+           LEASE_PORT(number);
+}
+
+/* --- before the start --- */
+
+static void read_mac(const struct plan_endpoint *endpoint, struct network_port *port)
+{
+    unsigned parts[MAC_SIZE];
+    network_port_mac(port, port->mac);
+    if (endpoint->mac && sscanf(endpoint->mac, "%2x:%2x:%2x:%2x:%2x:%2x", &parts[0], &parts[1],
+                                &parts[2], &parts[3], &parts[4], &parts[5]) == MAC_SIZE)
+        for (size_t i = 0; i < MAC_SIZE; i++)
+            port->mac[i] = (uint8_t)parts[i];
+}
+
+/* An owner that is gone never gave it back: whoever wants the address takes it back for it. */
+static int take_address(struct container *c, const struct network_host *host,
+                        const struct network *network, size_t family, const char *text,
+                        unsigned flags, struct ip_address *out, struct error *err)
+{
+    struct ip_address wanted = {0};
+    struct error why = {0};
+    if (text && ip_parse(text, &wanted) < 0)
+        return error_set(err, -EINVAL, "%s is no address", text);
+    int rc = lease_take(&host->place, network, family, &wanted, c->id, flags, out, &why);
+    if (rc == -EADDRINUSE || rc == -ENOSPC) {
+        networks_sweep_dead(c->all, host, network);
+        why = (struct error){0};
+        rc = lease_take(&host->place, network, family, &wanted, c->id, flags, out, &why);
+    }
+    return rc < 0 ? error_set(err, rc, "%s", why.text) : 0;
+}
+
+static int begin_one(struct container *c, struct joining *j, size_t i, struct error *err)
+{
+    const struct plan_endpoint *endpoint = &c->plan.endpoints[i];
+    struct network *network = &j->networks[i];
+    struct network_port *port = &j->ports[i];
+    j->holds[i] = network_hold(&j->host.place, endpoint->network, LOCK_SH, err);
+    if (j->holds[i] < 0)
+        return j->holds[i];
+    int rc = network_find(&j->host.place, j->host.routes, endpoint->network, network, err);
+    if (rc == 0)
+        rc = network_ready(&j->host, network, err);
+    *port = (struct network_port){.owner = c->id,
+                                  .number = (unsigned)i,
+                                  .flags = flags_of(&c->plan, i),
+                                  .default_route = i == 0};
+    const char *texts[] = {endpoint->ip4, endpoint->ip6};
+    for (size_t f = 0; rc == 0 && f < 2; f++)
+        if (network->ranges[f].subnet.address.family != 0)
+            rc = take_address(c, &j->host, network, f, texts[f], port->flags, &port->addresses[f],
+                              err);
+    if (rc == 0)
+        read_mac(endpoint, port);
+    return rc;
+}
+
+static void note(const struct container *c, const struct joining *j, struct buf *addresses,
+                 struct buf *hosts)
+{
+    for (size_t i = 0; i < j->count; i++) {
+        char texts[2][IP_TEXT_MAX];
+        for (size_t f = 0; f < 2; f++) {
+            ip_format(&j->ports[i].addresses[f], texts[f]);
+            if (*texts[f])
+                buf_fmt(hosts, "%s\t%s\n", texts[f],
+                        c->plan.hostname ? c->plan.hostname : "caisson");
+        }
+        buf_fmt(addresses, "%s%s %s %s %u", i ? ";" : "", j->networks[i].name,
+                *texts[0] ? texts[0] : "-", *texts[1] ? texts[1] : "-", j->ports[i].flags);
+    }
+    for (size_t i = 0; i < c->plan.extra_hosts.len; i++) {
+        const char *word = c->plan.extra_hosts.items[i], *equals = strchr(word, '=');
+        char text[IP_TEXT_MAX];
+        if (!equals || !streq(equals + 1, "host-gateway") || j->count == 0)
+            continue;
+        ip_format(&j->networks[0].ranges[0].gateway, text);
+        buf_fmt(hosts, "%s\t%.*s\n", text, (int)(equals - word), word);
+    }
+}
+
+int joining_begin(struct container *c, struct joining *j, struct error *err)
+{
+    autobuf addresses = {0}, hosts = {0};
+    size_t count = c->plan.endpoint_count;
+    if (count == 0)
+        return 0;
+    int rc = networks_here(c->all, &j->host, err);
+    if (rc < 0)
+        return rc;
+    j->networks = xcalloc(count, sizeof *j->networks);
+    j->ports = xcalloc(count, sizeof *j->ports);
+    j->holds = xcalloc(count, sizeof *j->holds);
+    for (size_t i = 0; i < count; i++)
+        j->holds[i] = -1;
+    for (; rc == 0 && j->count < count; j->count++)
+        rc = begin_one(c, j, j->count, err);
+    if (rc < 0) {
+        networks_sweep(c->all, c->id);
+        return rc;
+    }
+    note(c, j, &addresses, &hosts);
+    free(c->status.addresses);
+    c->status.addresses = buf_take(&addresses);
+    free(c->plan.hosts_own);
+    c->plan.hosts_own = buf_take(&hosts);
+    return 0;
+}
+
+int joining_connect(void *closure, int inside, int namespace, struct error *err)
+{
+    struct joining *j = closure;
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < j->count; i++)
+        rc = network_plug(&j->host, &j->networks[i], &j->ports[i], inside, namespace, err);
+    return rc;
+}
+
+void joining_end(struct joining *j)
+{
+    for (size_t i = 0; i < j->count; i++) {
+        network_free(&j->networks[i]);
+        if (j->holds[i] >= 0)
+            close(j->holds[i]);
+    }
+    free(j->networks);
+    free(j->ports);
+    free(j->holds);
+    network_host_close(&j->host);
+    *j = (struct joining)JOINING_NONE;
+}
+
+/* --- after the end --- */
+
+/* Elements first: an address that is free again shall let nobody through. */
+static void leave(const struct network_host *host, const struct network *network,
+                  const struct network_port *port)
+{
+    (void)network_unplug(host, network, port, false, NULL);
+    for (size_t f = 0; f < 2; f++)
+        if (port->addresses[f].family != 0)
+            lease_return(&host->place, network->name, &port->addresses[f], port->owner);
+}
+
+/* One part of the status's `addresses`. */
+static int parse_addresses(const char *text, char name[NETWORK_NAME_SIZE],
+                           struct network_port *port)
+{
+    char texts[2][IP_TEXT_MAX];
+    if (sscanf(text, "%127s %63s %63s %u", name, texts[0], texts[1], &port->flags) != 4)
+        return -EBADMSG;
+    port->number = LEASE_PORT_OF(port->flags);
+    for (size_t f = 0; f < 2; f++)
+        if (!streq(texts[f], "-"))
+            (void)ip_parse(texts[f], &port->addresses[f]);
+    return 0;
+}
+
+int container_port(const struct container *c, const char *network, struct network_port *out)
+{
+    char name[NETWORK_NAME_SIZE];
+    autostrv parts = {0};
+    if (c->status.addresses)
+        strv_split(&parts, c->status.addresses, ';');
+    for (size_t i = 0; i < parts.len; i++) {
+        *out = (struct network_port){.owner = c->id};
+        if (parse_addresses(parts.items[i], name, out) == 0 && streq(name, network))
+            return 0;
+    }
+    return -ENOENT;
+}
+
+static void leave_one(const struct network_host *host, const char *id, const char *text)
+{
+    autonetwork network = {0};
+    struct network_port port = {.owner = id};
+    char name[NETWORK_NAME_SIZE];
+    if (parse_addresses(text, name, &port) == 0 &&
+        network_find(&host->place, host->routes, name, &network, NULL) == 0)
+        leave(host, &network, &port);
+}
+
+void container_networks_leave(struct container *c)
+{
+    struct network_host host = NETWORK_HOST_NONE;
+    autostrv parts = {0};
+    if (!c->status.addresses || networks_here(c->all, &host, NULL) < 0)
+        return;
+    strv_split(&parts, c->status.addresses, ';');
+    for (size_t i = 0; i < parts.len; i++)
+        leave_one(&host, c->id, parts.items[i]);
+    free(take_ptr(c->status.addresses));
+    network_host_close(&host);
+}
+
+static void leave_lease(const struct network_host *host, const struct network *network,
+                        const struct lease *lease)
+{
+    struct network_port port = {.owner = lease->owner,
+                                .number = LEASE_PORT_OF(lease->flags),
+                                .addresses = {lease->address},
+                                .flags = lease->flags};
+    leave(host, network, &port);
+}
+
+void networks_sweep_dead(const struct containers *all, const struct network_host *host,
+                         const struct network *network)
+{
+    autoleases leases = {0};
+    if (lease_list(&host->place, network->name, &leases, NULL) < 0)
+        return;
+    for (size_t i = 0; i < leases.count; i++)
+        if (!disk_alive(all, leases.items[i].owner))
+            leave_lease(host, network, &leases.items[i]);
+}
+
+void networks_sweep(const struct containers *all, const char *id)
+{
+    struct network_host host = NETWORK_HOST_NONE;
+    autostrv names = {0};
+    if (networks_here(all, &host, NULL) < 0)
+        return;
+    (void)network_list(&host.place, &names, NULL);
+    for (size_t i = 0; i < names.len; i++) {
+        autonetwork network = {0};
+        autoleases leases = {0};
+        if (lease_list(&host.place, names.items[i], &leases, NULL) < 0 || leases.count == 0 ||
+            network_find(&host.place, host.routes, names.items[i], &network, NULL) < 0)
+            continue;
+        for (size_t k = 0; k < leases.count; k++)
+            if (streq(leases.items[k].owner, id))
+                leave_lease(&host, &network, &leases.items[k]);
+    }
+    network_host_close(&host);
+}
+
+/* --- removing a network --- */
+
+static int refuse_running(struct containers *all, const struct network_host *host,
+                          const struct network *network, struct error *err)
+{
+    autoleases leases = {0};
+    networks_sweep_dead(all, host, network);
+    int rc = lease_list(&host->place, network->name, &leases, err);
+    if (rc < 0 || leases.count == 0)
+        return rc;
+    struct container_summary summary = {0};
+    (void)container_summary(all, leases.items[0].owner, &summary, NULL);
+    rc = error_set(err, -EBUSY,
+                   "network %s is used by container %.60s%s: stop it first (caisson stop %.60s)",
+                   network->name, summary.name ? summary.name : leases.items[0].owner,
+                   leases.count > 1 ? " and others" : "",
+                   summary.name ? summary.name : leases.items[0].owner);
+    summary_free(&summary);
+    return rc;
+}
+
+static int refuse_used(struct containers *all, const struct network *network, struct error *err)
+{
+    autostrv ids = {0};
+    int rc = container_list(all, &ids, err);
+    for (size_t i = 0; rc == 0 && i < ids.len; i++) {
+        autocontainer c = CONTAINER_EMPTY;
+        if (container_open(all, ids.items[i], &c, NULL) < 0)
+            continue;
+        for (size_t e = 0; e < c.plan.endpoint_count; e++)
+            if (streq(c.plan.endpoints[e].network, network->name))
+                return error_set(err, -EBUSY, "network %s is used by container %s", network->name,
+                                 c.plan.name);
+    }
+    return rc;
+}
+
+int container_network_remove(struct containers *all, const char *word, bool unused,
+                             struct error *err)
+{
+    struct network_host host = NETWORK_HOST_NONE;
+    autonetwork network = {0};
+    int rc = networks_here(all, &host, err);
+    if (rc == 0)
+        rc = network_find(&host.place, host.routes, word, &network, err);
+    autofd held = rc < 0 ? -1 : network_hold(&host.place, network.name, LOCK_EX | LOCK_NB, err);
+    if (rc == 0 && held < 0)
+        rc = held;
+    if (rc == 0)
+        rc = refuse_running(all, &host, &network, err);
+    if (rc == 0 && unused)
+        rc = refuse_used(all, &network, err);
+    if (rc == 0)
+        rc = network_take_down(&host, &network, err);
+    if (rc == 0)
+        rc = network_forget(&host.place, network.name, err);
+    if (rc == 0)
+        network_tidy(&host);
+    network_host_close(&host);
+    return rc;
+}
