@@ -11,8 +11,7 @@ struct shown {
     char id[NETWORK_ID_SIZE];
 };
 
-static void look(const struct container *c, const struct plan_endpoint *endpoint,
-                 struct shown *out)
+static void look(const struct container *c, const struct plan_endpoint *endpoint, struct shown *out)
 {
     struct network_place place = {c->all->root_top, c->all->state_top};
     autonetwork network = {0};

@@ -178,8 +178,8 @@ int prune_networks(const struct strv *filters, struct buf *said, struct error *e
     int status = 0, rc = 0;
     for (size_t i = 0; rc == 0 && i < filters->len; i++)
         if (!label_filter_take(&filter, filters->items[i]))
-            rc = error_set(err, -EINVAL, "--filter %.60s: known are label= and label!=",
-                           filters->items[i]);
+            rc = error_set(err, -EINVAL,
+                           "--filter %.60s: known are label= and label!=", filters->items[i]);
     if (rc == 0)
         rc = containers_here(&all, err);
     if (rc == 0)
@@ -203,8 +203,8 @@ int command_network_prune(const struct invocation *call, void *options, struct e
     const struct network_prune_options *o = options;
     autobuf said = {0}, answer = {0};
     (void)call;
-    int rc = prune_confirm(o->force, "This removes all networks that no container uses. Go on?",
-                           err);
+    int rc =
+        prune_confirm(o->force, "This removes all networks that no container uses. Go on?", err);
     if (rc <= 0)
         return rc;
     rc = prune_networks(&o->filters, &said, err);

@@ -9,12 +9,18 @@
 static const struct option create_table[] = {
     {"driver", 'd', OPTION_STRING, CREATE(driver), "DRIVER", "How it is made: there is only bridge",
      .words = (const char *const[]){"bridge", NULL}},
-    {"subnet", 0, OPTION_LIST, CREATE(subnets), "PREFIX", "Its addresses, one IPv4 and one IPv6 prefix at most (a free one)"},
-    {"ip-range", 0, OPTION_LIST, CREATE(ranges), "PREFIX", "Give out only these of the subnet's addresses"},
-    {"gateway", 0, OPTION_LIST, CREATE(gateways), "IP", "The host's own address on it (the first of the subnet)"},
-    {"ipv6", 0, OPTION_BOOL, CREATE(ipv6), NULL, "With IPv6, in a prefix of its own where no --subnet gives one"},
-    {"internal", 0, OPTION_BOOL, CREATE(internal), NULL, "Without a way out: its containers reach one another and nothing else"},
-    {"opt", 'o', OPTION_LIST, CREATE(options), "NAME=VALUE", "mtu=BYTES; icc=false: its containers do not reach one another"},
+    {"subnet", 0, OPTION_LIST, CREATE(subnets), "PREFIX",
+     "Its addresses, one IPv4 and one IPv6 prefix at most (a free one)"},
+    {"ip-range", 0, OPTION_LIST, CREATE(ranges), "PREFIX",
+     "Give out only these of the subnet's addresses"},
+    {"gateway", 0, OPTION_LIST, CREATE(gateways), "IP",
+     "The host's own address on it (the first of the subnet)"},
+    {"ipv6", 0, OPTION_BOOL, CREATE(ipv6), NULL,
+     "With IPv6, in a prefix of its own where no --subnet gives one"},
+    {"internal", 0, OPTION_BOOL, CREATE(internal), NULL,
+     "Without a way out: its containers reach one another and nothing else"},
+    {"opt", 'o', OPTION_LIST, CREATE(options), "NAME=VALUE",
+     "mtu=BYTES; icc=false: its containers do not reach one another"},
     {"label", 0, OPTION_LIST, CREATE(labels), "NAME=VALUE", "Label the network"},
     {NULL},
 };
@@ -23,24 +29,28 @@ static const struct option create_table[] = {
 static const struct option ls_table[] = {
     {"quiet", 'q', OPTION_BOOL, LS(quiet), NULL, "Print only ids"},
     {"no-trunc", 0, OPTION_BOOL, LS(no_trunc), NULL, "Show ids in full"},
-    {"filter", 'f', OPTION_LIST, LS(filters), "KEY=VALUE", "Show only what matches: name=, id=, label=, driver=, dangling=true|false"},
+    {"filter", 'f', OPTION_LIST, LS(filters), "KEY=VALUE",
+     "Show only what matches: name=, id=, label=, driver=, dangling=true|false"},
     {"format", 0, OPTION_STRING, LS(format), "FORMAT", LIST_FORMAT_HELP},
     {NULL},
 };
 
 static const struct option inspect_table[] = {
-    {"format", 'f', OPTION_STRING, offsetof(struct network_inspect_options, format), "FORMAT", "Print json, or by a Go template such as '{{(index .IPAM.Config 0).Subnet}}'"},
+    {"format", 'f', OPTION_STRING, offsetof(struct network_inspect_options, format), "FORMAT",
+     "Print json, or by a Go template such as '{{(index .IPAM.Config 0).Subnet}}'"},
     {NULL},
 };
 
 static const struct option rm_table[] = {
-    {"force", 'f', OPTION_BOOL, offsetof(struct network_rm_options, force), NULL, "Do not mind those that are not there"},
+    {"force", 'f', OPTION_BOOL, offsetof(struct network_rm_options, force), NULL,
+     "Do not mind those that are not there"},
     {NULL},
 };
 
 #define PRUNE(field) offsetof(struct network_prune_options, field)
 static const struct option prune_table[] = {
-    {"filter", 0, OPTION_LIST, PRUNE(filters), "KEY=VALUE", "Remove only what matches: label=, label!="},
+    {"filter", 0, OPTION_LIST, PRUNE(filters), "KEY=VALUE",
+     "Remove only what matches: label=, label!="},
     {"force", 'f', OPTION_BOOL, PRUNE(force), NULL, "Do not ask first"},
     {NULL},
 };

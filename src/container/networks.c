@@ -248,8 +248,8 @@ static int take_names(struct planning *p, struct error *err)
     strv_copy(&plan->dns_options, &r->dns_options);
     for (size_t i = 0; i < plan->dns_search.len + plan->dns_options.len; i++) {
         bool search = i < plan->dns_search.len;
-        const char *word = search ? plan->dns_search.items[i]
-                                  : plan->dns_options.items[i - plan->dns_search.len];
+        const char *word =
+            search ? plan->dns_search.items[i] : plan->dns_options.items[i - plan->dns_search.len];
         if (!*word || strpbrk(word, " \t\n\r"))
             return error_set(err, -EINVAL, "--dns-%s \"%.60s\" is no single word",
                              search ? "search" : "option", word);
@@ -273,8 +273,8 @@ static void say_posture(struct planning *p, bool level_host)
         buf_fmt(&text, "%s%s", i ? ", " : "", plan->endpoints[i].network);
     struct protection *item =
         posture_add(&plan->posture, "network", buf_text(&text), "--network host");
-    item->relaxed = plan->network == PLAN_NET_CONTAINER ||
-                    (plan->network == PLAN_NET_HOST && !level_host);
+    item->relaxed =
+        plan->network == PLAN_NET_CONTAINER || (plan->network == PLAN_NET_HOST && !level_host);
     if (plan->network != PLAN_NET_BRIDGE)
         return;
     posture_add(&plan->posture, "host-services", plan->host_access ? "open" : "closed",
@@ -287,7 +287,6 @@ static void say_posture(struct planning *p, bool level_host)
 
 int plan_network(struct planning *p, struct error *err)
 {
-    static char usual[] = NETWORK_DEFAULT, *const default_items[] = {usual};
     const struct request *r = p->request;
     struct plan *plan = p->plan;
     struct strv networks = r->networks;
@@ -296,9 +295,7 @@ int plan_network(struct planning *p, struct error *err)
     int rc = 0;
     if (streq(first, "default"))
         networks.len = 0;
-    if (networks.len == 0 && !level_host && !ids_limited())
-        networks = (struct strv){.items = (char **)(uintptr_t)default_items, .len = 1};
-    else if (networks.len == 0)
+    if (networks.len == 0)
         first = level_host ? "host" : "none";
     bool other = streq(first, "none") || streq(first, "host") || starts_with(first, "container:");
     if (other && networks.len > 1)

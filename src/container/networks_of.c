@@ -264,11 +264,10 @@ static int refuse_running(struct containers *all, const struct network_host *hos
         return rc;
     struct container_summary summary = {0};
     (void)container_summary(all, leases.items[0].owner, &summary, NULL);
-    rc = error_set(err, -EBUSY,
-                   "network %s is used by container %.60s%s: stop it first (caisson stop %.60s)",
-                   network->name, summary.name ? summary.name : leases.items[0].owner,
-                   leases.count > 1 ? " and others" : "",
-                   summary.name ? summary.name : leases.items[0].owner);
+    rc = error_set(
+        err, -EBUSY, "network %s is used by container %.60s%s: stop it first (caisson stop %.60s)",
+        network->name, summary.name ? summary.name : leases.items[0].owner,
+        leases.count > 1 ? " and others" : "", summary.name ? summary.name : leases.items[0].owner);
     summary_free(&summary);
     return rc;
 }

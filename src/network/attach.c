@@ -3,7 +3,10 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sched.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -15,6 +18,7 @@
 
 /* In <state>/networks: forwarding was off, and is on because of us. */
 #define FORWARDING_NAME ".forwarding"
+#define CLOSER_STACK 16384
 #define USUAL_STATE "/run/caisson"
 
 /* One table for each state directory; that of the usual one has a name that people know. */
@@ -42,12 +46,32 @@ int network_host_open(const struct network_place *place, struct network_host *ou
     return 0;
 }
 
+/* Whoever closes a socket of nf_tables waits until the kernel is done with what was removed a
+ * moment ago, by anybody: some milliseconds in which nothing depends on it. So a process that does
+ * nothing else closes it, and holds nothing else. */
+static int closer(void *argument)
+{
+    int fd = (int)(intptr_t)argument;
+    (void)close_range(0, (unsigned)fd - 1, 0);
+    (void)close_range((unsigned)fd + 1, ~0U, 0);
+    return 0; /* and its end closes the socket */
+}
+
+static void close_later(int fd)
+{
+    /* It may still use its stack when we are long elsewhere, so it is never given back. */
+    char *stack = fd > 2 ? malloc(CLOSER_STACK) : NULL;
+    if (!stack || clone(closer, stack + CLOSER_STACK, CLONE_VM, (void *)(intptr_t)fd) < 0)
+        free(stack);
+    close(fd);
+}
+
 void network_host_close(struct network_host *host)
 {
     if (host->routes >= 0)
         close(host->routes);
     if (host->firewall >= 0)
-        close(host->firewall);
+        close_later(host->firewall);
     host->routes = host->firewall = -1;
 }
 
