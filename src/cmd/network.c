@@ -152,13 +152,36 @@ int command_network_rm(const struct invocation *call, void *options, struct erro
 
 /* --- prune --- */
 
-static int prune_one(struct containers *all, const struct label_filter *filter,
+struct network_filter {
+    struct label_filter labels;
+    nanoseconds until; /* made before that */
+};
+
+static int parse_filter(const struct strv *words, struct network_filter *out, struct error *err)
+{
+    out->until = INT64_MAX;
+    for (size_t i = 0; i < words->len; i++) {
+        const char *word = words->items[i];
+        int rc = 0;
+        if (starts_with(word, "until="))
+            rc = read_moment("--filter until", word + strlen("until="), &out->until, err);
+        else if (!label_filter_take(&out->labels, word))
+            rc = error_set(err, -EINVAL,
+                           "--filter %.60s: known are label=, label!= and until=", word);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+static int prune_one(struct containers *all, const struct network_filter *filter,
                      const struct network_host *host, const char *name, struct buf *said,
                      struct error *err)
 {
     autonetwork network = {0};
     int rc = network_find(&host->place, host->routes, name, &network, err);
-    if (rc == 0 && !label_filter_matches(filter, &network.labels))
+    if (rc == 0 && (network.created > filter->until ||
+                    !label_filter_matches(&filter->labels, &network.labels)))
         return 0;
     if (rc == 0)
         rc = container_network_remove(all, name, true, err);
@@ -171,15 +194,12 @@ static int prune_one(struct containers *all, const struct label_filter *filter,
 
 int prune_networks(const struct strv *filters, struct buf *said, struct error *err)
 {
-    struct label_filter filter __attribute__((cleanup(label_filter_free))) = {0};
+    struct network_filter filter = {0};
     struct network_host host = NETWORK_HOST_NONE;
     autocontainers all = {0};
     autostrv names = {0};
-    int status = 0, rc = 0;
-    for (size_t i = 0; rc == 0 && i < filters->len; i++)
-        if (!label_filter_take(&filter, filters->items[i]))
-            rc = error_set(err, -EINVAL,
-                           "--filter %.60s: known are label= and label!=", filters->items[i]);
+    int status = 0;
+    int rc = parse_filter(filters, &filter, err);
     if (rc == 0)
         rc = containers_here(&all, err);
     if (rc == 0)
@@ -195,6 +215,7 @@ int prune_networks(const struct strv *filters, struct buf *said, struct error *e
         }
     }
     network_host_close(&host);
+    label_filter_free(&filter.labels);
     return rc < 0 ? rc : status;
 }
 

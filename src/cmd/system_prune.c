@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* system prune: containers, then volumes, then images, which only now nobody may use any more. */
+/* system prune: containers, then volumes, networks and images, which only now nobody may use any
+ * more. */
 #include <stdlib.h>
 
 #include "base/cleanup.h"
@@ -61,16 +62,19 @@ static int prune_images(const struct system_prune_options *o, struct buf *said, 
 static int confirm(const struct system_prune_options *o, struct error *err)
 {
     autobuf question = {0};
-    buf_fmt(&question, "This removes all containers that do not run, all images %s%s. Go on?",
-            o->all ? "that no container uses" : "without a name",
-            o->volumes ? " and all anonymous volumes that no container uses" : "");
+    buf_fmt(
+        &question,
+        "This removes all containers that do not run, all networks that no container is made for, "
+        "all images %s%s. Go on?",
+        o->all ? "that no container uses" : "without a name",
+        o->volumes ? " and all anonymous volumes that no container uses" : "");
     return prune_confirm(o->force, buf_text(&question), err);
 }
 
 int command_system_prune(const struct invocation *call, void *options, struct error *err)
 {
     const struct system_prune_options *o = options;
-    autobuf containers = {0}, volumes = {0}, images = {0}, answer = {0};
+    autobuf containers = {0}, volumes = {0}, networks = {0}, images = {0}, answer = {0};
     uint64_t freed = 0;
     (void)call;
     for (size_t i = 0; o->volumes && i < o->filters.len; i++)
@@ -86,9 +90,14 @@ int command_system_prune(const struct invocation *call, void *options, struct er
         rc = prune_volumes(false, &o->filters, &volumes, &freed, err);
         status = rc ? rc : status;
     }
+    if (status >= 0) {
+        rc = prune_networks(&o->filters, &networks, err);
+        status = rc ? rc : status;
+    }
     rc = status < 0 ? status : prune_images(o, &images, &freed, err);
     prune_section(&answer, "Deleted Containers", &containers);
     prune_section(&answer, "Deleted Volumes", &volumes);
+    prune_section(&answer, "Deleted Networks", &networks);
     prune_section(&answer, "Deleted Images", &images);
     int printed = prune_print(&answer, freed);
     return rc < 0 ? rc : status ? status : printed;

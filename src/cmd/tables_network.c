@@ -50,7 +50,7 @@ static const struct option rm_table[] = {
 #define PRUNE(field) offsetof(struct network_prune_options, field)
 static const struct option prune_table[] = {
     {"filter", 0, OPTION_LIST, PRUNE(filters), "KEY=VALUE",
-     "Remove only what matches: label=, label!="},
+     "Remove only what matches: label=, label!=, until=TIME"},
     {"force", 'f', OPTION_BOOL, PRUNE(force), NULL, "Do not ask first"},
     {NULL},
 };

@@ -101,6 +101,17 @@ tables() { in_host nft list tables | grep -c caisson || true; }
     fails 1 "no such network" caisson network rm nothere
 }
 
+@test "system prune takes networks that no container is made for, of the age and labels asked for" {
+    caisson network create --label keep=yes kept
+    caisson network create --label keep=no gone
+    caisson network create used
+    serve one --network used
+    run caisson system prune -f --filter label!=keep=yes --filter until=1h
+    [[ $output != *"Deleted Networks"* ]]
+    run caisson system prune -f --filter label!=keep=yes
+    [[ $output == *"Deleted Networks:"*gone* && $output != *kept* && $output != *used* ]]
+}
+
 # --- who reaches whom -----------------------------------------------------------------------------
 
 @test "containers of one network reach each other, and nobody on another" {
@@ -288,7 +299,8 @@ tables() { in_host nft list tables | grep -c caisson || true; }
     serve one --network shop
     caisson run --rm --network shop busybox true
     caisson rm -f one
-    waits 5 sh -c '[ "$(nsenter --net=/proc/'"$HOST"'/ns/net ip -o link show type veth | grep -c ": cv")" = 0 ]'
+    no_cables() { [ "$(cables)" = 0 ]; }
+    waits 5 no_cables
     run in_host nft list ruleset
     [[ $output != *"10.208.16."[2-9]* ]]
     [ -z "$(ls "$CAISSON_STATE/networks/shop/leases")" ]

@@ -51,6 +51,7 @@ echo_begin() {
     nsenter --net="/proc/$1/ns/net" python3 "$BATS_TEST_DIRNAME/../lib/echo_address.py" "$2" \
         "$BATS_TEST_TMPDIR/echo.$1.$2" </dev/null >/dev/null 2>&1 3>&- &
     ECHO=$!
+    export ECHO
     waits 10 test -e "$BATS_TEST_TMPDIR/echo.$1.$2"
 }
 
