@@ -11,7 +11,6 @@
 #include "base/cleanup.h"
 #include "base/memory.h"
 #include "base/text.h"
-#include "container/networks.h"
 #include "container/plan_make.h"
 #include "path/inroot.h"
 #include "runtime/label.h"
@@ -375,7 +374,5 @@ int plan_security(struct planning *p, struct error *err)
         rc = system_paths(p, err);
     if (rc == 0)
         rc = security_label(p, err);
-    if (rc == 0)
-        rc = plan_network(p, err);
     return rc < 0 ? rc : plan_namespaces(p, err);
 }

@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "container/networks.h"
 #include "container/plan_make.h"
 #include "runtime/ids.h"
 
@@ -166,37 +167,22 @@ static void share(struct planning *p, const struct donor *donor, const char *pro
     planning_put(p, protection, whose, flag, true);
 }
 
+/* Another container's; everything else is said in networks.c. */
 static int network(struct planning *p, struct error *err)
 {
-    const char *asked = p->request->network;
-    bool level_host = p->level == LEVEL_PRIVILEGED;
-    struct plan *plan = p->plan;
-    autodonor donor = {.flag = "--network", .asked = asked, .other = CONTAINER_EMPTY};
-    int rc = find_donor(p, &donor, err);
+    const struct strv *asked = &p->request->networks;
+    const char *word = asked->len == 1 ? asked->items[0] : NULL;
+    autodonor donor = {.flag = "--network", .asked = word, .other = CONTAINER_EMPTY};
+    int rc = word ? find_donor(p, &donor, err) : 0;
     if (rc < 0)
         return rc;
-    if (donor.named) {
-        if (donor.other.plan.network == PLAN_NET_HOST)
-            return shares_host(&donor, err);
-        plan->network = PLAN_NET_CONTAINER;
-        share(p, &donor, "network", &plan->network_container);
-        return 0;
-    }
-    if (!asked || !*asked)
-        plan->network = level_host ? PLAN_NET_HOST : PLAN_NET_NONE;
-    else if (streq(asked, "none"))
-        plan->network = PLAN_NET_NONE;
-    else if (streq(asked, "host"))
-        plan->network = PLAN_NET_HOST;
-    else
-        return error_set(err, -EINVAL,
-                         "--network %s is not supported; give none, host or container:NAME", asked);
-    bool none = plan->network == PLAN_NET_NONE;
-    if (none)
-        plan->namespaces |= PLAN_NS_NET;
-    planning_put(p, "network", none ? "own namespace, nothing in it" : "host", "--network host",
-                 !none && !level_host);
-    return 0;
+    if (!donor.named)
+        return plan_network(p, err);
+    if (donor.other.plan.network == PLAN_NET_HOST)
+        return shares_host(&donor, err);
+    p->plan->network = PLAN_NET_CONTAINER;
+    share(p, &donor, "network", &p->plan->network_container);
+    return plan_network_refuse(p->request, word, err);
 }
 
 static int processes(struct planning *p, const struct donor *donor, struct error *err)

@@ -206,8 +206,7 @@ static int endpoints(struct planning *p, const struct strv *networks, struct err
     return 0;
 }
 
-/* Without endpoints there is nothing that these could mean. */
-static int refuse_flags(const struct request *r, const char *network, struct error *err)
+int plan_network_refuse(const struct request *r, const char *network, struct error *err)
 {
     const struct {
         const char *flag;
@@ -265,16 +264,13 @@ static void say_posture(struct planning *p, bool level_host)
         buf_str(&text, "own namespace, nothing in it");
     else if (plan->network == PLAN_NET_HOST)
         buf_str(&text, "host");
-    else if (plan->network == PLAN_NET_CONTAINER)
-        buf_fmt(&text, "container:%s", plan->network_container);
     else
         buf_str(&text, "own namespace, on ");
     for (size_t i = 0; i < plan->endpoint_count; i++)
         buf_fmt(&text, "%s%s", i ? ", " : "", plan->endpoints[i].network);
     struct protection *item =
         posture_add(&plan->posture, "network", buf_text(&text), "--network host");
-    item->relaxed =
-        plan->network == PLAN_NET_CONTAINER || (plan->network == PLAN_NET_HOST && !level_host);
+    item->relaxed = plan->network == PLAN_NET_HOST && !level_host;
     if (plan->network != PLAN_NET_BRIDGE)
         return;
     posture_add(&plan->posture, "host-services", plan->host_access ? "open" : "closed",
@@ -304,11 +300,6 @@ int plan_network(struct planning *p, struct error *err)
         plan->network = PLAN_NET_NONE;
     } else if (streq(first, "host")) {
         plan->network = PLAN_NET_HOST;
-    } else if (other && !streq(first, "container:")) {
-        plan->network = PLAN_NET_CONTAINER;
-        plan->network_container = xstrdup(first + strlen("container:"));
-    } else if (other) {
-        return error_set(err, -EINVAL, "--network container: needs the name of a container");
     } else if (ids_limited()) {
         return error_set(err, -ENOTSUP,
                          "--network %.60s is root's to give so far; give none, host or "
@@ -320,7 +311,7 @@ int plan_network(struct planning *p, struct error *err)
         rc = endpoints(p, &networks, err);
     }
     if (rc == 0 && other)
-        rc = refuse_flags(r, first, err);
+        rc = plan_network_refuse(r, first, err);
     if (rc == 0)
         rc = take_names(p, err);
     if (rc < 0)

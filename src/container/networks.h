@@ -17,8 +17,10 @@
 /* The networks of --root and --state, and sockets of this process's network namespace. */
 int networks_here(const struct containers *all, struct network_host *out, struct error *err);
 
-/* --network and what belongs to it, into endpoints of the plan. */
+/* --network and what belongs to it, but for container:NAME, into endpoints of the plan. */
 int plan_network(struct planning *p, struct error *err);
+/* -EINVAL for flags that mean nothing without endpoints; `network` is what was asked for. */
+int plan_network_refuse(const struct request *r, const char *network, struct error *err);
 /* resolv.conf and hosts of a container with endpoints. */
 void plan_network_files(struct plan *plan);
 

@@ -152,7 +152,7 @@ struct plan {
     size_t endpoint_count;
     bool host_access, metadata_access; /* to the host's services; to where clouds answer */
     struct strv dns, dns_search, dns_options, extra_hosts; /* NAME=IP */
-    char *hosts_own; /* lines for its own addresses; chosen by each start, not kept */
+    char *hosts_own;     /* lines for its own addresses; chosen by each start, not kept */
     struct strv sysctls; /* "net.ipv4.x=1" */
     char *cgroup_parent;
     struct cgroup_limits limits; /* its strings are owned by the plan, below */
