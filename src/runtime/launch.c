@@ -397,7 +397,7 @@ static int connect_child(struct making *m, int *exit_code, struct error *err)
     struct child_message message;
     int fds[2] = {-1, -1};
     size_t count = 0;
-    ssize_t n = receive_fds(m->socket, &message, sizeof message, fds, 2, &count);
+    ssize_t n = receive_fds(m->held.socket, &message, sizeof message, fds, 2, &count);
     autofd inside = fds[0];
     autofd namespace = fds[1];
     if (n != (ssize_t)sizeof message)
