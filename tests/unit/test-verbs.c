@@ -46,14 +46,15 @@ static void every_option_has_a_field_of_its_own(void **state)
     EACH_VERB(v)
     EACH_OPTION(*v, o)
     {
-        if (o->flags & OPTION_UNSUPPORTED)
+        if (o->flags & OPTION_UNSUPPORTED || o->kind == OPTION_ARGUMENT)
             continue;
         EXPECT(o->offset + size_of(o) <= (*v)->options_size, *v, o, "lies outside of the struct");
         for (const struct option *p = (*v)->options; p < o; p++) {
             bool apart = p->offset + size_of(p) <= o->offset || o->offset + size_of(o) <= p->offset;
             /* Two spellings of one option share a field. */
             bool same = p->offset == o->offset && p->kind == o->kind;
-            EXPECT(apart || same || (p->flags & OPTION_UNSUPPORTED), *v, o, "overlaps another");
+            bool none = p->flags & OPTION_UNSUPPORTED || p->kind == OPTION_ARGUMENT;
+            EXPECT(apart || same || none, *v, o, "overlaps another");
         }
     }
 }
@@ -85,7 +86,8 @@ static void every_option_says_what_it_does(void **state)
         if (!option_visible(o))
             continue;
         EXPECT(is_sentence_start(o->help), *v, o, "help is one sentence without a full stop");
-        bool truth = o->kind == OPTION_BOOL || o->kind == OPTION_TRISTATE;
+        bool truth = !option_takes_value(o);
+        EXPECT(o->kind != OPTION_ARGUMENT || o->implied, *v, o, "stands for nothing");
         EXPECT(truth == !o->value_name, *v, o, "value name for what takes a value, and only then");
         EXPECT(!(o->flags & OPTION_OPTIONAL) || (o->kind == OPTION_STRING && o->implied), *v, o,
                "an optional value needs what it implies");
