@@ -20,7 +20,7 @@ static const struct option create_table[] = {
     {"internal", 0, OPTION_BOOL, CREATE(internal), NULL,
      "Without a way out: its containers reach one another and nothing else"},
     {"opt", 'o', OPTION_LIST, CREATE(options), "NAME=VALUE",
-     "mtu=BYTES; icc=false: its containers do not reach one another"},
+     "Of the bridge: mtu=BYTES; icc=false keeps its containers apart"},
     {"label", 0, OPTION_LIST, CREATE(labels), "NAME=VALUE", "Label the network"},
     {NULL},
 };
