@@ -210,15 +210,16 @@ static int join_others(void *closure, int *failed)
     if (rc < 0)
         return rc;
     /* Nobody is to look into it who has the uid that owns the user namespace; and what cannot be
-     * looked into may not set its own score. */
-    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+     * looked into may not set its own score, nor, by an ordinary user's parent, get its ids. */
+    bool closed = join->user >= 0 || !ids_limited();
+    if (closed && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
         return -errno;
     for (int i = 0; i < 3; i++) {
         *failed = i;
         if (fds[i] >= 0 && setns(fds[i], kinds[i]) < 0)
             return -errno;
     }
-    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+    if (closed && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
         return -errno;
     return 0;
 }
