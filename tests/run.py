@@ -158,9 +158,17 @@ def run_files(files, environment, before, tally, who):
             print(f"unsteady: {os.path.basename(path)}{who} passed only alone", flush=True)
 
 
+def interfaces():
+    """Bridges and cables of networks in the machine's own network namespace."""
+    return {name for name in os.listdir("/sys/class/net") if re.match(r"cs-|cv[0-9a-f]{10}", name)}
+
+
+INTERFACES_BEFORE = interfaces()
+
+
 def leftovers(directory):
-    """What the tests forgot: mounts below their directory, processes and groups that name it."""
-    found = []
+    """What the tests forgot: mounts below their directory, processes that name it, interfaces."""
+    found = [f"interface {name}" for name in sorted(interfaces() - INTERFACES_BEFORE)]
     with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as mounts:
         found += [f"mount on {line.split()[4]}" for line in mounts if directory in line]
     for entry in glob.glob("/proc/[0-9]*"):

@@ -267,7 +267,7 @@ run_() { caisson run --rm "$@"; }
         "-m 1" "--memory-swap 16m" "--cpus 0.001" "--cpus x" "--pids-limit x" "-v rel/dir:/x" "-v /no/such:/x" "-v /tmp:x" \
         "-v /tmp:/proc/x" "-v /tmp:/a/../b" "--tmpfs /x:size=q" "--mount type=bind,target=/x" "-h a/b" "-e =x" \
         "--sysctl kernel.core_pattern=x" "--sysctl a/../b=1" "--cap-add NONSENSE" "--security-opt nonsense" \
-        "--device /etc/passwd" "--ulimit nonsense=1" "--network bridge" "--level strict" "--stop-signal NONE" \
+        "--device /etc/passwd" "--ulimit nonsense=1" "--network no-such-network" "--level strict" "--stop-signal NONE" \
         "--oom-score-adj 5000" "--shm-size 0" "--cgroup-parent ../x" "--userns x" "--log-opt max-size=x" "-w rel"; do
         # shellcheck disable=SC2086 # flag and value
         run caisson run --rm $bad busybox true
