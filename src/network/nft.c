@@ -2,6 +2,7 @@
 #include "network/nft.h"
 
 #include <arpa/inet.h>
+#include <endian.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nf_log.h>
@@ -316,6 +317,43 @@ void nft_delete_elements(struct nft *n, const char *set, const struct nft_elemen
 {
     if (count > 0)
         elements(n, NFT_MSG_DELSETELEM, set, list, count);
+}
+
+static int read_left(const struct nlmsghdr *message, void *closure)
+{
+    const struct nlattr *table[NFTA_SET_ELEM_LIST_ELEMENTS + 1], *in[NFTA_SET_ELEM_EXPIRATION + 1];
+    nl_attributes(message, sizeof(struct nfgenmsg), table, NFTA_SET_ELEM_LIST_ELEMENTS);
+    nl_nested(nl_next(table[NFTA_SET_ELEM_LIST_ELEMENTS], NULL), in, NFTA_SET_ELEM_EXPIRATION);
+    uint64_t left;
+    const void *bytes = nl_value(in[NFTA_SET_ELEM_EXPIRATION], sizeof left);
+    if (bytes) {
+        memcpy(&left, bytes, sizeof left);
+        *(uint64_t *)closure = be64toh(left);
+    }
+    return 0;
+}
+
+int nft_element_left(int fd, const char *table, const char *set, const struct nft_key *key,
+                     uint64_t *milliseconds, struct error *err)
+{
+    struct nft n = {.table = table};
+    struct nfgenmsg header = header_of(NFPROTO_INET, 0);
+    struct nft_element e = {.key = *key};
+    struct error why = {0};
+    uint64_t left = 0;
+    nl_begin(&n.batch, type_of(NFT_MSG_GETSETELEM), 0, &header, sizeof header);
+    nl_put_string(&n.batch, NFTA_SET_ELEM_LIST_TABLE, table);
+    nl_put_string(&n.batch, NFTA_SET_ELEM_LIST_SET, set);
+    size_t list = nl_nest(&n.batch, NFTA_SET_ELEM_LIST_ELEMENTS);
+    put_element(&n, &e, false);
+    nl_end(&n.batch, list);
+    int rc = nl_ask(fd, &n.batch, read_left, &left, &why);
+    nft_free(&n);
+    if (rc < 0 && rc != -ENOENT)
+        return error_set(err, rc, "cannot look at the firewall's set %s: %s", set, why.text);
+    if (rc == 0)
+        *milliseconds = left;
+    return rc;
 }
 
 /* --- rules --- */

@@ -94,6 +94,10 @@ void nft_add_elements(struct nft *n, const char *set, const struct nft_element *
 void nft_delete_elements(struct nft *n, const char *set, const struct nft_element *elements,
                          size_t count);
 
+/* How long an element is still there. -ENOENT without a sentence when it is not. */
+int nft_element_left(int fd, const char *table, const char *set, const struct nft_key *key,
+                     uint64_t *milliseconds, struct error *err);
+
 /* --- rules --- */
 
 void nft_rule_begin(struct nft *n, const char *chain);

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Who is on a network, by which names: what its resolver knows.
+ *
+ * Kept as the file `names` in the network's state directory, which is replaced whenever it changes
+ * (written by names_write(), under the lock of netd.h). Lines of a word and its values:
+ *
+ *   internal                 nothing is asked outside
+ *   isolated                 a member sees itself only
+ *   log NUMBER               the group of the kernel's log for what egress lists refuse
+ *   subnet PREFIX            addresses of the network's own
+ *   upstream ADDRESS         a server to ask; none: those of the host's resolv.conf
+ *   member ID NAME           and of this one:
+ *   alias NAME
+ *   address ADDRESS
+ *   egress RULES             as --egress takes them; none: anywhere
+ *
+ * A member is known by its name, its aliases and the first 12 digits of its id, all without regard
+ * to case. Names may be shared: all who bear one are its answer.
+ */
+#ifndef CAISSON_NETWORK_NAMES_H
+#define CAISSON_NETWORK_NAMES_H
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/strv.h"
+#include "network/egress.h"
+
+#define NAMES_FILE "names"
+#define NAMES_FILE_MAX (16 << 20)
+#define NAMES_ID_MAX 64
+#define NAMES_SHORT_ID 12
+#define NAMES_ADDRESSES 4
+#define NAMES_SUBNETS 8
+#define NAMES_UPSTREAMS 3
+
+struct names_member {
+    char id[NAMES_ID_MAX + 1];
+    char *name; /* owned */
+    struct strv aliases;
+    struct ip_address addresses[NAMES_ADDRESSES];
+    size_t address_count;
+    struct egress_list egress;
+};
+
+struct names_key;
+
+struct names {
+    bool internal, isolated;
+    uint16_t group;
+    struct ip_prefix subnets[NAMES_SUBNETS];
+    size_t subnet_count;
+    struct ip_address upstreams[NAMES_UPSTREAMS];
+    size_t upstream_count;
+    struct names_member *members;
+    size_t count;
+    /* private: names and addresses, by their hashes; made by names_parse() */
+    struct names_key *keys;
+    size_t room;
+};
+
+/* An error names the line. `out` is to be freed in any case. */
+int names_parse(const char *text, size_t length, struct names *out, struct error *err);
+void names_format(const struct names *names, struct buf *out);
+/* Replaces the file in the network's state directory. */
+int names_write(int dir, const struct names *names, struct error *err);
+void names_free(struct names *names);
+#define autonames __attribute__((cleanup(names_free))) struct names
+
+/* --- asking; NULL or 0 when there is nothing --- */
+
+const struct names_member *names_by_address(const struct names *names, const struct ip_address *a);
+/* Those that `asker` sees under a name in lower case: how many were put into `out`. */
+size_t names_find(const struct names *names, const struct names_member *asker, const char *name,
+                  const struct names_member **out, size_t most);
+/* Whether the name lies below that of somebody whom `asker` sees. */
+bool names_is_below(const struct names *names, const struct names_member *asker, const char *name);
+bool names_is_own_address(const struct names *names, const struct ip_address *a);
+
+/* The servers of a resolv.conf(5), at most NAMES_UPSTREAMS: how many. */
+size_t names_read_servers(const char *text, struct ip_address out[NAMES_UPSTREAMS]);
+
+#endif
