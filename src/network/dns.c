@@ -143,8 +143,8 @@ void dns_reverse_text(const struct ip_address *a, char out[DNS_TEXT_MAX])
         return;
     }
     for (size_t i = 16; i-- > 0;)
-        length += (size_t)snprintf(out + length, DNS_TEXT_MAX - length, "%x.%x.", b[i] & 15U,
-                                   b[i] >> 4);
+        length +=
+            (size_t)snprintf(out + length, DNS_TEXT_MAX - length, "%x.%x.", b[i] & 15U, b[i] >> 4);
     snprintf(out + length, DNS_TEXT_MAX - length, "ip6.arpa");
 }
 
@@ -384,8 +384,8 @@ static void end_record(struct dns_writer *w, enum dns_section section, size_t da
 void dns_put_address(struct dns_writer *w, const struct dns_name *owner, uint32_t ttl,
                      const struct ip_address *a)
 {
-    size_t data = begin_record(w, owner, a->family == AF_INET6 ? DNS_AAAA : DNS_A, DNS_INTERNET,
-                               ttl);
+    size_t data =
+        begin_record(w, owner, a->family == AF_INET6 ? DNS_AAAA : DNS_A, DNS_INTERNET, ttl);
     put(w, a->bytes, ip_size(a));
     end_record(w, DNS_ANSWER, data);
 }

@@ -10,8 +10,7 @@
 
 static bool is_address(const struct dns_record *record)
 {
-    return record->class == DNS_INTERNET &&
-           (record->type == DNS_A || record->type == DNS_AAAA);
+    return record->class == DNS_INTERNET && (record->type == DNS_A || record->type == DNS_AAAA);
 }
 
 static uint32_t ttl_of(const struct dns_relay *relay, const struct dns_record *record)

@@ -14,10 +14,10 @@
 
 /* Where no name may lead: RFC 6890 and its registries, and what carries such an address inside. */
 static const char *const inside[] = {
-    "0.0.0.0/8",     "10.0.0.0/8",    "100.64.0.0/10", "127.0.0.0/8",   "169.254.0.0/16",
-    "172.16.0.0/12", "192.0.0.0/24",  "192.168.0.0/16", "198.18.0.0/15", "224.0.0.0/3",
-    "::/96",         "::ffff:0:0/96", "64:ff9b:1::/48", "fc00::/7",      "fe80::/9",
-    "ff00::/8"};
+    "0.0.0.0/8",      "10.0.0.0/8",    "100.64.0.0/10", "127.0.0.0/8",
+    "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",  "192.168.0.0/16",
+    "198.18.0.0/15",  "224.0.0.0/3",   "::/96",         "::ffff:0:0/96",
+    "64:ff9b:1::/48", "fc00::/7",      "fe80::/9",      "ff00::/8"};
 
 /* IPv4 inside of IPv6: RFC 6052, RFC 3056. */
 static const struct {
@@ -181,8 +181,10 @@ static int add_rule(const char *text, struct egress_list *list, struct error *er
 {
     struct egress_rule rule;
     if (list->count == EGRESS_RULES_MAX)
-        return error_set(err, -E2BIG, "--egress takes at most %d rules; prefixes and wildcards "
-                                      "say more with fewer", EGRESS_RULES_MAX);
+        return error_set(err, -E2BIG,
+                         "--egress takes at most %d rules; prefixes and wildcards "
+                         "say more with fewer",
+                         EGRESS_RULES_MAX);
     int rc = read_rule(text, &rule, err);
     if (rc < 0)
         return rc;
@@ -214,8 +216,9 @@ int egress_parse(const char *text, struct egress_list *out, struct error *err)
     if (streq(text, "any") || streq(text, "none"))
         return read_word(text, out, err);
     if (out->any || (out->limited && out->count == 0))
-        return refuse(text, out->any ? "does not go with --egress any"
-                                     : "does not go with --egress none", err);
+        return refuse(text,
+                      out->any ? "does not go with --egress any" : "does not go with --egress none",
+                      err);
     strv_split(&words, text, ',');
     for (size_t i = 0; i < words.len; i++) {
         int rc = add_rule(words.items[i], out, err);

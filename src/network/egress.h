@@ -13,9 +13,9 @@
  * not on the list is logged and refused, and a name that matches none is not even asked for.
  *
  * Names have no addresses until they are asked for: the network's resolver (resolver.h) then has
- * those that the answer gives granted for a while, and only then answers. So a list is, in nf_tables
- * (egress_nft.c), a chain of the container's own with its rules of addresses, and for each family a
- * set of destinations that comes and goes with grants.
+ * those that the answer gives granted for a while, and only then answers. So a list is, in
+ * nf_tables (egress_nft.c), a chain of the container's own with its rules of addresses, and for
+ * each family a set of destinations that comes and goes with grants.
  *
  * Guarded against: names that lead to the inside (DNS rebinding): addresses that are not public are
  * granted to no name, only rules of addresses reach them.

@@ -51,8 +51,7 @@ static struct egress_line *make_room(struct egress_log *log)
     }
     struct egress_line *oldest = NULL;
     for (size_t i = 0; i < log->count; i++)
-        if (streq(log->lines[i].event.id, id) &&
-            (!oldest || log->lines[i].last < oldest->last))
+        if (streq(log->lines[i].event.id, id) && (!oldest || log->lines[i].last < oldest->last))
             oldest = &log->lines[i];
     return oldest;
 }

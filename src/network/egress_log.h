@@ -2,8 +2,8 @@
 /*
  * What egress lists let pass and refused, as counts: the keeper's file NETD_LOG_FILE (netd.h).
  *
- * Bounded in memory and on disk, whatever containers do: one that asks for ever new names pushes out
- * lines of its own first.
+ * Bounded in memory and on disk, whatever containers do: one that asks for ever new names pushes
+ * out lines of its own first.
  */
 #ifndef CAISSON_NETWORK_EGRESS_LOG_H
 #define CAISSON_NETWORK_EGRESS_LOG_H
@@ -16,7 +16,7 @@
 struct egress_event {
     bool granted;
     char id[NAMES_ID_MAX + 1];
-    char name[256];           /* "": none */
+    char name[256];            /* "": none */
     struct ip_address address; /* family 0: none */
     uint16_t port;
     uint8_t protocol; /* 0: none */

@@ -162,8 +162,9 @@ static int listener_count(void)
 static int become_resolver(int ask, struct error *err)
 {
     /* NETD_LOCK stays, so that nobody starts another while this one has the ports. */
-    const int ours[] = {NETD_STATE,    NETD_NFT,      NETD_NFLOG,     keeper.inotify,
-                        keeper.epoll, keeper.resolv_dirs[0], keeper.resolv_dirs[1]};
+    const int ours[] = {NETD_STATE,           NETD_NFT,     NETD_NFLOG,
+                        keeper.inotify,       keeper.epoll, keeper.resolv_dirs[0],
+                        keeper.resolv_dirs[1]};
     for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
         close(ours[i]);
     if (!keeper.ready)
@@ -217,8 +218,8 @@ static int remake_resolver(struct error *err)
         return error_set(err, -ECHILD, "the resolver could not begin");
     nanoseconds left = keeper.started + RESPAWN_PAUSE - clock_monotonic();
     if (left > 0)
-        clock_nanosleep(CLOCK_MONOTONIC, 0, &(struct timespec){.tv_nsec = left - (left >= NSEC_PER_SEC)},
-                        NULL);
+        clock_nanosleep(CLOCK_MONOTONIC, 0,
+                        &(struct timespec){.tv_nsec = left - (left >= NSEC_PER_SEC)}, NULL);
     return make_resolver(err);
 }
 
@@ -279,8 +280,8 @@ static int grant_address(struct nft *n, const struct names_member *m, const stru
     int added = 0;
     for (size_t i = 0; i < count; i++) {
         uint64_t left = 0;
-        int rc = nft_element_left(NETD_NFT, FIREWALL_TABLE, grants[i].set, &grants[i].key, &left,
-                                  NULL);
+        int rc =
+            nft_element_left(NETD_NFT, FIREWALL_TABLE, grants[i].set, &grants[i].key, &left, NULL);
         if (rc < 0 && rc != -ENOENT)
             return rc;
         note_grant(m, ask, a, &grants[i]);
@@ -300,9 +301,8 @@ static int grant(const struct names_member *m, const struct keeper_ask *ask)
         return -EPERM;
     nft_begin(&n, FIREWALL_TABLE);
     for (uint32_t i = 0; i < ask->count; i++) {
-        int rc = egress_public(&ask->addresses[i])
-                     ? grant_address(&n, m, ask, &ask->addresses[i])
-                     : -EPERM;
+        int rc = egress_public(&ask->addresses[i]) ? grant_address(&n, m, ask, &ask->addresses[i])
+                                                   : -EPERM;
         if (rc < 0)
             return rc;
         added += rc;
@@ -363,9 +363,8 @@ static int serve_all(void)
 
 static void note_packet(const struct nflog_packet *packet, void *closure)
 {
-    struct egress_event event = {.address = packet->destination,
-                                 .port = packet->port,
-                                 .protocol = packet->protocol};
+    struct egress_event event = {
+        .address = packet->destination, .port = packet->port, .protocol = packet->protocol};
     (void)closure;
     if (strlen(packet->prefix) > NAMES_ID_MAX)
         return;
@@ -398,8 +397,8 @@ static int next_timeout(void)
 /* Whether this is the end: see netd.h. The lock is kept until there is no process any more. */
 static bool may_end(void)
 {
-    autofd lock = openat(NETD_STATE, NETD_NAMES_LOCK_FILE,
-                         O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    autofd lock =
+        openat(NETD_STATE, NETD_NAMES_LOCK_FILE, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (lock < 0 || lock_fd(lock, LOCK_EX | LOCK_NB) < 0)
         return false;
     read_names();
@@ -456,8 +455,10 @@ static int begin(struct error *err)
     (void)setrlimit(RLIMIT_NOFILE, &files);
     for (int fd = NETD_STATE; fd < NETD_LISTEN; fd++)
         if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
-            return error_set(err, -EBADF, "caisson-netd is started by caisson: it lacks descriptor "
-                                          "%d", fd);
+            return error_set(err, -EBADF,
+                             "caisson-netd is started by caisson: it lacks descriptor "
+                             "%d",
+                             fd);
     if (keeper.listeners == 0)
         return error_set(err, -EBADF, "caisson-netd has no socket to listen on");
     widen_sockets();

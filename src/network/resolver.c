@@ -57,12 +57,12 @@ void resolver_give(const struct asker *asker, const uint8_t *bytes, size_t size)
     memcpy(replies[i], bytes, size);
     reply_to[i] = asker->to;
     reply_parts[i] = (struct iovec){replies[i], size};
-    reply_headers[i].msg_hdr = (struct msghdr){
-        .msg_name = &reply_to[i],
-        .msg_namelen = asker->to.any.sa_family == AF_INET ? sizeof asker->to.in
-                                                          : sizeof asker->to.in6,
-        .msg_iov = &reply_parts[i],
-        .msg_iovlen = 1};
+    reply_headers[i].msg_hdr =
+        (struct msghdr){.msg_name = &reply_to[i],
+                        .msg_namelen = asker->to.any.sa_family == AF_INET ? sizeof asker->to.in
+                                                                          : sizeof asker->to.in6,
+                        .msg_iov = &reply_parts[i],
+                        .msg_iovlen = 1};
 }
 
 void resolver_give_up(const struct asker *asker)
@@ -220,8 +220,8 @@ void resolver_pass_on(const struct asker *asker, const struct dns_query *q,
         return;
     }
     keep_public(&relay); /* the others are reached by rules of addresses, if at all */
-    size_t size = dns_answer_end(&w, q, rcode, flags,
-                                 relay.dropped > 0 ? DNS_BLOCKED : DNS_UNEXPLAINED);
+    size_t size =
+        dns_answer_end(&w, q, rcode, flags, relay.dropped > 0 ? DNS_BLOCKED : DNS_UNEXPLAINED);
     if (relay.address_count == 0)
         resolver_give(asker, resolver.room, size);
     else
@@ -314,9 +314,8 @@ struct ip_address resolver_address(const union address *a)
 static bool same_sender(const union address *a, const union address *b)
 {
     return a->any.sa_family == b->any.sa_family &&
-           (a->any.sa_family == AF_INET
-                ? a->in.sin_addr.s_addr == b->in.sin_addr.s_addr
-                : memcmp(&a->in6.sin6_addr, &b->in6.sin6_addr, 16) == 0);
+           (a->any.sa_family == AF_INET ? a->in.sin_addr.s_addr == b->in.sin_addr.s_addr
+                                        : memcmp(&a->in6.sin6_addr, &b->in6.sin6_addr, 16) == 0);
 }
 
 /* A full batch says that more comes than is answered: then each sender has a share of it, and what
@@ -481,8 +480,8 @@ static int watch_listeners(size_t count, struct error *err)
         int fd = NETD_LISTEN + (int)i, type = 0;
         socklen_t size = sizeof type;
         if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) < 0 ||
-            resolver_watch(type == SOCK_DGRAM ? EVENT_UDP : EVENT_TCP, (uint32_t)fd, fd,
-                           EPOLLIN) < 0)
+            resolver_watch(type == SOCK_DGRAM ? EVENT_UDP : EVENT_TCP, (uint32_t)fd, fd, EPOLLIN) <
+                0)
             return error_errno(err, "cannot listen on descriptor %d", fd);
     }
     return 0;

@@ -8,11 +8,10 @@
  *   an internal network REFUSED: nothing is asked outside (glibc and musl then say "try again", as
  *                       Docker's do, and not that the name does not exist)
  *   on no egress list   REFUSED, at once
- *   everything else     is asked of the upstream servers, from a port and with an id of its own each
- *                       time; by TCP when the answer is cut off; twice each at most
- *   with an egress list the answer's addresses are granted by the keeper before it is given;
- *                       addresses that are not public are left out of it
- * REFUSED says why in EDNS (RFC 8914), which dig shows. ANY is answered as in RFC 8482.
+ *   everything else     is asked of the upstream servers, from a port and with an id of its own
+ * each time; by TCP when the answer is cut off; twice each at most with an egress list the answer's
+ * addresses are granted by the keeper before it is given; addresses that are not public are left
+ * out of it REFUSED says why in EDNS (RFC 8914), which dig shows. ANY is answered as in RFC 8482.
  *
  * Guarded against: servers and others who answer what was not asked (source, id, port, question and
  * the records' owners are compared), containers that flood (each has so many questions outstanding

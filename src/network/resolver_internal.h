@@ -41,8 +41,8 @@ struct resolver {
     struct names names;
     struct ip_address servers[NAMES_UPSTREAMS]; /* of the host's resolv.conf */
     size_t server_count;
-    size_t good_server; /* which answered last */
-    nanoseconds now;    /* monotonic, of this turn of the loop */
+    size_t good_server;             /* which answered last */
+    nanoseconds now;                /* monotonic, of this turn of the loop */
     uint8_t room[DNS_MESSAGE_MAX];  /* the answer that is being written */
     uint8_t clean[DNS_MESSAGE_MAX]; /* a server's, written anew */
     uint8_t heard[DNS_MESSAGE_MAX]; /* a server's, as it came */

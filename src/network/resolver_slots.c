@@ -369,8 +369,8 @@ static int clean_answer(const struct slot *s, const struct dns_response *r,
     dns_answer_begin(&w, resolver.clean, sizeof resolver.clean, &q);
     if (dns_relay(r, &all, &w) < 0)
         return -EBADMSG;
-    size_t size = dns_answer_end(&w, &q, (enum dns_rcode)(r->flags & DNS_RCODE),
-                                 r->flags & DNS_AD, DNS_UNEXPLAINED);
+    size_t size = dns_answer_end(&w, &q, (enum dns_rcode)(r->flags & DNS_RCODE), r->flags & DNS_AD,
+                                 DNS_UNEXPLAINED);
     return dns_parse_response(resolver.clean, size, clean);
 }
 

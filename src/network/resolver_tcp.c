@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Clients that ask by TCP (RFC 7766): some connections in all and some for each sender, one question
- * of each at a time. A connection that asks nothing whole for a while is closed, whatever trickles
- * in meanwhile.
+ * Clients that ask by TCP (RFC 7766): some connections in all and some for each sender, one
+ * question of each at a time. A connection that asks nothing whole for a while is closed, whatever
+ * trickles in meanwhile.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -91,9 +91,11 @@ void tcp_accept(int listener)
 static void watch(struct connection *c)
 {
     bool hears = !c->out && !c->over && c->have < sizeof c->in;
-    struct epoll_event event = {.events = c->out ? EPOLLOUT : hears ? EPOLLIN : 0U,
-                                .data.u64 = (uint64_t)EVENT_CONNECTION << 32 |
-                                            (uint32_t)(c - connections)};
+    struct epoll_event event = {.events = c->out  ? EPOLLOUT
+                                          : hears ? EPOLLIN
+                                                  : 0U,
+                                .data.u64 =
+                                    (uint64_t)EVENT_CONNECTION << 32 | (uint32_t)(c - connections)};
     if (event.events != c->events)
         (void)epoll_ctl(resolver.epoll, EPOLL_CTL_MOD, c->fd, &event);
     c->events = event.events;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * caisson-netd: answers the names of one network and opens its egress lists. Started by caisson with
- * descriptors of fixed numbers and no words; see network/netd.h.
+ * caisson-netd: answers the names of one network and opens its egress lists. Started by caisson
+ * with descriptors of fixed numbers and no words; see network/netd.h.
  */
 #include <stdio.h>
 

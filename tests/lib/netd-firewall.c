@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The firewall of a network and its members, as the file of names in the current directory has them:
- * what the engine does before it starts caisson-netd.
- * usage: netd-firewall BRIDGE GATEWAY PREFIX [GATEWAY PREFIX]     the network
- *        netd-firewall BRIDGE add|remove ID                      one member
+ * The firewall of a network and its members, as the file of names in the current directory has
+ * them: what the engine does before it starts caisson-netd. usage: netd-firewall BRIDGE GATEWAY
+ * PREFIX [GATEWAY PREFIX]     the network netd-firewall BRIDGE add|remove ID one member
  */
 #include <fcntl.h>
 #include <stdio.h>
