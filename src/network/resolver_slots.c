@@ -5,6 +5,10 @@
  * Each is a slot of a table of fixed size. One sender has at most so many; when all are taken, the
  * oldest of who has most gives way, unless that is who asks now. A slot ends by an answer or by its
  * time; its number has a part that changes with each use, so that a late answer finds nobody.
+ *
+ * What is being asked already is not asked a second time: the second waits for the first one's
+ * answer. Else a container could have many questions out for one name, each of them a chance for a
+ * forged answer (RFC 5452, 5).
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -22,7 +26,8 @@
 #define TRY_NS (NSEC_PER_SEC * 3 / 2)
 #define TCP_NS (3 * NSEC_PER_SEC)
 #define KEEPER_NS (2 * NSEC_PER_SEC)
-#define TRIES_EACH 2 /* of one server */
+#define TWIN_NS (30 * NSEC_PER_SEC) /* longer than all tries of the first */
+#define TRIES_EACH 2                /* of one server */
 #define HEARD_MAX 16 /* packets of one server that are no answer: then the next try */
 #define DNS_PORT 53
 #define GRANT_BEYOND 60 /* seconds */
@@ -34,6 +39,7 @@ enum slot_state {
     WAITS_FOR_GRANT,
     WAITS_FOR_UDP,
     WAITS_FOR_TCP,
+    WAITS_FOR_TWIN, /* for the answer to another slot's same question */
 };
 
 struct slot {
@@ -49,12 +55,15 @@ struct slot {
     unsigned tries, heard;
     size_t server;
     enum dns_rcode rcode; /* what the last one said */
+    unsigned twins;       /* who wait for this one */
+    uint32_t first;       /* of a twin: the number of whom it waits for */
     /* an answer that waits for its grant, or comes by TCP: owned; else NULL */
     uint8_t *bytes;
     size_t size, have;
 };
 
 static struct slot slots[SLOTS];
+static uint32_t asked[SLOTS]; /* hashes of what servers are being asked; 0: this one asks none */
 static size_t taken;
 static nanoseconds first_deadline = INT64_MAX;
 
@@ -92,6 +101,7 @@ static void free_slot(struct slot *s)
     s->bytes = NULL;
     s->state = FREE;
     s->turn++;
+    asked[s - slots] = 0;
     --*count_of(&s->asker.source);
     taken--;
 }
@@ -109,6 +119,62 @@ static struct slot *find_greediest(size_t least)
         }
     }
     return oldest;
+}
+
+/* --- who wait for the same answer --- */
+
+struct twins {
+    uint32_t first; /* their first one's number */
+    unsigned count;
+};
+
+static struct twins take_twins(struct slot *s)
+{
+    struct twins twins = {number_of(s), s->twins};
+    s->twins = 0;
+    return twins;
+}
+
+/* Gives them the first one's answer, or refuses. */
+static void end_twins(const struct twins *twins, const struct dns_response *clean,
+                      enum dns_rcode rcode, enum dns_reason reason)
+{
+    for (size_t i = 0; i < SLOTS && twins->count > 0; i++) {
+        struct slot *s = &slots[i];
+        if (s->state != WAITS_FOR_TWIN || s->first != twins->first)
+            continue;
+        struct asker asker = s->asker;
+        struct dns_query q = s->query;
+        free_slot(s);
+        if (clean)
+            resolver_pass_on(&asker, &q, clean, 0);
+        else
+            resolver_refuse(&asker, &q, rcode, reason);
+    }
+}
+
+static uint32_t hash_of(const struct dns_query *q)
+{
+    uint32_t hash = 2166136261U + q->question.type;
+    for (size_t i = 0; i < q->question.name.size; i++)
+        hash = (hash ^ (q->question.name.bytes[i] | 0x20U)) * 16777619U;
+    return hash | 1;
+}
+
+/* Whose answer would be the answer to this as well. */
+static struct slot *find_first(const struct asker *asker, const struct dns_query *q)
+{
+    const uint16_t flags = DNS_CD | DNS_AD;
+    uint32_t hash = hash_of(q);
+    for (size_t i = 0; i < SLOTS; i++) {
+        const struct dns_query *other = &slots[i].query;
+        if (asked[i] == hash && other->question.type == q->question.type &&
+            other->dnssec == q->dnssec && (other->flags & flags) == (q->flags & flags) &&
+            (!resolver.names.isolated || ip_equal(&slots[i].asker.source, &asker->source)) &&
+            dns_name_equal(&other->question.name, &q->question.name))
+            return &slots[i];
+    }
+    return NULL;
 }
 
 static struct slot *find_free(void)
@@ -136,8 +202,10 @@ static struct slot *take_slot(const struct asker *asker, const struct dns_query 
     size_t own = *count_of(&asker->source);
     struct slot *s = NULL;
     if (own < SLOTS_EACH && taken == SLOTS && (s = find_greediest(own + 1))) {
+        struct twins twins = take_twins(s);
         resolver_give_up(&s->asker);
         free_slot(s);
+        end_twins(&twins, NULL, DNS_SERVFAIL, DNS_UNEXPLAINED);
     }
     if (own < SLOTS_EACH)
         s = find_free();
@@ -163,8 +231,10 @@ static void fail(struct slot *s, enum dns_rcode rcode, enum dns_reason reason)
 {
     struct asker asker = s->asker;
     struct dns_query q = s->query;
+    struct twins twins = take_twins(s);
     free_slot(s);
     resolver_refuse(&asker, &q, rcode, reason);
+    end_twins(&twins, NULL, rcode, reason);
 }
 
 /* --- the keeper --- */
@@ -324,9 +394,19 @@ static void try_on(struct slot *s)
 
 void slots_forward(const struct asker *asker, const struct dns_query *q)
 {
-    struct slot *s = take_slot(asker, q, WAITS_FOR_UDP);
-    if (s)
-        try_on(s);
+    struct slot *first = find_first(asker, q);
+    uint32_t number = first ? number_of(first) : 0;
+    struct slot *s = take_slot(asker, q, first ? WAITS_FOR_TWIN : WAITS_FOR_UDP);
+    if (!s)
+        return;
+    if (first && by_number(number) == first) { /* it has not just given way */
+        first->twins++;
+        s->first = number;
+        expect(s, TWIN_NS);
+        return;
+    }
+    asked[s - slots] = hash_of(q);
+    try_on(s);
 }
 
 /* By TCP the question goes out with its length before it. */
@@ -400,9 +480,11 @@ static void take_answer(struct slot *s, const struct dns_response *r)
     resolver.good_server = s->server;
     struct asker asker = s->asker;
     struct dns_query q = s->query;
+    struct twins twins = take_twins(s);
     free_slot(s);
     cache_add(&asker, &q, &clean);
     resolver_pass_on(&asker, &q, &clean, 0);
+    end_twins(&twins, &clean, DNS_NOERROR, DNS_UNEXPLAINED);
 }
 
 /* Only what comes from the server reaches this socket; it has to answer this question. */

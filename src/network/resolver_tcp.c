@@ -44,17 +44,33 @@ static void end(struct connection *c)
     *c = (struct connection){.turn = c->turn + 1};
 }
 
+static size_t count_of(const struct ip_address *source)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < CONNECTIONS; i++)
+        count += connections[i].fd != 0 && ip_equal(&connections[i].source, source);
+    return count;
+}
+
+/* When all are taken, one of who has most gives way, unless that is who comes now. */
 static struct connection *find_place(const struct ip_address *source)
 {
-    struct connection *place = NULL;
-    size_t own = 0;
+    struct connection *greediest = NULL;
+    size_t own = count_of(source), most = own + 1;
+    if (own >= CONNECTIONS_EACH)
+        return NULL;
     for (size_t i = 0; i < CONNECTIONS; i++) {
         if (connections[i].fd == 0)
-            place = &connections[i];
-        else
-            own += ip_equal(&connections[i].source, source);
+            return &connections[i];
+        size_t count = count_of(&connections[i].source);
+        if (count > most) {
+            most = count;
+            greediest = &connections[i];
+        }
     }
-    return own < CONNECTIONS_EACH ? place : NULL;
+    if (greediest)
+        end(greediest);
+    return greediest;
 }
 
 static void accept_one(int fd, int listener, const union address *from)

@@ -270,6 +270,21 @@ teardown_file() {
     [ "$(grep -c ' silent.[0-9]*.example.com ' "$WORLD/asked")" -lt 1000 ]
 }
 
+@test "what is being asked is not asked twice, and all who asked have the answer" {
+    network "$MEMBERS" "$WEB" "$DB" "egress *.twins.example.com"
+    local i
+    for i in 1 2 3; do
+        ask c1 slow.twins.example.com >"$WORLD/twin$i" 3>&- &
+    done
+    ask c2 slow.twins.example.com >"$WORLD/twin4" 3>&- &
+    wait
+    for i in 1 2 3 4; do
+        is "NOERROR, A 203.0.113.10" cat "$WORLD/twin$i"
+    done
+    [ "$(grep -c ' slow.twins.example.com ' "$WORLD/asked")" = 1 ]
+    reach c2 203.0.113.10 443
+}
+
 @test "connections are bounded for each container, and closed when they ask nothing" {
     network "$MEMBERS" "$WEB" "$DB"
     inside c2 "$PYTHON" -IS -c '

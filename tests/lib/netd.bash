@@ -35,7 +35,7 @@ world_start() {
         unshare -Urn true 2>/dev/null || skip "needs user namespaces"
     fi
     # shellcheck disable=SC2046 # no word or two
-    $([ "$own" = together ] || echo unshare -Ur --kill-child) "$PYTHON" "$NETD_LIB/netd_world.py" \
+    $([ "$own" = together ] || echo unshare -Ur) "$PYTHON" "$NETD_LIB/netd_world.py" \
         "$WORLD" "$own" >"$WORLD/log" 2>&1 3>&- &
     echo $! >"$WORLD/world"
     waits 20 test -e "$WORLD/pids" || {
