@@ -295,10 +295,10 @@ static int grant_address(struct nft *n, const struct names_member *m, const stru
 
 static int grant(const struct names_member *m, const struct keeper_ask *ask)
 {
-    autonft n;
     int added = 0;
     if (!m->egress.limited || !egress_names(&m->egress, ask->name))
         return -EPERM;
+    autonft n;
     nft_begin(&n, FIREWALL_TABLE);
     for (uint32_t i = 0; i < ask->count; i++) {
         int rc = egress_public(&ask->addresses[i]) ? grant_address(&n, m, ask, &ask->addresses[i])

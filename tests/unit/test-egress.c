@@ -80,8 +80,7 @@ static void a_rule_that_is_none_is_named(void **state)
                                         "-a.example",
                                         "a-.example",
                                         "a example",
-                                        "b\xc3\xbc"
-                                        "cher.example",
+                                        "\xc3\xbcx.example",
                                         "http://a.example",
                                         "a.example/path",
                                         "a.example:0",
