@@ -134,8 +134,9 @@ not() {
     ! "$@"
 }
 
+# gone PID: it has ended, whether or not its parent has looked.
 gone() {
-    ! kill -0 "$1" 2>/dev/null
+    ! grep -qs '^State:.[^Z]' "/proc/$1/status"
 }
 
 # asked NAME: whether a server was asked for it.
