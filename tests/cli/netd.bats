@@ -12,6 +12,8 @@ setup_file() {
 }
 
 teardown() {
+    rm -f "$WORLD/flood"
+    touch "$WORLD/go"
     netd_end
 }
 
@@ -215,7 +217,31 @@ teardown_file() {
     ask c2 chain.example.com | grep -q 203.0.113.11
     reach c2 203.0.113.11 443
     # 300 seconds of the answer, 60 beyond; a shorter promise takes nothing away
-    inside network nft list ruleset | grep -q "203.0.113.11 . tcp . 443 timeout 6m"
+    is "NOERROR, A 203.0.113.13" ask c2 long.example.com
+    is "NOERROR, A 203.0.113.13" ask c2 short.promise.example.com
+    inside network nft list ruleset >"$WORLD/rules"
+    grep -q "203.0.113.11 . tcp . 443 timeout 6m" "$WORLD/rules"
+    grep -q "203.0.113.13 . tcp . 443 timeout 6m" "$WORLD/rules"
+}
+
+@test "a connection outlives the grant under which it was made" {
+    network "$MEMBERS" "$DB" "egress dual.long.example.com:443"
+    is "NOERROR, A 203.0.113.10" ask c2 dual.long.example.com
+    rm -f "$WORLD/open" "$WORLD/go"
+    inside c2 "$PYTHON" -IS -c '
+import os, socket, sys, time
+client = socket.create_connection(("203.0.113.10", 443), 5)
+open(sys.argv[1] + "/open", "w").close()
+while not os.path.exists(sys.argv[1] + "/go"):
+    time.sleep(0.02)
+client.sendall(b"still")
+print(client.recv(16).decode())' "$WORLD" >"$WORLD/said" 3>&- &
+    waits 5 test -e "$WORLD/open"
+    inside network nft flush set inet caisson "egress4-$ID2"
+    not reach c2 203.0.113.10 443
+    touch "$WORLD/go"
+    wait
+    is still cat "$WORLD/said"
 }
 
 @test "each container has its own list" {

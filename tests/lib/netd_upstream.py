@@ -87,9 +87,8 @@ def answer(packet, tcp):
     if what == "empty":
         return [message(packet, [], [soa()])]
     if what == "big":
-        rows = [address(name, f"203.0.113.{i}") for i in range(1, 31)] + \
-            [record(name, TXT, b"\xff" + b"x" * 255)] * 0
-        rows = rows if four else [record(name, TXT, b"\xc8" + b"x" * 200)] * 20
+        rows = [address(name, f"203.0.113.{i}") for i in range(1, 31)] if four else \
+            [record(name, TXT, b"\xc8" + b"x" * 200)] * 20
         return [message(packet, rows)] if tcp else [message(packet, [], flags=TC)]
     if what == "wrongid":
         ident = struct.unpack_from("!H", packet)[0] ^ 0x5555
@@ -110,8 +109,8 @@ def answer(packet, tcp):
         return [message(packet, rcode=2)]
     if what == "first" and step(name) == 1:
         return []
-    if what == "short":
-        return [message(packet, [address(name, "203.0.113.13", 2)] if four else [])]
+    if what in ("short", "long"):
+        return [message(packet, [address(name, "203.0.113.13", 2 if what == "short" else 300)] if four else [])]
     return [plain]
 
 
