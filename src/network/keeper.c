@@ -223,26 +223,26 @@ static int remake_resolver(struct error *err)
     return make_resolver(err);
 }
 
-static void tell(const struct keeper_tell *words, const int *fd)
+/* Whether it went out. A resolver that does not listen gets no answers, and its clients none. */
+static bool tell(const struct keeper_tell *words, const int *fd)
 {
-    (void)send_fds(keeper.ask, words, sizeof *words, fd, fd ? 1 : 0);
+    return send_fds(keeper.ask, words, sizeof *words, fd, fd ? 1 : 0) == 0;
 }
 
+/* What does not go out now does with the next thing that happens. */
 static void tell_state(void)
 {
     if (keeper.ask < 0)
         return;
     if (keeper.names_due) {
         autofd fd = openat(NETD_STATE, NAMES_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-        if (fd >= 0)
-            tell(&(struct keeper_tell){.word = KEEPER_NAMES}, &fd);
+        keeper.names_due = fd >= 0 && !tell(&(struct keeper_tell){.word = KEEPER_NAMES}, &fd);
     }
     if (keeper.servers_due) {
         struct keeper_tell words = {.word = KEEPER_SERVERS, .count = (uint32_t)keeper.server_count};
         memcpy(words.servers, keeper.servers, sizeof words.servers);
-        tell(&words, NULL);
+        keeper.servers_due = !tell(&words, NULL);
     }
-    keeper.names_due = keeper.servers_due = false;
 }
 
 /* --- what it asks --- */
@@ -322,7 +322,7 @@ static void serve(const struct keeper_ask *ask)
 {
     struct keeper_tell answer = {.word = KEEPER_ANSWER, .number = ask->number};
     if (ask->question == KEEPER_STATE) {
-        tell(&answer, NULL);
+        (void)tell(&answer, NULL);
         return;
     }
     const struct names_member *m =
@@ -332,7 +332,7 @@ static void serve(const struct keeper_ask *ask)
     if (ask->question != KEEPER_GRANT)
         return;
     answer.result = m ? grant(m, ask) : -EPERM;
-    tell(&answer, NULL);
+    (void)tell(&answer, NULL);
 }
 
 static void tell_ready(void)
