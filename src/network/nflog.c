@@ -36,8 +36,7 @@ int nflog_join(int fd, uint16_t group, struct error *err)
     return 0;
 }
 
-/* Headers behind that of IPv6 are not followed: then the protocol is theirs. */
-static bool read_headers(const uint8_t *bytes, size_t size, struct nflog_packet *p)
+bool nflog_packet_parse(const uint8_t *bytes, size_t size, struct nflog_packet *p)
 {
     size_t ports;
     if (size >= 20 && bytes[0] >> 4 == 4) {
@@ -67,7 +66,7 @@ static void one_message(const struct nlmsghdr *m, nflog_each *each, void *closur
     nl_attributes(m, sizeof(struct nfgenmsg), table, NFULA_PREFIX);
     const char *prefix = nl_string(table[NFULA_PREFIX]);
     const uint8_t *bytes = nl_value(table[NFULA_PAYLOAD], 1);
-    if (!prefix || !bytes || !read_headers(bytes, nl_size(table[NFULA_PAYLOAD]), &p))
+    if (!prefix || !bytes || !nflog_packet_parse(bytes, nl_size(table[NFULA_PAYLOAD]), &p))
         return;
     memcpy(p.prefix, prefix, strnlen(prefix, sizeof p.prefix - 1));
     each(&p, closure);

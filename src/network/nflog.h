@@ -15,6 +15,10 @@ struct nflog_packet {
     uint16_t port; /* 0: it has none */
 };
 
+/* Reads where a packet goes; it may be cut off, and its bytes are its sender's. Headers behind that
+ * of IPv6 are not followed: then the protocol is theirs. False: it is none of the internet's. */
+bool nflog_packet_parse(const uint8_t *bytes, size_t size, struct nflog_packet *out);
+
 /* Makes the socket (NETLINK_NETFILTER) the reader of a group, which can have one. */
 int nflog_join(int fd, uint16_t group, struct error *err);
 typedef void nflog_each(const struct nflog_packet *packet, void *closure);

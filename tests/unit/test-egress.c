@@ -19,6 +19,7 @@
 #include "network/egress_log.h"
 #include "network/firewall.h"
 #include "network/names.h"
+#include "network/nflog.h"
 
 static struct ip_address address(const char *text)
 {
@@ -425,6 +426,38 @@ static void the_log_counts_and_is_bounded_by_who_fills_it(void **state)
     assert_null(strstr(buf_text(&text), "\tn5\t"));
 }
 
+static void where_a_packet_goes_is_read_from_what_there_is_of_it(void **state)
+{
+    static const struct {
+        const char *bytes;
+        size_t given; /* of them; what follows is zero */
+        size_t size;
+        bool read;
+        uint8_t protocol;
+        uint16_t port;
+    } cases[] = {
+        {"\x45\0\0\x28\0\0\0\0\x40\x06\0\0\x0a\0\0\1\xcb\0\x71\1\0\x50\1\xbb", 24, 24, true, 6,
+         443},
+        {"\x45\0\0\x28\0\0\0\0\x40\x06\0\0\x0a\0\0\1\xcb\0\x71\1\0\x50\1", 23, 23, true, 6, 0},
+        {"\x4f\0\0\x28\0\0\0\0\x40\x11\0\0\x0a\0\0\1\xcb\0\x71\1\0\x50\1\xbb", 24, 60, true, 17, 0},
+        {"\x45\0\0\x28\0\0\0\0\x40\x01\0\0\x0a\0\0\1\xcb\0\x71\1\x08\0\1\xbb", 24, 24, true, 1, 0},
+        {"\x45\0\0\x28\0\0\0\0\x40\x06", 10, 19, false, 0, 0},
+        {"\x60\0\0\0\0\0\x11\x40", 8, 39, false, 0, 0},
+        {"\x60\0\0\0\0\0\x3a\x40", 8, 64, true, 58, 0},
+        {"\x50", 1, 64, false, 0, 0},
+        {"", 0, 0, false, 0, 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        uint8_t bytes[64] = {0};
+        struct nflog_packet p = {0};
+        memcpy(bytes, cases[i].bytes, cases[i].given);
+        assert_int_equal(nflog_packet_parse(bytes, cases[i].size, &p), cases[i].read);
+        assert_int_equal(p.protocol, cases[i].protocol);
+        assert_int_equal(p.port, cases[i].port);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -440,6 +473,7 @@ int main(void)
         cmocka_unit_test(an_error_in_it_names_the_line),
         cmocka_unit_test(members_are_found_by_what_they_are_called_and_by_who_sees_them),
         cmocka_unit_test(servers_are_read_from_resolv_conf),
+        cmocka_unit_test(where_a_packet_goes_is_read_from_what_there_is_of_it),
         cmocka_unit_test(the_log_counts_and_is_bounded_by_who_fills_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
