@@ -221,17 +221,3 @@ int command_events(const struct invocation *call, void *options, struct error *e
     filter_free(&filter);
     return rc == -EPIPE ? 1 : rc; /* nobody reads any more, and nobody is to be told */
 }
-
-int command_port(const struct invocation *call, void *options, struct error *err)
-{
-    autocontainers all = {0};
-    autocontainer c = CONTAINER_EMPTY;
-    (void)options;
-    int rc = containers_here(&all, err);
-    if (rc == 0)
-        rc = container_find(&all, call->arguments[0], &c, err);
-    if (rc < 0 || call->count == 1)
-        return rc;
-    return error_set(err, -ENOENT, "container %s publishes no port %.40s", c.plan.name,
-                     call->arguments[1]);
-}

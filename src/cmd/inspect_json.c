@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "cmd/port.h"
 #include "cmd/print.h"
 #include "cmd/template.h"
 #include "container/health.h"
@@ -272,6 +273,7 @@ static void write_host_config(struct json_out *w, const struct plan *plan)
     json_bool(w, "Init", plan->init);
     text_or_empty(w, "CgroupParent", plan->cgroup_parent);
     write_namespaces(w, plan);
+    inspect_port_bindings(w, plan);
     write_security(w, plan);
     write_limits(w, plan);
     write_devices(w, plan);
@@ -304,6 +306,7 @@ static void write_config(struct json_out *w, const struct plan *plan)
     json_bool(w, "Tty", plan->terminal);
     json_bool(w, "OpenStdin", plan->stdin_open);
     list_or_null(w, "Env", &plan->env);
+    inspect_exposed(w, plan);
     list_or_null(w, "Cmd", &plan->args);
     json_raw(w, "Entrypoint", "null");
     text_or_empty(w, "Image", plan->image_name);

@@ -2,6 +2,7 @@
 /* What inspect shows of a container's networks, with Docker's names. */
 #include "base/text.h"
 #include "cmd/inspect_json.h"
+#include "cmd/port.h"
 #include "container/networks.h"
 
 struct shown {
@@ -52,7 +53,7 @@ void inspect_networks(struct json_out *w, const struct container *c)
 {
     struct shown shown = {0};
     json_begin(w, "NetworkSettings", '{');
-    json_raw(w, "Ports", "{}");
+    inspect_ports(w, c);
     if (c->plan.endpoint_count > 0)
         look(c, &c->plan.endpoints[0], &shown);
     write_addresses(w, &shown);

@@ -7,6 +7,7 @@
 #include "cmd/container_options.h"
 #include "cmd/container_words.h"
 #include "cmd/list.h"
+#include "cmd/port.h"
 #include "cmd/print.h"
 #include "cmd/ps_filter.h"
 
@@ -124,7 +125,7 @@ static int add_row(struct containers *all, const struct ps_options *o, const str
                    bool size, struct list *list, struct error *err)
 {
     autobuf image = {0}, status = {0}, created = {0}, labels = {0}, written = {0}, age = {0};
-    autobuf mounts = {0};
+    autobuf mounts = {0}, ports = {0};
     nanoseconds now = clock_wall();
     if (size) {
         uint64_t bytes;
@@ -138,13 +139,15 @@ static int add_row(struct containers *all, const struct ps_options *o, const str
     show_created(glance->summary.created, &created);
     join(&glance->summary.labels, &labels);
     join(&glance->summary.mounts, &mounts);
+    if (glance->now == CONTAINER_RUNNING || glance->now == CONTAINER_PAUSED)
+        ports_column(glance->published, &glance->summary.exposed, &ports);
     format_human_duration(&age, now - glance->summary.created);
     list_fmt(list, "%.*s", o->no_trunc ? CONTAINER_ID_MAX : SHORT_ID, glance->id);
     list_cell(list, buf_text(&image));
     list_fmt(list, "\"%s\"", glance->summary.command);
     list_fmt(list, "%s ago", buf_text(&age));
     list_cell(list, buf_text(&status));
-    list_cell(list, ""); /* ports: there are no networks to publish to yet */
+    list_cell(list, buf_text(&ports));
     list_cell(list, glance->summary.name);
     list_cell(list, glance->summary.level);
     list_cell(list, buf_text(&written));

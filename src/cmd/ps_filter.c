@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "cmd/container_words.h"
+#include "network/ports.h"
 #include "oci/reference.h"
 #include "store/store.h"
 
@@ -70,6 +71,16 @@ static int add_ancestor(struct ps_filter *filter, const char *value, struct erro
     return 0;
 }
 
+static int add_ports(struct strv *list, const char *key, const char *value, struct error *err)
+{
+    struct port_range range;
+    int rc = port_parse_range(value, &range, err);
+    if (rc < 0)
+        return error_prefix(err, "--filter %s", key);
+    strv_add(list, value);
+    return 0;
+}
+
 static int add_word(struct containers *all, struct ps_filter *filter, const char *key,
                     const char *value, struct error *err)
 {
@@ -85,6 +96,10 @@ static int add_word(struct containers *all, struct ps_filter *filter, const char
             return 0;
         }
     }
+    if (streq(key, "publish"))
+        return add_ports(&filter->published, key, value, err);
+    if (streq(key, "expose"))
+        return add_ports(&filter->exposed, key, value, err);
     if (streq(key, "status"))
         return add_state(filter, value, err);
     if (streq(key, "ancestor"))
@@ -96,8 +111,8 @@ static int add_word(struct containers *all, struct ps_filter *filter, const char
     if (streq(key, "since"))
         return created_of_container(all, value, &filter->since, err);
     return error_set(err, -EINVAL,
-                     "--filter %.40s: the keys are ancestor, before, exited, id, label, level, "
-                     "name, network, since, status and volume",
+                     "--filter %.40s: the keys are ancestor, before, exited, expose, id, label, "
+                     "level, name, network, publish, since, status and volume",
                      key);
 }
 
@@ -134,6 +149,8 @@ void ps_filter_free(struct ps_filter *filter)
     strv_free(&filter->networks);
     strv_free(&filter->levels);
     strv_free(&filter->volumes);
+    strv_free(&filter->published);
+    strv_free(&filter->exposed);
 }
 
 /* --- matching --- */
@@ -237,6 +254,42 @@ static bool any_volume(const struct ps_filter *filter, const struct glance *glan
     return filter->volumes.len == 0;
 }
 
+/* By the host's port. */
+static bool any_published(const struct ps_filter *filter, const struct glance *glance)
+{
+    for (size_t i = 0; i < filter->published.len; i++) {
+        const char *at = glance->published;
+        struct port_range wanted;
+        struct published p;
+        (void)port_parse_range(filter->published.items[i], &wanted, NULL);
+        while (published_next(&at, &p))
+            if (port_within(&wanted, &(struct port){p.inner.protocol, p.host}))
+                return true;
+    }
+    return filter->published.len == 0;
+}
+
+static bool have_in_common(const struct port_range *a, const struct port_range *b)
+{
+    return a->first.protocol == b->first.protocol && a->first.number <= b->last &&
+           b->first.number <= a->last;
+}
+
+/* By the container's, whether it is published or not. */
+static bool any_exposed(const struct ps_filter *filter, const struct glance *glance)
+{
+    const struct strv *exposed = &glance->summary.exposed;
+    for (size_t i = 0; i < filter->exposed.len; i++) {
+        struct port_range wanted, there;
+        (void)port_parse_range(filter->exposed.items[i], &wanted, NULL);
+        for (size_t k = 0; k < exposed->len; k++)
+            if (port_parse_range(exposed->items[k], &there, NULL) == 0 &&
+                have_in_common(&wanted, &there))
+                return true;
+    }
+    return filter->exposed.len == 0;
+}
+
 static bool any_exit(const struct ps_filter *filter, const struct glance *glance)
 {
     for (size_t i = 0; i < filter->exited_count; i++)
@@ -257,5 +310,6 @@ bool ps_filter_matches(const struct ps_filter *filter, const struct glance *glan
             return false;
     return any_name(filter, glance) && any_id(filter, glance) && any_image(filter, glance) &&
            any_network(filter, glance) && any_level(filter, glance) && any_volume(filter, glance) &&
+           any_published(filter, glance) && any_exposed(filter, glance) &&
            any_exit(filter, glance);
 }

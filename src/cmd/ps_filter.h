@@ -6,7 +6,7 @@
 #include "container/summary.h"
 
 struct ps_filter {
-    struct strv names, ids, labels, ancestors, networks, levels, volumes;
+    struct strv names, ids, labels, ancestors, networks, levels, volumes, published, exposed;
     unsigned states;           /* 1 << enum container_state, or-ed; 0: any */
     int64_t exited[16];        /* exit codes */
     size_t exited_count;       /* 0: any */

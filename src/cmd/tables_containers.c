@@ -9,7 +9,7 @@ static const struct option ps_table[] = {
      "Show also those that do not run"},
     {"filter", 'f', OPTION_LIST, offsetof(struct ps_options, filters), "KEY=VALUE",
      "Show only those with this name, id, status, label, ancestor, exited, level, "
-     "network, volume, before or since"},
+     "network, volume, publish, expose, before or since"},
     {"format", 0, OPTION_STRING, offsetof(struct ps_options, format), "FORMAT", LIST_FORMAT_HELP},
     {"last", 'n', OPTION_COUNT, offsetof(struct ps_options, last), "N",
      "Show the last N created, running or not", .flags = OPTION_MINUS_ONE},

@@ -224,9 +224,11 @@ const struct verb verb_port = {
     .group = GROUP_CONTAINERS,
     .arguments = "CONTAINER [PORT[/PROTOCOL]]",
     .summary = "Show where a container's ports are published",
-    .description = "Prints a line for each published port, or where the given one is. With the "
-                   "networks there are (none, host and container:) nothing is ever published.",
-    .examples = "caisson port web",
+    .description = "Prints a line for each published port of a running container, or where the "
+                   "given one is published.",
+    .examples = "caisson port web\n"
+                "# Only where port 53 for datagrams is\n"
+                "caisson port web 53/udp",
     .options = latest_table,
     .least = 1,
     .most = 2,

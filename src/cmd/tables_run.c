@@ -88,9 +88,9 @@ static const char *const levels[] = {"restricted", "baseline", "privileged", NUL
     {"metadata-access", 0, OPTION_BOOL, AT(metadata_access), NULL, "Let it reach link-local addresses, where clouds hand out credentials", .group = NETWORK}, \
     {"restart", 0, OPTION_STRING, AT(restart), "POLICY", "Start it again when it has ended: no, always, unless-stopped or on-failure[:TIMES]"}, \
     {"platform", 0, OPTION_STRING, AT(platform), "OS/ARCH", "Refuse the image when it is for another platform"}, \
-    {"publish", 'p', OPTION_LIST, AT(volumes), "PORTS", "networks other than none, host and container: do not exist yet; use --network host", .flags = LATER}, \
-    {"publish-all", 'P', OPTION_BOOL, AT(quiet), NULL, "networks other than none, host and container: do not exist yet; use --network host", .flags = LATER}, \
-    {"expose", 0, OPTION_LIST, AT(volumes), "PORT", "networks do not exist yet", .flags = LATER}, \
+    {"publish", 'p', OPTION_LIST, AT(publish), "[[IP:]HOSTPORT:]PORT", "Publish a port, or a range, on the host's loopback addresses or on IP (0.0.0.0: on all); PORT/udp for datagrams", .group = NETWORK}, \
+    {"publish-all", 'P', OPTION_BOOL, AT(publish_all), NULL, "Publish every port that the image or --expose names, on free ones of the host's", .group = NETWORK}, \
+    {"expose", 0, OPTION_LIST, AT(expose), "PORT[/udp]", "Name a port, or a range, for --publish-all", .group = NETWORK}, \
     {"pid", 0, OPTION_STRING, AT(pid), "MODE", "Process ids: private, container:NAME (with its user namespace) or host (which needs --userns host)", .group = SECURITY}, \
     {"ipc", 0, OPTION_STRING, AT(ipc), "MODE", "Shared memory and queues: private, shareable, none, container:NAME (with its user namespace; it has to be shareable) or host (which needs --userns host)", .group = SECURITY}, \
     {"uts", 0, OPTION_STRING, AT(uts), "MODE", "Host name: private or host", .group = SECURITY}, \
@@ -146,6 +146,10 @@ const struct verb verb_run = {
         "caisson run -d --name web --memory=512m --cpus=1.5 my-app:latest\n"
         "# Places to write in a read-only root\n"
         "caisson run --tmpfs /app/cache:size=32m -v ./data:/data my-app:latest\n"
+        "# A web server on this machine's port 8080, for this machine alone\n"
+        "caisson run -d -p 8080:80 my-app:latest\n"
+        "# and on one of its addresses, for everybody who reaches that\n"
+        "caisson run -d -p 192.0.2.1:8080:80 my-app:latest\n"
         "# A volume that outlives the container, and another image's files\n"
         "caisson run -v db:/var/lib/db --mount type=image,source=model:1,target=/model app\n"
         "# A look at the processes of another container\n"

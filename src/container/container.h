@@ -67,6 +67,9 @@ struct container_status {
      * mount namespace (strays.h), by number; else 0. */
     uint64_t process_ns, mount_ns;
     char *addresses; /* "NETWORK IP4|- IP6|- FLAGS" for each network, separated by ";"; NULL */
+    char *published; /* what caisson-port listens on: network/ports.h, published_format(); NULL */
+    pid_t relay;     /* caisson-port; 0: nothing is published */
+    uint64_t relay_start;
     bool oom_killed, pids_hit;
     bool donor_ended; /* it ended because the one whose processes it had joined did */
     /* By its restart policy, since a person started it; and how often in a row it ended soon. */

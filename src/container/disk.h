@@ -26,7 +26,7 @@
 
 #define CONFIG_MAX PLAN_TEXT_MAX
 #define CONFIG_SPARE (256u << 10) /* for what a start and `update` note in it later */
-#define STATUS_MAX (16u << 10)
+#define STATUS_MAX (64u << 10)
 
 /* 64 hexadecimal digits. */
 bool id_valid(const char *id);

@@ -286,11 +286,16 @@ int plan_network(struct planning *p, struct error *err)
     const struct request *r = p->request;
     struct plan *plan = p->plan;
     struct strv networks = r->networks;
+    char default_network[] = NETWORK_DEFAULT, *only[] = {default_network, NULL};
     bool level_host = p->level == LEVEL_PRIVILEGED;
     const char *first = networks.len ? networks.items[0] : "";
     int rc = 0;
     if (streq(first, "default"))
         networks.len = 0;
+    if (networks.len == 0 && ports_wanted(r)) {
+        networks = (struct strv){.items = only, .len = 1};
+        first = NETWORK_DEFAULT;
+    }
     if (networks.len == 0)
         first = level_host ? "host" : "none";
     bool other = streq(first, "none") || streq(first, "host") || starts_with(first, "container:");
@@ -319,7 +324,7 @@ int plan_network(struct planning *p, struct error *err)
     if (plan->network == PLAN_NET_NONE || plan->network == PLAN_NET_BRIDGE)
         plan->namespaces |= PLAN_NS_NET;
     say_posture(p, level_host);
-    return 0;
+    return plan_ports(p, first, err);
 }
 
 /* --- files about names --- */

@@ -12,6 +12,7 @@
 
 #include "container/container.h"
 #include "container/plan_make.h"
+#include "container/ports.h"
 #include "network/attach.h"
 
 /* The networks of --root and --state, and sockets of this process's network namespace. */
@@ -26,6 +27,7 @@ void plan_network_files(struct plan *plan);
 
 /* What a start has to do: addresses before, cables during, nothing after. */
 struct joining {
+    struct publishing publishing;
     struct network_host host;
     struct network *networks; /* an entry for each endpoint */
     int *holds;               /* locks that keep them from being removed */
@@ -34,13 +36,15 @@ struct joining {
 };
 #define JOINING_NONE                                                                               \
     {                                                                                              \
-        .host = NETWORK_HOST_NONE                                                                  \
+        .publishing = PUBLISHING_NONE, .host = NETWORK_HOST_NONE                                                                  \
     }
-/* Holds the networks, takes addresses, writes them into c->status and into the plan's own lines of
+/* Binds the ports, holds the networks, takes addresses, writes them into c->status and into the plan's own lines of
  * /etc/hosts. Nothing to do without endpoints. */
 int joining_begin(struct container *c, struct joining *j, struct error *err);
 /* Lays the cables; see launch.h. */
-int joining_connect(void *closure, int inside, int namespace, struct error *err);
+int joining_connect(void *closure, int inside, int namespace, int pidfd, struct error *err);
+/* Once it runs: its ports are published. */
+int joining_finish(struct container *c, struct joining *j, struct error *err);
 void joining_end(struct joining *j);
 
 /* Where it is on a network now. -ENOENT when it does not run, or not on that one. */

@@ -103,7 +103,9 @@ int joining_begin(struct container *c, struct joining *j, struct error *err)
     size_t count = c->plan.endpoint_count;
     if (count == 0)
         return 0;
-    int rc = networks_here(c->all, &j->host, err);
+    int rc = publishing_begin(c, &j->publishing, err);
+    if (rc == 0)
+        rc = networks_here(c->all, &j->host, err);
     if (rc < 0)
         return rc;
     j->networks = xcalloc(count, sizeof *j->networks);
@@ -125,13 +127,22 @@ int joining_begin(struct container *c, struct joining *j, struct error *err)
     return 0;
 }
 
-int joining_connect(void *closure, int inside, int namespace, struct error *err)
+int joining_connect(void *closure, int inside, int namespace, int pidfd, struct error *err)
 {
     struct joining *j = closure;
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < j->count; i++)
         rc = network_plug(&j->host, &j->networks[i], &j->ports[i], inside, namespace, err);
-    return rc;
+    if (rc < 0 || j->publishing.listeners.count == 0)
+        return rc;
+    const struct ip_address gateways[] = {j->networks[0].ranges[0].gateway,
+                                          j->networks[0].ranges[1].gateway};
+    return publishing_start(&j->publishing, j->ports[0].addresses, gateways, namespace, pidfd, err);
+}
+
+int joining_finish(struct container *c, struct joining *j, struct error *err)
+{
+    return publishing_finish(c, &j->publishing, err);
 }
 
 void joining_end(struct joining *j)
@@ -145,6 +156,7 @@ void joining_end(struct joining *j)
     free(j->ports);
     free(j->holds);
     network_host_close(&j->host);
+    publishing_end(&j->publishing);
     *j = (struct joining)JOINING_NONE;
 }
 

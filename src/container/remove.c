@@ -20,6 +20,7 @@
 #include "container/disk.h"
 #include "container/events.h"
 #include "container/networks.h"
+#include "container/ports.h"
 #include "container/restart.h"
 #include "container/strays.h"
 #include "container/volumes.h"
@@ -180,6 +181,7 @@ static int end_locked(struct container *c, int wait_status, struct error *err)
         return rc;
     if (c->status.id_base)
         ids_release(c->all->state_top, c->id, c->status.id_base);
+    container_ports_leave(c);
     container_networks_leave(c);
     if (c->status.oom_killed)
         event_tell(c->all, &c->plan, c->id, "oom", NULL, NULL);
@@ -235,6 +237,7 @@ static int remove_locked(struct container *c, bool volumes, struct error *err)
         if (rc < 0)
             return rc;
         ids_release(c->all->state_top, c->id, c->status.id_base);
+        container_ports_leave(c);
         container_networks_leave(c);
     } else { /* a start that was killed recorded nothing */
         disk_sweep_group(c->all, c->id, c->plan.cgroup_parent);
@@ -285,6 +288,7 @@ int container_discard(struct containers *all, const char *id, struct error *err)
         kill_first(&c);
         (void)end_group(&c, &ignored);
         ids_release(all->state_top, id, c.status.id_base);
+        container_ports_leave(&c);
     }
     disk_sweep_group(all, id, NULL);
     autofd home = open_directory_at(all->root_fd, id, NULL);

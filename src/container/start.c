@@ -28,6 +28,7 @@
 #include "container/networks.h"
 #include "container/opened.h"
 #include "container/ordinary.h"
+#include "container/programs.h"
 #include "container/relay.h"
 #include "container/restart.h"
 #include "container/streams.h"
@@ -138,8 +139,9 @@ static int take_ids(struct container *c, struct opened *o, uint32_t *base, struc
     return rc;
 }
 
-static int make_run(struct container *c, struct opened *o, const struct streams *s, bool bound,
-                    struct launched *out, int *exit_code, struct error *err)
+static int make_run(struct container *c, struct opened *o, const struct streams *s,
+                    const struct start_options *options, bool bound, struct launched *out,
+                    int *exit_code, struct error *err)
 {
     struct meanwhile m = {.container = c, .store = o->store};
     struct joining joining __attribute__((cleanup(joining_end))) = JOINING_NONE;
@@ -162,6 +164,7 @@ static int make_run(struct container *c, struct opened *o, const struct streams 
     };
     *exit_code = 125;
     c->status.id_base = 0;
+    joining.publishing.front = options->program;
     int rc = joining_begin(c, &joining, err);
     if (rc < 0)
         return rc;
@@ -177,7 +180,9 @@ static int make_run(struct container *c, struct opened *o, const struct streams 
         return rc;
     }
     say_limits(c, &out->cgroup);
-    rc = record_running(c, o, out, err);
+    rc = joining_finish(c, &joining, err);
+    if (rc == 0)
+        rc = record_running(c, o, out, err);
     if (rc == 0 && c->plan.posture.count && posture_changed(&c->plan.posture))
         rc = container_save_plan(c, err);
     if (rc < 0) {
@@ -185,6 +190,7 @@ static int make_run(struct container *c, struct opened *o, const struct streams 
         (void)waitpid(out->pid, NULL, 0);
         (void)cgroup_remove(&out->cgroup, NULL);
         ids_release(c->all->state_top, c->id, c->status.id_base);
+        container_ports_leave(c);
         container_networks_leave(c);
     }
     return rc;
@@ -202,7 +208,7 @@ static int run_in_foreground(struct container *c, struct opened *o,
     relay_signals_block(options->sig_proxy, &signals);
     int rc = streams_open(&s, c->plan.terminal, options->interactive, err);
     if (rc == 0)
-        rc = make_run(c, o, &s, true, &run, exit_code, err);
+        rc = make_run(c, o, &s, options, true, &run, exit_code, err);
     if (rc < 0) {
         relay_signals_restore(&signals);
         return rc;
@@ -247,19 +253,6 @@ static int run_in_foreground(struct container *c, struct opened *o,
 /* --- with a monitor ----------------------------------------------------------------------------
  */
 
-static int open_program(const char *front, const char *name)
-{
-    static const char *const places[] = {"", "../libexec/caisson/"};
-    size_t folder = (size_t)(strrchr(front, '/') - front);
-    for (size_t i = 0; i < 2; i++) {
-        autofree char *path = xasprintf("%.*s/%s%s", (int)folder, front, places[i], name);
-        int fd = open(path, O_PATH | O_CLOEXEC);
-        if (fd >= 0)
-            return fd;
-    }
-    return -ENOENT;
-}
-
 static int open_log_dir(struct container *c)
 {
     if (mkdirat(c->home, "logs", 0700) < 0 && errno != EEXIST)
@@ -288,13 +281,13 @@ static int become_monitor(struct container *c, struct streams *s, const struct l
                           struct error *err)
 {
     enum log_driver log = log_driver(&c->plan);
-    autofd program = open_program(options->program, "caisson-monitor");
+    autofree char *path = program_beside(options->program, "caisson-monitor", err);
+    if (!path)
+        return -ENOENT;
+    autofd program = open(path, O_PATH | O_CLOEXEC);
     autofd front = open(options->program, O_PATH | O_CLOEXEC);
     if (program < 0 || front < 0)
-        return error_set(
-            err, -ENOENT,
-            "caisson-monitor is missing beside %s; install caisson whole (make install)",
-            options->program);
+        return error_errno(err, "cannot open %s", program < 0 ? path : options->program);
     autofd attach = attach_listen(c, err);
     if (attach < 0)
         return attach;
@@ -349,7 +342,7 @@ static _Noreturn void monitor_side(struct container *c, struct opened *o,
     sigprocmask(SIG_SETMASK, &none, NULL);
     int rc = streams_open(&s, c->plan.terminal, c->plan.stdin_open, &err);
     if (rc == 0)
-        rc = make_run(c, o, &s, false, &run, &exit_code, &err);
+        rc = make_run(c, o, &s, options, false, &run, &exit_code, &err);
     if (rc == 0) {
         streams_close_theirs(&s);
         int null = open("/dev/null", O_RDWR | O_CLOEXEC);

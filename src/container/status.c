@@ -99,6 +99,9 @@ static const struct line status_lines[] = {
     STATUS_LINE(mount_ns, LINE_U64),
     STATUS_LINE(cgroup, LINE_TEXT),
     STATUS_LINE(addresses, LINE_TEXT),
+    STATUS_LINE(published, LINE_TEXT),
+    STATUS_LINE(relay, LINE_PID),
+    STATUS_LINE(relay_start, LINE_U64),
     {NULL},
 };
 
@@ -212,6 +215,7 @@ void status_free(struct container_status *status)
 {
     free(status->cgroup);
     free(status->addresses);
+    free(status->published);
     *status = (struct container_status){0};
 }
 

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "container/disk.h"
 #include "container/health.h"
+#include "container/ports.h"
 #include "runtime/caps.h"
 
 #define SUMMARY_NAME "summary"
@@ -97,7 +98,10 @@ static int read_line(struct container_summary *s, const char *key, char *value)
     const struct {
         const char *key;
         struct strv *list;
-    } lists[] = {{"label", &s->labels}, {"mount", &s->mounts}, {"target", &s->targets}};
+    } lists[] = {{"label", &s->labels},
+                 {"mount", &s->mounts},
+                 {"target", &s->targets},
+                 {"port", &s->exposed}};
     unescape(value);
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
         if (streq(lists[i].key, key)) {
@@ -171,6 +175,7 @@ void summary_of_plan(const struct plan *plan, struct container_summary *out)
         buf_fmt(&on, "%s%s", i ? "," : "", plan->endpoints[i].network);
     summary.network = plan->endpoint_count ? buf_take(&on) : xstrdup(networks[plan->network]);
     strv_copy(&summary.labels, &plan->labels);
+    strv_copy(&summary.exposed, &plan->exposed);
     for (size_t i = 0; i < plan->mount_count; i++) {
         const struct plan_mount *m = &plan->mounts[i];
         if (m->kind != PLAN_VOLUME && m->kind != PLAN_BIND)
@@ -190,6 +195,7 @@ void summary_free(struct container_summary *s)
     free(s->level);
     free(s->network);
     strv_free(&s->labels);
+    strv_free(&s->exposed);
     strv_free(&s->mounts);
     strv_free(&s->targets);
     *s = (struct container_summary){0};
@@ -211,6 +217,8 @@ int summary_write(int home, const struct plan *plan, struct error *err)
     buf_fmt(&text, "created=%lld\n", (long long)summary.created);
     for (size_t i = 0; i < summary.labels.len; i++)
         add_line(&text, "label", summary.labels.items[i]);
+    for (size_t i = 0; i < summary.exposed.len; i++)
+        add_line(&text, "port", summary.exposed.items[i]);
     for (size_t i = 0; i < summary.mounts.len; i++) {
         add_line(&text, "mount", summary.mounts.items[i]);
         add_line(&text, "target", summary.targets.items[i]);
@@ -225,6 +233,7 @@ void glance_free(struct glance *glance)
 {
     summary_free(&glance->summary);
     free(take_ptr(glance->cgroup));
+    free(take_ptr(glance->published));
 }
 
 /* Its directories and its state, but not its plan. */
@@ -264,8 +273,11 @@ static void take_glance(struct container *c, struct glance *out)
     out->exit = c->exit;
     out->started = c->status.started;
     out->oom_killed = c->status.oom_killed;
-    if (c->now == CONTAINER_RUNNING || c->now == CONTAINER_PAUSED)
+    if (c->now == CONTAINER_RUNNING || c->now == CONTAINER_PAUSED) {
         health_status(c->state, out->health);
+        if (container_published(&c->status))
+            out->published = take_ptr(c->status.published);
+    }
     out->pid = c->status.pid;
     out->cgroup = take_ptr(c->status.cgroup);
 }

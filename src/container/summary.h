@@ -17,6 +17,7 @@ struct container_summary {
     char *network;
     nanoseconds created;
     struct strv labels;
+    struct strv exposed; /* ports, as the plan has them */
     struct strv mounts;  /* names of volumes and what is bound, which begins with a slash */
     struct strv targets; /* where they are mounted, in the same order */
 };
@@ -30,6 +31,7 @@ struct glance {
     struct exit_record exit;
     bool oom_killed;
     char health[16]; /* "healthy" …; "" without a check */
+    char *published; /* container_published(); NULL */
     pid_t pid;       /* 0 while it does not run */
     char *cgroup;    /* record; NULL */
 };

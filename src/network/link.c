@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "network/link.h"
 
+#include <linux/fib_rules.h>
 #include <linux/if_bridge.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
@@ -171,6 +172,53 @@ void link_add_route(struct netlink_batch *b, int index, const struct ip_prefix *
     if (by_gateway)
         nl_put(b, RTA_GATEWAY, gateway->bytes, ip_size(gateway));
     nl_put_u32(b, RTA_OIF, (uint32_t)index);
+}
+
+void link_add_mark_rule(struct netlink_batch *b, int family, uint32_t mark, uint32_t table)
+{
+    struct fib_rule_hdr rule = {
+        .family = (uint8_t)family, .table = RT_TABLE_UNSPEC, .action = FR_ACT_TO_TBL};
+    nl_begin(b, RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, &rule, sizeof rule);
+    nl_put_u32(b, FRA_FWMARK, mark);
+    nl_put_u32(b, FRA_TABLE, table);
+    nl_put_u8(b, FRA_PROTOCOL, RTPROT_STATIC);
+}
+
+void link_add_everything_local(struct netlink_batch *b, int family, int loopback, uint32_t table)
+{
+    struct rtmsg route = {
+        .rtm_family = (uint8_t)family,
+        .rtm_table = RT_TABLE_UNSPEC,
+        .rtm_protocol = RTPROT_STATIC,
+        .rtm_scope = RT_SCOPE_HOST,
+        .rtm_type = RTN_LOCAL,
+    };
+    nl_begin(b, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, &route, sizeof route);
+    nl_put_u32(b, RTA_TABLE, table);
+    nl_put_u32(b, RTA_OIF, (uint32_t)loopback);
+}
+
+static int take_type(const struct nlmsghdr *message, void *closure)
+{
+    uint8_t *type = closure;
+    struct rtmsg route;
+    if (message->nlmsg_type == RTM_NEWROUTE && message->nlmsg_len >= NLMSG_LENGTH(sizeof route)) {
+        memcpy(&route, NLMSG_DATA(message), sizeof route);
+        *type = route.rtm_type;
+    }
+    return 0;
+}
+
+bool link_is_own(int fd, const struct ip_address *address)
+{
+    autobatch b = {0};
+    uint8_t type = RTN_UNSPEC;
+    struct rtmsg route = {.rtm_family = (uint8_t)address->family,
+                          .rtm_dst_len = (uint8_t)(8 * ip_size(address))};
+    nl_begin(&b, RTM_GETROUTE, 0, &route, sizeof route);
+    nl_put(&b, RTA_DST, address->bytes, ip_size(address));
+    (void)nl_ask(fd, &b, take_type, &type, NULL); /* no way to it: then it is not our own */
+    return type == RTN_LOCAL;
 }
 
 struct route_walk {

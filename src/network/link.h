@@ -49,6 +49,13 @@ void link_add_address(struct netlink_batch *b, int index, const struct ip_prefix
 void link_add_route(struct netlink_batch *b, int index, const struct ip_prefix *to,
                     const struct ip_address *gateway);
 
+/* Packets of an address family that bear `mark` are looked up in `table`, before the main one; in
+ * which every address is to be this machine's own. -EEXIST where it is there already. */
+void link_add_mark_rule(struct netlink_batch *b, int family, uint32_t mark, uint32_t table);
+void link_add_everything_local(struct netlink_batch *b, int family, int loopback, uint32_t table);
+/* Whether an address is one of the machine's own, where `fd` was opened. */
+bool link_is_own(int fd, const struct ip_address *address);
+
 /* Every destination of the main table's routes. `each` returns 0, or what is to be returned. */
 typedef int route_each(const struct ip_prefix *to, int index, void *closure);
 int link_routes(int fd, int family, route_each *each, void *closure, struct error *err);

@@ -397,15 +397,37 @@ void nft_meta(struct nft *n, enum nft_meta_keys key, unsigned to)
     end_expression(n);
 }
 
-void nft_set_mark(struct nft *n, uint32_t mark)
+static void load_number(struct nft *n, uint32_t value)
 {
     begin_expression(n, "immediate");
     nl_put_be32(&n->batch, NFTA_IMMEDIATE_DREG, register_of(0));
-    put_value(n, NFTA_IMMEDIATE_DATA, &mark, sizeof mark);
+    put_value(n, NFTA_IMMEDIATE_DATA, &value, sizeof value);
     end_expression(n);
+}
+
+void nft_set_mark(struct nft *n, uint32_t mark)
+{
+    load_number(n, mark);
     begin_expression(n, "meta");
     nl_put_be32(&n->batch, NFTA_META_KEY, NFT_META_MARK);
     nl_put_be32(&n->batch, NFTA_META_SREG, register_of(0));
+    end_expression(n);
+}
+
+void nft_ct_mark(struct nft *n, unsigned to)
+{
+    begin_expression(n, "ct");
+    nl_put_be32(&n->batch, NFTA_CT_KEY, NFT_CT_MARK);
+    nl_put_be32(&n->batch, NFTA_CT_DREG, register_of(to));
+    end_expression(n);
+}
+
+void nft_set_ct_mark(struct nft *n, uint32_t mark)
+{
+    load_number(n, mark);
+    begin_expression(n, "ct");
+    nl_put_be32(&n->batch, NFTA_CT_KEY, NFT_CT_MARK);
+    nl_put_be32(&n->batch, NFTA_CT_SREG, register_of(0));
     end_expression(n);
 }
 

@@ -105,6 +105,9 @@ void nft_rule_end(struct nft *n);
 
 void nft_meta(struct nft *n, enum nft_meta_keys key, unsigned to);
 void nft_set_mark(struct nft *n, uint32_t mark);
+/* The mark of the connection that a packet belongs to. */
+void nft_ct_mark(struct nft *n, unsigned to);
+void nft_set_ct_mark(struct nft *n, uint32_t mark);
 void nft_ct_state(struct nft *n, uint32_t states); /* goes on when one of them is it */
 #define NFT_STATE_ESTABLISHED 2U
 #define NFT_STATE_RELATED 4U

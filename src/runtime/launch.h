@@ -60,8 +60,8 @@ struct launch {
     int (*meanwhile)(void *closure, struct error *err);
     void *closure;
     /* Puts it on its networks, before it begins: `inside` is a NETLINK_ROUTE socket of its network
-     * namespace `namespace`. NULL: it is on none. */
-    int (*connect)(void *closure, int inside, int namespace, struct error *err);
+     * namespace `namespace`, `pidfd` its first process. NULL: it is on none. */
+    int (*connect)(void *closure, int inside, int namespace, int pidfd, struct error *err);
     void *networks; /* the closure of connect */
 };
 

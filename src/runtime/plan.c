@@ -82,6 +82,8 @@ void plan_free(struct plan *plan)
         strv_free(&plan->endpoints[i].aliases);
     }
     free(plan->endpoints);
+    port_bindings_free(&plan->ports);
+    strv_free(&plan->exposed);
     struct strv *lists[] = {
         &plan->args,       &plan->env,         &plan->sysctls,
         &plan->layers,     &plan->masked,      &plan->read_only_paths,

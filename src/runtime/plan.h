@@ -15,6 +15,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "base/strv.h"
+#include "network/ports.h"
 #include "oci/image.h"
 #include "runtime/caps.h"
 #include "runtime/cgroup.h"
@@ -150,6 +151,9 @@ struct plan {
     enum plan_ipc ipc;
     struct plan_endpoint *endpoints;
     size_t endpoint_count;
+    struct port_bindings ports; /* what of it is published */
+    struct strv exposed;        /* "80/tcp", "8000-8010/udp": what its image or somebody says */
+    bool publish_all;           /* ports are, among others, all that are exposed */
     bool host_access, metadata_access; /* to the host's services; to where clouds answer */
     struct strv dns, dns_search, dns_options, extra_hosts; /* NAME=IP */
     char *hosts_own;     /* lines for its own addresses; chosen by each start, not kept */

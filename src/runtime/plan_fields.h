@@ -103,6 +103,7 @@ FIELD_PAIR(part_device_hosts);
 FIELD_PAIR(part_device_rules);
 FIELD_PAIR(part_cgroups_path);
 FIELD_PAIR(part_endpoints);
+FIELD_PAIR(part_ports);
 FIELD_PAIR(part_seccomp);
 FIELD_PAIR(part_ipc);
 FIELD_PAIR(part_posture);

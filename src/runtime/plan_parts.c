@@ -426,6 +426,20 @@ int part_endpoints_read(const json_t *value, void *into, const char *key, struct
     return rc;
 }
 
+int part_ports_read(const json_t *value, void *into, const char *key, struct error *err)
+{
+    struct port_bindings *ports = &((struct plan *)into)->ports;
+    int rc = field_array(value, key, PORTS_MAX, err);
+    for (size_t i = 0; rc == 0 && i < json_array_size(value); i++) {
+        const char *text = json_string_value(json_array_get(value, i));
+        rc = text ? port_parse_publish(text, ports, NULL) : -EINVAL;
+        if (rc < 0)
+            return field_under_item(err, field_wrong(err, "port", "such as 127.0.0.1:8080:80/tcp"),
+                                    key, i);
+    }
+    return rc;
+}
+
 int part_posture_read(const json_t *value, void *into, const char *key, struct error *err)
 {
     struct posture *posture = &((struct plan *)into)->posture;

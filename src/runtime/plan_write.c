@@ -237,6 +237,20 @@ void part_endpoints_write(const void *from, const char *key, struct json_out *w)
     json_end(w, ']');
 }
 
+void part_ports_write(const void *from, const char *key, struct json_out *w)
+{
+    const struct port_bindings *ports = &((const struct plan *)from)->ports;
+    if (!ports->count)
+        return;
+    json_begin(w, key, '[');
+    for (size_t i = 0; i < ports->count; i++) {
+        char text[PORT_TEXT_MAX];
+        port_binding_format(&ports->items[i], text);
+        json_str(w, NULL, text);
+    }
+    json_end(w, ']');
+}
+
 void part_posture_write(const void *from, const char *key, struct json_out *w)
 {
     const struct posture *posture = &((const struct plan *)from)->posture;
