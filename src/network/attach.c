@@ -382,11 +382,33 @@ static int let_through(const struct network_host *host, const struct network *ne
                : 0;
 }
 
+/* A cable of this name can only be that of the container's last run, whose namespace the kernel is
+ * still taking apart. */
+static int lay_cable(const struct network_host *host, const struct veth *veth, struct error *err)
+{
+    int rc = -EEXIST;
+    for (int i = 0; rc == -EEXIST && i < 2; i++) {
+        autobatch b = {0};
+        struct error why = {0};
+        if (i > 0)
+            link_remove(&b, veth->name);
+        link_add_veth(&b, veth);
+        rc = nl_send(host->routes, &b, NULL, &why);
+        if (rc == -ENODEV && i > 0) { /* it went by itself meanwhile */
+            autobatch again = {0};
+            link_add_veth(&again, veth);
+            rc = nl_send(host->routes, &again, NULL, &why);
+        }
+        if (rc < 0)
+            (void)error_set(err, rc, "cannot lay the container's cable: %s", why.text);
+    }
+    return rc;
+}
+
 int network_plug(const struct network_host *host, const struct network *network,
                  const struct network_port *port, int inside, int namespace, struct error *err)
 {
     char cable[IFNAMSIZ], name[IFNAMSIZ];
-    autobatch b = {0};
     cable_name(port->owner, port->number, cable);
     snprintf(name, sizeof name, "eth%u", port->number);
     int bridge = link_index(host->routes, network->bridge, err);
@@ -403,8 +425,7 @@ int network_plug(const struct network_host *host, const struct network *network,
                         .peer_namespace = namespace,
                         .mtu = network->mtu};
     memcpy(veth.peer_mac, port->mac, MAC_SIZE);
-    link_add_veth(&b, &veth);
-    rc = send_links(host->routes, &b, "lay the container's cable", err);
+    rc = lay_cable(host, &veth, err);
     if (rc == 0)
         rc = configure_inside(network, port, name, inside, err);
     if (rc < 0)
