@@ -7,18 +7,21 @@ load ../lib/network
 
 setup_file() {
     common_setup_file
-    skip_unless_root
-    skip_without nft ip nsenter python3
+    host_usable || return 0
     host_begin
     image
 }
+setup() {
+    host_usable || skip "needs root, nft, ip, ss, nsenter and python3"
+}
 teardown_file() {
     common_teardown_file
-    [ -z "$HOST" ] || host_end
+    host_end
 }
 
 teardown() {
     local ids
+    host_usable || return 0
     ids=$(caisson ps -aq)
     # shellcheck disable=SC2086 # one word per id
     [ -z "$ids" ] || caisson rm -f -v $ids >/dev/null

@@ -4,7 +4,8 @@
 #
 #   load ../lib/common
 #   load ../lib/network
-#   setup_file() { common_setup_file; skip_unless_root; host_begin; image; }
+#   setup_file() { common_setup_file; host_usable && { host_begin; image; }; }
+#   setup() { host_usable || skip "needs root, nft, ip, ss, nsenter and python3"; }
 #   teardown_file() { common_teardown_file; host_end; }
 #
 # The neighbour is 192.0.2.2, the host 192.0.2.1 there (RFC 5737), 2001:db8::2 and ::1.
@@ -20,6 +21,14 @@ namespace() {
 in_host() { nsenter --net="/proc/$HOST/ns/net" "$@"; }
 in_lan() { nsenter --net="/proc/$LAN/ns/net" "$@"; }
 caisson() { in_host "$CAISSON_BUILD/caisson" "$@"; }
+
+host_usable() {
+    [ "$(id -u)" = 0 ] || return 1
+    local program
+    for program in nft ip ss nsenter python3; do
+        command -v "$program" >/dev/null || return 1
+    done
+}
 
 host_begin() {
     HOST=$(namespace)
@@ -40,7 +49,7 @@ host_begin() {
 
 host_end() {
     local pid
-    for pid in $HOST $LAN; do
+    for pid in $HOST $LAN; do # none where it is not usable
         kill "$pid"
     done
 }
