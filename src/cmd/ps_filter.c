@@ -310,6 +310,5 @@ bool ps_filter_matches(const struct ps_filter *filter, const struct glance *glan
             return false;
     return any_name(filter, glance) && any_id(filter, glance) && any_image(filter, glance) &&
            any_network(filter, glance) && any_level(filter, glance) && any_volume(filter, glance) &&
-           any_published(filter, glance) && any_exposed(filter, glance) &&
-           any_exit(filter, glance);
+           any_published(filter, glance) && any_exposed(filter, glance) && any_exit(filter, glance);
 }

@@ -36,10 +36,10 @@ struct joining {
 };
 #define JOINING_NONE                                                                               \
     {                                                                                              \
-        .publishing = PUBLISHING_NONE, .host = NETWORK_HOST_NONE                                                                  \
+        .publishing = PUBLISHING_NONE, .host = NETWORK_HOST_NONE                                   \
     }
-/* Binds the ports, holds the networks, takes addresses, writes them into c->status and into the plan's own lines of
- * /etc/hosts. Nothing to do without endpoints. */
+/* Binds the ports, holds the networks, takes addresses, writes them into c->status and into the
+ * plan's own lines of /etc/hosts. Nothing to do without endpoints. */
 int joining_begin(struct container *c, struct joining *j, struct error *err);
 /* Lays the cables; see launch.h. */
 int joining_connect(void *closure, int inside, int namespace, int pidfd, struct error *err);

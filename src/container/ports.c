@@ -119,7 +119,8 @@ static void say_posture(struct plan *plan)
     for (size_t i = 0; i < plan->ports.count; i++) {
         const struct port_binding *b = &plan->ports.items[i];
         char text[PORT_TEXT_MAX];
-        bool loopback = b->host.family == 0 || (b->host.family == AF_INET && b->host.bytes[0] == 127);
+        bool loopback =
+            b->host.family == 0 || (b->host.family == AF_INET && b->host.bytes[0] == 127);
         port_binding_format(b, text);
         if (!loopback && !starts_with(text, "[::1]:"))
             buf_fmt(&open, "%s%s", open.len ? ", " : "open: ", text);

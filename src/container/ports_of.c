@@ -61,8 +61,8 @@ static bool find_owner(struct containers *all, const struct published *wanted, s
     return false;
 }
 
-static int refuse(struct containers *all, const struct published *wanted,
-                  const struct owner *owner, struct error *err)
+static int refuse(struct containers *all, const struct published *wanted, const struct owner *owner,
+                  struct error *err)
 {
     struct container_summary summary = {0};
     char place[PORT_TEXT_MAX];

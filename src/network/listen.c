@@ -33,8 +33,8 @@ static int open_at(struct published *p)
     struct socket_address to = socket_address_of(&p->address, p->host);
     bool stream = p->inner.protocol == IPPROTO_TCP;
     int on = 1;
-    autofd fd =
-        socket(p->address.family, (stream ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    autofd fd = socket(p->address.family,
+                       (stream ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return -errno;
     if (p->address.family == AF_INET6 &&

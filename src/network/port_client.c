@@ -11,12 +11,12 @@
 static bool nobodys_alone(const struct ip_address *a)
 {
     static const struct ip_prefix shared[] = {
-        {{AF_INET, {127}}, 8},        /* loopback */
-        {{AF_INET, {0}}, 8},          /* this network */
-        {{AF_INET, {224}}, 3},        /* groups, broadcast */
-        {{AF_INET6, {0}}, 8},         /* loopback, unspecified, IPv4 in disguise */
+        {{AF_INET, {127}}, 8},          /* loopback */
+        {{AF_INET, {0}}, 8},            /* this network */
+        {{AF_INET, {224}}, 3},          /* groups, broadcast */
+        {{AF_INET6, {0}}, 8},           /* loopback, unspecified, IPv4 in disguise */
         {{AF_INET6, {0xfe, 0x80}}, 10}, /* of one link, which is none of the container's */
-        {{AF_INET6, {0xff}}, 8},      /* groups */
+        {{AF_INET6, {0xff}}, 8},        /* groups */
     };
     for (size_t i = 0; i < sizeof shared / sizeof *shared; i++)
         if (shared[i].address.family == a->family && ip_within(&shared[i], a))
@@ -56,8 +56,7 @@ static int connect_from(const struct port_place *place, const struct socket_addr
                         const struct port *to)
 {
     int family = from->any.sa_family;
-    struct socket_address there =
-        socket_address_of(&place->own[family == AF_INET6], to->number);
+    struct socket_address there = socket_address_of(&place->own[family == AF_INET6], to->number);
     autofd fd = make_socket(to, family);
     if (fd < 0)
         return fd;

@@ -6,7 +6,9 @@
 #include <sys/epoll.h>
 
 #define EVENTS 256
-#define SEAT_PATIENCE_MS 1000 /* descriptors may be short for other reasons than our own clients */
+#define SEAT_PATIENCE_MS                                                                           \
+    1000 /* descriptors may be short for other reasons than our own clients                        \
+          */
 
 int port_watch(struct port_loop *loop, int fd, struct port_watch *w, uint32_t events)
 {

@@ -56,7 +56,7 @@ struct port_loop {
     struct port_turn *first, **last; /* turns to come */
     struct port_dead {
         struct port_dead *next;
-    } *dead; /* to be freed when neither an event nor a turn can name them any more */
+    } * dead;        /* to be freed when neither an event nor a turn can name them any more */
     nanoseconds now; /* monotonic, of this round */
     bool over;
 };

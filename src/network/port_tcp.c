@@ -116,8 +116,7 @@ static int take_in(struct end *from, struct flow *f)
     int rc = borrow_pipe(f);
     if (rc < 0)
         return rc;
-    ssize_t n =
-        splice(from->fd, NULL, f->pipe[1], NULL, CHUNK, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+    ssize_t n = splice(from->fd, NULL, f->pipe[1], NULL, CHUNK, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
     if (n > 0) {
         f->pending = (size_t)n;
         return 1;
@@ -134,8 +133,8 @@ static int take_in(struct end *from, struct flow *f)
 static int give_out(struct end *to, struct flow *f)
 {
     while (f->pending > 0 && to->writable) {
-        ssize_t n = splice(f->pipe[0], NULL, to->fd, NULL, f->pending,
-                           SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+        ssize_t n =
+            splice(f->pipe[0], NULL, to->fd, NULL, f->pending, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
         if (n > 0)
             f->pending -= (size_t)n;
         else if (n < 0 && errno == EAGAIN)

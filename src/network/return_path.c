@@ -12,7 +12,21 @@
 
 #define TABLE "caisson-ports"
 #define CHAIN "out"
-#define ACCEPTED "/proc/sys/net/ipv4/tcp_fwmark_accept" /* of both families */
+
+/* Who accepts takes the mark over (of both families), and so does a refusal, which has no socket.
+ */
+static int let_marks_return(bool ipv6, struct error *err)
+{
+    static const char *const switches[] = {"/proc/sys/net/ipv4/tcp_fwmark_accept",
+                                           "/proc/sys/net/ipv4/fwmark_reflect",
+                                           "/proc/sys/net/ipv6/fwmark_reflect"};
+    for (size_t i = 0; i < (ipv6 ? 3 : 2); i++) {
+        int rc = write_kernel_file_at(AT_FDCWD, switches[i], "1");
+        if (rc < 0)
+            return error_set(err, rc, "cannot set %s: %s", switches[i], error_describe(rc));
+    }
+    return 0;
+}
 
 static int route_back(bool ipv6, struct error *err)
 {
@@ -72,10 +86,9 @@ static int remember_datagrams(struct error *err)
 
 int return_path_make(bool ipv6, bool datagrams, struct error *err)
 {
-    int rc = write_kernel_file_at(AT_FDCWD, ACCEPTED, "1");
-    if (rc < 0)
-        return error_set(err, rc, "cannot set %s: %s", ACCEPTED, error_describe(rc));
-    rc = route_back(ipv6, err);
+    int rc = let_marks_return(ipv6, err);
+    if (rc == 0)
+        rc = route_back(ipv6, err);
     if (rc == 0 && datagrams)
         rc = remember_datagrams(err);
     return rc;

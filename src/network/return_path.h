@@ -6,8 +6,8 @@
  * namespace that bears the client's own address and a mark. Its packets go over the container's
  * loopback; the answers would go out of the container's interface, to the real client, were it not
  * for what is made here: what bears the mark stays inside. Sockets that accept a connection take
- * its mark over. Datagrams have no such socket; there the kernel's table of connections remembers
- * the mark, and a rule gives it to the answers.
+ * its mark over, refusals too. Datagrams have no such socket; there the kernel's table of
+ * connections remembers the mark, and a rule gives it to the answers.
  *
  * A container that may administer its network can undo it: then its own ports answer nobody.
  */

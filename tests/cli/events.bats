@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# events: what happened to containers, images and volumes; and port, which has nothing to show yet.
+# events: what happened to containers, images and volumes; and port, of a container that publishes nothing.
 bats_require_minimum_version 1.5.0
 load ../lib/common
 
@@ -203,5 +203,6 @@ assert second["Actor"]["Attributes"]["read/write"] == "false", second'
     caisson create --name web busybox true
     [ -z "$(caisson port web)" ]
     fails 1 "publishes no port 80" caisson port web 80
+    fails 1 "is no port" caisson port web http
     fails 1 "no such container" caisson port nobody
 }

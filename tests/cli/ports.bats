@@ -227,7 +227,10 @@ sockets() { in_host ss -Hltun | grep -c . || true; }
     listens web 80 ::ffff:127.0.0.1
     pid=$(caisson inspect -f '{{.State.Pid}}' web)
     nsenter --net="/proc/$pid/ns/net" python3 "$PEER" who 127.0.0.1 80
-    run ! from_host who 127.0.0.1 8080
+    run from_host who 127.0.0.1 8080
+    [ "$output" = ConnectionResetError ]
+    run from_host who ::1 8080
+    [ "$output" = ConnectionResetError ]
 }
 
 @test "on several networks a port is that of the first one's address" {
