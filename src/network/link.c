@@ -6,6 +6,7 @@
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -184,10 +185,26 @@ void link_add_mark_rule(struct netlink_batch *b, int family, uint32_t mark, uint
     nl_put_u8(b, FRA_PROTOCOL, RTPROT_STATIC);
 }
 
-void link_add_everything_local(struct netlink_batch *b, int family, int loopback, uint32_t table)
+#define AFTER_ALL_OTHERS 40000 /* the default table's rule is 32767 */
+
+void link_add_last_port_rule(struct netlink_batch *b, int family, uint16_t port, uint32_t table)
+{
+    struct fib_rule_hdr rule = {
+        .family = (uint8_t)family, .table = RT_TABLE_UNSPEC, .action = FR_ACT_TO_TBL};
+    struct fib_rule_port_range range = {port, port};
+    nl_begin(b, RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, &rule, sizeof rule);
+    nl_put_u32(b, FRA_PRIORITY, AFTER_ALL_OTHERS);
+    nl_put_u8(b, FRA_IP_PROTO, IPPROTO_UDP);
+    nl_put(b, FRA_SPORT_RANGE, &range, sizeof range);
+    nl_put_u32(b, FRA_TABLE, table);
+    nl_put_u8(b, FRA_PROTOCOL, RTPROT_STATIC);
+}
+
+void link_add_everything_local(struct netlink_batch *b, int loopback,
+                               const struct ip_address *source, uint32_t table)
 {
     struct rtmsg route = {
-        .rtm_family = (uint8_t)family,
+        .rtm_family = (uint8_t)source->family,
         .rtm_table = RT_TABLE_UNSPEC,
         .rtm_protocol = RTPROT_STATIC,
         .rtm_scope = RT_SCOPE_HOST,
@@ -196,6 +213,7 @@ void link_add_everything_local(struct netlink_batch *b, int family, int loopback
     nl_begin(b, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, &route, sizeof route);
     nl_put_u32(b, RTA_TABLE, table);
     nl_put_u32(b, RTA_OIF, (uint32_t)loopback);
+    nl_put(b, RTA_PREFSRC, source->bytes, ip_size(source));
 }
 
 static int take_type(const struct nlmsghdr *message, void *closure)

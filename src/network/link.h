@@ -52,7 +52,11 @@ void link_add_route(struct netlink_batch *b, int index, const struct ip_prefix *
 /* Packets of an address family that bear `mark` are looked up in `table`, before the main one; in
  * which every address is to be this machine's own. -EEXIST where it is there already. */
 void link_add_mark_rule(struct netlink_batch *b, int family, uint32_t mark, uint32_t table);
-void link_add_everything_local(struct netlink_batch *b, int family, int loopback, uint32_t table);
+/* From one's own address `source`. */
+void link_add_everything_local(struct netlink_batch *b, int loopback,
+                               const struct ip_address *source, uint32_t table);
+/* So are datagrams from a port of ours, when no other table knows where to. */
+void link_add_last_port_rule(struct netlink_batch *b, int family, uint16_t port, uint32_t table);
 /* Whether an address is one of the machine's own, where `fd` was opened. */
 bool link_is_own(int fd, const struct ip_address *address);
 

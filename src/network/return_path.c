@@ -28,7 +28,24 @@ static int let_marks_return(bool ipv6, struct error *err)
     return 0;
 }
 
-static int route_back(bool ipv6, struct error *err)
+static void add_routes(struct netlink_batch *b, const struct ip_address *own, int loopback,
+                       const struct listeners *listeners)
+{
+    link_add_mark_rule(b, own->family, RETURN_MARK, RETURN_TABLE);
+    link_add_everything_local(b, loopback, own, RETURN_TABLE);
+    for (size_t i = 0; i < listeners->count; i++) {
+        const struct port *inner = &listeners->items[i].at.inner;
+        bool seen = inner->protocol != IPPROTO_UDP;
+        for (size_t k = 0; k < i && !seen; k++)
+            seen = listeners->items[k].at.inner.protocol == IPPROTO_UDP &&
+                   listeners->items[k].at.inner.number == inner->number;
+        if (!seen)
+            link_add_last_port_rule(b, own->family, inner->number, RETURN_TABLE);
+    }
+}
+
+static int route_back(const struct ip_address own[2], const struct listeners *listeners,
+                      struct error *err)
 {
     autofd fd = netlink_open(NETLINK_ROUTE, err);
     autobatch b = {0};
@@ -38,11 +55,9 @@ static int route_back(bool ipv6, struct error *err)
     int loopback = link_index(fd, "lo", err);
     if (loopback < 0)
         return loopback;
-    for (int i = 0; i < (ipv6 ? 2 : 1); i++) {
-        int family = i == 0 ? AF_INET : AF_INET6;
-        link_add_mark_rule(&b, family, RETURN_MARK, RETURN_TABLE);
-        link_add_everything_local(&b, family, loopback, RETURN_TABLE);
-    }
+    for (int i = 0; i < 2; i++)
+        if (own[i].family != 0)
+            add_routes(&b, &own[i], loopback, listeners);
     int rc = nl_send(fd, &b, NULL, &why);
     return rc < 0 ? error_set(err, rc, "cannot make the container's way back: %s", why.text) : 0;
 }
@@ -84,12 +99,21 @@ static int remember_datagrams(struct error *err)
                : 0;
 }
 
-int return_path_make(bool ipv6, bool datagrams, struct error *err)
+static bool any_datagrams(const struct listeners *listeners)
 {
-    int rc = let_marks_return(ipv6, err);
+    for (size_t i = 0; i < listeners->count; i++)
+        if (listeners->items[i].at.inner.protocol == IPPROTO_UDP)
+            return true;
+    return false;
+}
+
+int return_path_make(const struct ip_address own[2], const struct listeners *listeners,
+                     struct error *err)
+{
+    int rc = let_marks_return(own[1].family != 0, err);
     if (rc == 0)
-        rc = route_back(ipv6, err);
-    if (rc == 0 && datagrams)
+        rc = route_back(own, listeners, err);
+    if (rc == 0 && any_datagrams(listeners))
         rc = remember_datagrams(err);
     return rc;
 }

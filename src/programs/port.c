@@ -57,14 +57,6 @@ static size_t count_seats(size_t listeners)
     return seats < SEATS_MAX ? (size_t)seats : SEATS_MAX;
 }
 
-static bool any_datagrams(const struct listeners *l)
-{
-    for (size_t i = 0; i < l->count; i++)
-        if (l->items[i].at.inner.protocol == IPPROTO_UDP)
-            return true;
-    return false;
-}
-
 static int watch_all(const struct port_line *line, struct port_loop *loop, struct error *err)
 {
     loop->epoll = epoll_create1(EPOLL_CLOEXEC);
@@ -94,7 +86,7 @@ static int prepare(const struct port_line *line, struct port_loop *loop, struct 
         return loop->place.outside;
     int rc = port_join(line->network, err);
     if (rc == 0)
-        rc = return_path_make(line->own[1].family != 0, any_datagrams(&line->listeners), err);
+        rc = return_path_make(line->own, &line->listeners, err);
     if (rc == 0)
         rc = loop->place.inside = netlink_open(NETLINK_ROUTE, err);
     close(line->network);

@@ -243,9 +243,10 @@ sockets() { in_host ss -Hltun | grep -c . || true; }
 
 @test "an internal network can have a way in without a way out" {
     caisson network create --internal back
-    publish web --network back -p 192.0.2.1:8080:80
+    publish web --network back -p 192.0.2.1:8080:80 -p 192.0.2.1:5300:80/udp
     listens web 80
     [ "$(from_lan who 192.0.2.1 8080)" = 192.0.2.2 ]
+    [ "$(from_lan datagram 192.0.2.1 5300)" = "192.0.2.2 hello" ]
 }
 
 @test "a container that reaches the host's ports is not mistaken for another, nor for itself" {
