@@ -83,13 +83,13 @@ void plan_free(struct plan *plan)
     }
     free(plan->endpoints);
     port_bindings_free(&plan->ports);
-    strv_free(&plan->exposed);
     struct strv *lists[] = {
         &plan->args,       &plan->env,         &plan->sysctls,
         &plan->layers,     &plan->masked,      &plan->read_only_paths,
         &plan->labels,     &plan->annotations, &plan->health.test,
         &plan->log_labels, &plan->log_env,     &plan->dns,
         &plan->dns_search, &plan->dns_options, &plan->extra_hosts,
+        &plan->exposed,
     };
     for (size_t i = 0; i < sizeof strings / sizeof *strings; i++)
         free(strings[i]);

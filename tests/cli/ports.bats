@@ -261,6 +261,34 @@ sockets() { in_host ss -Hltun | grep -c . || true; }
     done
 }
 
+# Seen to fail without SO_BINDTODEVICE in src/network/port_client.c.
+@test "a container that gives its address away does not pass its clients' words on to whoever takes it" {
+    caisson network create --subnet 10.5.0.0/24 one
+    caisson run -d --name thief --network one --cap-add NET_ADMIN --user 0 busybox sleep 100
+    caisson run -d --name web --network one --ip 10.5.0.9 -p 5300:53/udp --cap-add NET_ADMIN --user 0 busybox sleep 100
+    listens web 53
+    [ "$(from_host datagram 127.0.0.1 5300)" = "10.5.0.1 hello" ]
+    caisson exec web sh -c 'ip rule del fwmark 0xca15; ip address del 10.5.0.9/24 dev eth0; ip address add 10.5.0.10/24 dev eth0'
+    caisson exec thief ip address add 10.5.0.9/24 dev eth0
+    in_host nft flush ruleset # which lets nobody speak in another's name
+    hears() { # in the thief's network: what comes to port 53 for three seconds
+        nsenter --net="/proc/$(caisson inspect -f '{{.State.Pid}}' thief)/ns/net" python3 -c \
+            'import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(3); s.bind(("10.5.0.9", 53)); print(s.recv(100))' 2>/dev/null
+    }
+    hears >"$BATS_TEST_TMPDIR/heard" 3>&- &
+    sleep 0.5
+    run ! from_host datagram 127.0.0.1 5300
+    wait $! || true
+    [ ! -s "$BATS_TEST_TMPDIR/heard" ]
+    # The same with a socket that may go out, so that it is seen to be one that hears.
+    hears >"$BATS_TEST_TMPDIR/heard" 3>&- &
+    sleep 0.5
+    nsenter --net="/proc/$(caisson inspect -f '{{.State.Pid}}' web)/ns/net" python3 -c \
+        'import socket; socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"aloud", ("10.5.0.9", 53))'
+    wait $!
+    [ "$(cat "$BATS_TEST_TMPDIR/heard")" = "b'aloud'" ]
+}
+
 # --- what gets through -----------------------------------------------------------------------------
 
 @test "much arrives as it was sent, both ways, and the end of one direction leaves the other open" {
