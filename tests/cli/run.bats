@@ -134,7 +134,7 @@ run_() { caisson run --rm "$@"; }
     fails 126 "it is a directory" caisson run --rm busybox /etc
     fails 125 "no such image" caisson run --rm no-such-image
     fails 125 "did you mean --level" caisson run --rm --levle x busybox
-    fails 125 "networks" caisson run --rm -p 80:80 busybox
+    fails 125 "name the device" caisson run --rm --gpus all busybox
 }
 
 @test "standard input and output go through, whatever their size" {
