@@ -85,24 +85,15 @@ struct line {
 #field, kind, offsetof(struct container_status, field)                                     \
     }
 static const struct line status_lines[] = {
-    STATUS_LINE(pid, LINE_PID),
-    STATUS_LINE(start_time, LINE_U64),
-    STATUS_LINE(monitor, LINE_PID),
-    STATUS_LINE(monitor_start, LINE_U64),
-    STATUS_LINE(started, LINE_I64),
-    STATUS_LINE(id_base, LINE_U32),
-    STATUS_LINE(oom_killed, LINE_BOOL),
-    STATUS_LINE(pids_hit, LINE_BOOL),
-    STATUS_LINE(restarts, LINE_I64),
-    STATUS_LINE(quick_ends, LINE_I64),
-    STATUS_LINE(process_ns, LINE_U64),
-    STATUS_LINE(mount_ns, LINE_U64),
-    STATUS_LINE(cgroup, LINE_TEXT),
-    STATUS_LINE(addresses, LINE_TEXT),
-    STATUS_LINE(published, LINE_TEXT),
-    STATUS_LINE(relay, LINE_PID),
-    STATUS_LINE(relay_start, LINE_U64),
-    {NULL},
+    STATUS_LINE(pid, LINE_PID),         STATUS_LINE(start_time, LINE_U64),
+    STATUS_LINE(monitor, LINE_PID),     STATUS_LINE(monitor_start, LINE_U64),
+    STATUS_LINE(started, LINE_I64),     STATUS_LINE(id_base, LINE_U32),
+    STATUS_LINE(oom_killed, LINE_BOOL), STATUS_LINE(pids_hit, LINE_BOOL),
+    STATUS_LINE(restarts, LINE_I64),    STATUS_LINE(quick_ends, LINE_I64),
+    STATUS_LINE(process_ns, LINE_U64),  STATUS_LINE(mount_ns, LINE_U64),
+    STATUS_LINE(cgroup, LINE_TEXT),     STATUS_LINE(addresses, LINE_TEXT),
+    STATUS_LINE(published, LINE_TEXT),  STATUS_LINE(relay, LINE_PID),
+    STATUS_LINE(relay_start, LINE_U64), {NULL},
 };
 
 #define LAST_LINE(name, kind, field)                                                               \

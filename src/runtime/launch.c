@@ -406,7 +406,8 @@ static int connect_child(struct making *m, int *exit_code, struct error *err)
                    ? error_set(err, -ECHILD, "the process ended while it was being made")
                    : error_set(err, n < 0 ? (int)n : -EPROTO, "cannot hear the container's set-up");
     if (message.kind == CHILD_NETWORK && count == 2)
-        return m->launch->connect(m->launch->networks, inside, namespace, m->result.pidfd, err);
+        return m->launch->connect(m->launch->networks, inside, namespace, m->held.result.pidfd,
+                                  err);
     message.text[sizeof message.text - 1] = '\0';
     *exit_code = message.exit_code;
     return error_set(err, message.code < 0 ? message.code : -EPROTO, "%s", message.text);
