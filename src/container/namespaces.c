@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "container/networks.h"
 #include "container/plan_make.h"
+#include "container/ports.h"
 #include "runtime/ids.h"
 
 #define CONTAINER_PREFIX "container:"
@@ -182,7 +183,8 @@ static int network(struct planning *p, struct error *err)
         return shares_host(&donor, err);
     p->plan->network = PLAN_NET_CONTAINER;
     share(p, &donor, "network", &p->plan->network_container);
-    return plan_network_refuse(p->request, word, err);
+    rc = plan_network_refuse(p->request, word, err);
+    return rc < 0 ? rc : plan_ports(p, word, err);
 }
 
 static int processes(struct planning *p, const struct donor *donor, struct error *err)

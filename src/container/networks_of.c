@@ -244,23 +244,33 @@ void networks_sweep_dead(const struct containers *all, const struct network_host
             leave_lease(host, network, &leases.items[i]);
 }
 
+static void sweep_one(const struct containers *all, struct network_host *host, const char *name,
+                      const char *id)
+{
+    struct network_place place = {all->root_top, all->state_top};
+    autonetwork network = {0};
+    autoleases leases = {0};
+    if (lease_list(&place, name, &leases, NULL) < 0)
+        return;
+    for (size_t i = 0; i < leases.count; i++) {
+        if (!streq(leases.items[i].owner, id))
+            continue;
+        if (host->routes < 0 && networks_here(all, host, NULL) < 0)
+            return;
+        if (*network.id || network_find(&place, host->routes, name, &network, NULL) == 0)
+            leave_lease(host, &network, &leases.items[i]);
+    }
+}
+
+/* Nearly always there is nothing, and nothing is opened for it. */
 void networks_sweep(const struct containers *all, const char *id)
 {
+    struct network_place place = {all->root_top, all->state_top};
     struct network_host host = NETWORK_HOST_NONE;
     autostrv names = {0};
-    if (networks_here(all, &host, NULL) < 0)
-        return;
-    (void)network_list(&host.place, &names, NULL);
-    for (size_t i = 0; i < names.len; i++) {
-        autonetwork network = {0};
-        autoleases leases = {0};
-        if (lease_list(&host.place, names.items[i], &leases, NULL) < 0 || leases.count == 0 ||
-            network_find(&host.place, host.routes, names.items[i], &network, NULL) < 0)
-            continue;
-        for (size_t k = 0; k < leases.count; k++)
-            if (streq(leases.items[k].owner, id))
-                leave_lease(&host, &network, &leases.items[k]);
-    }
+    (void)network_list(&place, &names, NULL);
+    for (size_t i = 0; i < names.len; i++)
+        sweep_one(all, &host, names.items[i], id);
     network_host_close(&host);
 }
 

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include "base/cleanup.h"
 #include "base/io.h"
@@ -48,21 +50,44 @@ int network_host_open(const struct network_place *place, struct network_host *ou
 
 /* Whoever closes a socket of nf_tables waits until the kernel is done with what was removed a
  * moment ago, by anybody: some milliseconds in which nothing depends on it. So a process that does
- * nothing else closes it, and holds nothing else. */
+ * nothing else closes it. It begins with all our descriptors, and locks among them, so we go on
+ * only when it has let go of the others. */
+struct closer {
+    int fd;
+    uint32_t alone; /* a futex: 1 when nothing else is open there */
+    char stack[CLOSER_STACK] __attribute__((aligned(16)));
+};
+
 static int closer(void *argument)
 {
-    int fd = (int)(intptr_t)argument;
-    (void)close_range(0, (unsigned)fd - 1, 0);
-    (void)close_range((unsigned)fd + 1, ~0U, 0);
+    struct closer *c = argument;
+    (void)close_range(0, (unsigned)c->fd - 1, 0);
+    (void)close_range((unsigned)c->fd + 1, ~0U, 0);
+    __atomic_store_n(&c->alone, 1, __ATOMIC_RELEASE);
+    (void)syscall(SYS_futex, &c->alone, FUTEX_WAKE, 1, NULL, NULL, 0);
     return 0; /* and its end closes the socket */
+}
+
+/* Not for ever: it may have been killed. */
+static void wait_until_alone(struct closer *c)
+{
+    struct timespec step = {.tv_nsec = 10 * 1000 * 1000};
+    for (int i = 0; i < 100 && !__atomic_load_n(&c->alone, __ATOMIC_ACQUIRE); i++)
+        (void)syscall(SYS_futex, &c->alone, FUTEX_WAIT, 0, &step, NULL, 0);
 }
 
 static void close_later(int fd)
 {
     /* It may still use its stack when we are long elsewhere, so it is never given back. */
-    char *stack = fd > 2 ? malloc(CLOSER_STACK) : NULL;
-    if (!stack || clone(closer, stack + CLOSER_STACK, CLONE_VM, (void *)(intptr_t)fd) < 0)
-        free(stack);
+    struct closer *c = fd > 2 ? malloc(sizeof *c) : NULL;
+    if (c) {
+        c->fd = fd;
+        c->alone = 0;
+    }
+    if (!c || clone(closer, c->stack + sizeof c->stack, CLONE_VM, c) < 0)
+        free(c);
+    else
+        wait_until_alone(c);
     close(fd);
 }
 
