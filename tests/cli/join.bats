@@ -157,7 +157,8 @@ nonroot" ]
     first=$(base web)
     caisson run -d --name joiner --userns container:web busybox sleep 100 >/dev/null
     caisson run -d --name third --userns container:joiner busybox sleep 100 >/dev/null
-    [ "$(base joiner)" = "$first" ] && [ "$(base third)" = "$first" ]
+    [ "$(base joiner)" = "$first" ]
+    [ "$(base third)" = "$first" ]
     caisson rm -f web >/dev/null
     [ "$(readlink "$CAISSON_STATE/ids/$(((first - 1879048192) / 65536))")" != "" ]
     caisson rm -f joiner >/dev/null

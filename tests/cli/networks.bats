@@ -43,7 +43,8 @@ tables() { in_host nft list tables | grep -c caisson || true; }
     [ "$(caisson network inspect -f '{{(index .IPAM.Config 0).Subnet}} {{(index .IPAM.Config 0).Gateway}}' shop)" = "10.208.16.0/24 10.208.16.1" ]
     caisson network create next
     [ "$(caisson network inspect -f '{{(index .IPAM.Config 0).Subnet}}' next)" = "10.208.17.0/24" ]
-    [ "$(bridges)" = 0 ] && [ "$(tables)" = 0 ]
+    [ "$(bridges)" = 0 ]
+    [ "$(tables)" = 0 ]
     fails 1 "network shop is there already" caisson network create shop
 }
 
@@ -308,7 +309,8 @@ tables() { in_host nft list tables | grep -c caisson || true; }
     [[ $output != *"10.208.16."[2-9]* ]]
     [ -z "$(ls "$CAISSON_STATE/networks/shop/leases")" ]
     caisson network rm shop
-    [ "$(bridges)" = 0 ] && [ "$(tables)" = 0 ]
+    [ "$(bridges)" = 0 ]
+    [ "$(tables)" = 0 ]
 }
 
 @test "a start that fails after its address was taken gives it back" {
@@ -335,7 +337,9 @@ tables() { in_host nft list tables | grep -c caisson || true; }
     caisson network rm other
     gone() { caisson network rm shop; }
     waits 10 gone
-    [ "$(cables)" = 0 ] && [ "$(bridges)" = 0 ] && [ "$(tables)" = 0 ]
+    [ "$(cables)" = 0 ]
+    [ "$(bridges)" = 0 ]
+    [ "$(tables)" = 0 ]
 }
 
 @test "two containers that start at once on an unused network both come up" {
@@ -345,7 +349,8 @@ tables() { in_host nft list tables | grep -c caisson || true; }
     done
     wait
     [ "$(caisson ps -q | wc -l)" = 6 ]
-    [ "$(cables)" = 6 ] && [ "$(bridges)" = 1 ]
+    [ "$(cables)" = 6 ]
+    [ "$(bridges)" = 1 ]
     [ "$(caisson network inspect -f '{{range .Containers}}{{.IPv4Address}}
 {{end}}' shop | sort -u | grep -c .)" = 6 ]
 }

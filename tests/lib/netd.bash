@@ -131,12 +131,12 @@ netd_end() {
 
 # not COMMAND...: fails where bash would let "! COMMAND" pass.
 not() {
-    ! "$@"
+    ! "$@" || return 1
 }
 
 # gone PID: it has ended, whether or not its parent has looked.
 gone() {
-    ! grep -qs '^State:.[^Z]' "/proc/$1/status"
+    ! grep -qs '^State:.[^Z]' "/proc/$1/status" || return 1
 }
 
 # asked NAME: whether a server was asked for it.
