@@ -162,11 +162,13 @@ void joining_end(struct joining *j)
 
 /* --- after the end --- */
 
-/* Elements first: an address that is free again shall let nobody through. */
+/* Elements first: an address that is free again shall let nobody through. Then the cable, which
+ * goes with its namespace only when nobody else is in that (--network container:, a socket that was
+ * handed on), and would give them the address of whoever gets it next. */
 static void leave(const struct network_host *host, const struct network *network,
                   const struct network_port *port)
 {
-    (void)network_unplug(host, network, port, false, NULL);
+    (void)network_unplug(host, network, port, true, NULL);
     for (size_t f = 0; f < 2; f++)
         if (port->addresses[f].family != 0)
             lease_return(&host->place, network->name, &port->addresses[f], port->owner);

@@ -297,7 +297,7 @@ static int plug_again(const struct network_host *host, const struct network *net
         cable_name(leases.items[i].owner, LEASE_PORT_OF(leases.items[i].flags), name);
         if (link_index(host->routes, name, NULL) < 0)
             continue;
-        link_plug(&b, name, bridge);
+        link_plug(&b, name, bridge, !network->shared);
         rc = send_links(host->routes, &b, "plug a container's cable in again", err);
     }
     return rc;

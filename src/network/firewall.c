@@ -26,8 +26,9 @@ static const struct {
 };
 
 /* Where clouds answer questions about the machine, credentials included. */
-static const char *const closed[] = {"169.254.0.0/16", "100.100.100.200/32", "fd00:ec2::/32",
-                                     "fd20:ce::254/128", "fe80::/10"};
+static const char *const closed[] = {"169.254.0.0/16", "100.100.100.200/32", "168.63.129.16/32",
+                                     "192.0.0.192/32", "fd00:ec2::/32",      "fd20:ce::254/128",
+                                     "fe80::/10"};
 
 #define ADDRESS_WORD 4 /* behind the 16 bytes of an interface's name */
 

@@ -128,10 +128,15 @@ void link_no_autoconfiguration(struct netlink_batch *b, const char *name)
     nl_end(b, families);
 }
 
-void link_plug(struct netlink_batch *b, const char *name, int bridge)
+void link_plug(struct netlink_batch *b, const char *name, int bridge, bool isolated)
 {
-    begin_link(b, RTM_NEWLINK, 0, name, false);
+    struct ifinfomsg link = {.ifi_family = AF_UNSPEC, .ifi_change = IFF_UP};
+    nl_begin(b, RTM_NEWLINK, 0, &link, sizeof link);
+    nl_put_string(b, IFLA_IFNAME, name);
     nl_put_u32(b, IFLA_MASTER, (uint32_t)bridge);
+    if (isolated)
+        isolate_port(b, name);
+    link_up(b, name);
 }
 
 /* --- addresses and routes --- */

@@ -38,8 +38,8 @@ void link_remove(struct netlink_batch *b, const char *name);
 void link_up(struct netlink_batch *b, const char *name);
 /* No IPv6 address comes up by itself (RFC 4862, 5.3); for before link_up(). */
 void link_no_autoconfiguration(struct netlink_batch *b, const char *name);
-/* Makes it a port of a bridge (index). */
-void link_plug(struct netlink_batch *b, const char *name, int bridge);
+/* Makes it a port of a bridge (index), and takes it up; `isolated` as of struct veth. */
+void link_plug(struct netlink_batch *b, const char *name, int bridge, bool isolated);
 
 /* `p`: the address with the length of its network. IPv6 addresses are used at once, without looking
  * for duplicates (RFC 4862, 5.4): we give each out once. -EEXIST. */

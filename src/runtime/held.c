@@ -1,13 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/held.h"
 
+#include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
 #include "base/io.h"
 #include "runtime/syscalls.h"
+
+#define STOPPED_LOOK_MS 100
+#define STOPPED_MOST 50
 
 static void wait_for(pid_t pid)
 {
@@ -96,10 +103,45 @@ int held_make(struct held *h, struct cgroup *group, uint64_t flags, const struct
     return 0;
 }
 
+static bool is_stopped(pid_t pid)
+{
+    char path[32], text[512];
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    autofd fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+    text[n < 0 ? 0 : n] = '\0';
+    const char *end = strrchr(text, ')');
+    return end && (end[1] == ' ') && (end[2] == 'T' || end[2] == 't');
+}
+
+/* Whoever lives where it is born may have its uid from some moment on, and stop it: it is set going
+ * again, and ended when that happens too often. Otherwise it takes the time that it takes. */
+static int wait_for_word(struct held *h, struct error *err)
+{
+    struct pollfd word = {.fd = h->socket, .events = POLLIN};
+    for (int stopped = 0; h->birth && stopped < STOPPED_MOST;) {
+        int n = poll(&word, 1, STOPPED_LOOK_MS);
+        if (n > 0 || (n < 0 && errno != EINTR))
+            return 0;
+        pid_t born = __atomic_load_n(&h->birth->pid, __ATOMIC_ACQUIRE);
+        if (n == 0 && born > 0 && is_stopped(born)) {
+            kill(born, SIGCONT);
+            stopped++;
+        }
+    }
+    return h->birth ? error_set(err, -EPERM,
+                                "the process was stopped again and again by somebody in the "
+                                "container while it was being made")
+                    : 0;
+}
+
 int held_hear(struct held *h, struct child_message *message, int *fd, struct error *err)
 {
     size_t count = 0;
     *fd = -1;
+    int rc = wait_for_word(h, err);
+    if (rc < 0)
+        return rc;
     ssize_t n = receive_fds(h->socket, message, sizeof *message, fd, 1, &count);
     if (n == 0)
         return 1;

@@ -242,6 +242,26 @@ tables() { in_host nft list tables | grep -c caisson || true; }
     [ "$(caisson run --rm --network bridge busybox sh -c 'ip -6 addr show dev eth0')" = "" ]
 }
 
+@test "what keeps apart on a bridge is there again when the bridge is" {
+    caisson network create --opt icc=false apart
+    serve one --network apart
+    in_host ip link del "$(caisson network inspect -f '{{.Bridge}}' apart)"
+    serve two --network apart
+    [ "$(in_host bridge -d link show | grep -c 'isolated on')" = 2 ]
+    run ! asks one "$(address two apart)" 8080
+    run ! asks two "$(address one apart)" 8080
+}
+
+@test "who shares a network namespace does not keep the address of a container that is gone" {
+    caisson network create --subnet 10.5.0.0/24 own
+    caisson run -d --name one --network own --ip 10.5.0.50 busybox sleep 100
+    caisson run -d --name guest --network container:one busybox sleep 100
+    caisson exec guest ip link show dev eth0
+    caisson rm -f one
+    fails 2 "can't find device 'eth0'" caisson exec guest ip link show dev eth0
+    caisson run --rm --network own --ip 10.5.0.50 busybox true
+}
+
 # --- addresses, names, several networks -----------------------------------------------------------
 
 @test "--ip, --ip6 and --mac-address are what the container gets; a taken address says whose it is" {

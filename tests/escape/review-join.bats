@@ -131,3 +131,17 @@ done" ]
     caisson exec web sh -c 'rm /dev/null && mkfifo /dev/null' || skip "AppArmor keeps it as it is"
     fails 125 "/dev/null of the container is something else" timeout 5 caisson exec web true
 }
+
+# Seen to fail: exec hung for as long as the container lived, with its process in state T.
+@test "who stops every process that is born beside it holds nobody up" {
+    caisson run -d --name stopper --pids-limit 100 busybox sh -c 'while :; do for p in 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do kill -STOP $p; done; done 2>/dev/null'
+    local i rc
+    for i in 1 2 3; do
+        rc=0
+        timeout -k 1 20 "$CAISSON_BUILD/caisson" exec stopper sh -c 'exit 7' 2>"$BATS_TEST_TMPDIR/said" &
+        wait $! || rc=$?
+        # done, stopped by the container as it may be afterwards, or said to have been
+        [ "$rc" = 7 ] || [ "$rc" = 124 ] || grep -q 'stopped again and again' "$BATS_TEST_TMPDIR/said"
+    done
+    timeout 20 "$CAISSON_BUILD/caisson" rm -f stopper
+}
