@@ -18,8 +18,6 @@
 #include "base/text.h"
 #include "network/networks_dir.h"
 
-/* In <state>/networks: forwarding was off, and is on because of us. */
-#define FORWARDING_NAME ".forwarding"
 #define CLOSER_STACK 16384
 #define USUAL_STATE "/run/caisson"
 
@@ -132,37 +130,59 @@ static void keep_listening_to_routers(void)
     }
 }
 
-static int forward(const struct network_host *host, const struct network *network,
-                   struct error *err)
+static const struct forwarding {
+    const char *path, *note; /* the note lies in <state>/networks */
+} forwardings[2] = {
+    {"/proc/sys/net/ipv4/ip_forward", ".forwarding4"},
+    {"/proc/sys/net/ipv6/conf/all/forwarding", ".forwarding6"},
+};
+
+static bool has_family(const struct network *network, size_t i)
 {
-    static const char v4[] = "/proc/sys/net/ipv4/ip_forward",
-                      v6[] = "/proc/sys/net/ipv6/conf/all/forwarding";
-    bool six = network->ranges[1].subnet.address.family != 0;
-    int rc = 0;
-    if (!is_on(v4)) {
-        /* Noted first: a firewall that lets others be forwarded shall not come of a kill. */
-        autofd top = networks_open(host->place.state, true, err);
-        rc = top < 0 ? top : write_file_at(top, FORWARDING_NAME, "", 0, 0600, VOLATILE, err);
-        if (rc == 0)
-            rc = write_kernel_file_at(AT_FDCWD, v4, "1");
-        if (rc < 0)
-            return error_set(err, rc, "cannot let the host forward packets (%s): %s", v4,
-                             error_describe(rc));
+    return network->ranges[i].subnet.address.family != 0;
+}
+
+/* What is off, and will be on because of us: noted before the firewall is made, which then forwards
+ * nothing but ours, and that before it is on. 1 when something was noted. */
+static int note_forwarding(const struct network_host *host, const struct network *network,
+                           struct error *err)
+{
+    autofd top = networks_open(host->place.state, true, err);
+    int rc = top < 0 ? top : 0;
+    bool noted = false;
+    for (size_t i = 0; rc == 0 && i < 2; i++) {
+        if (!has_family(network, i) || is_on(forwardings[i].path))
+            continue;
+        rc = write_file_at(top, forwardings[i].note, "", 0, 0600, VOLATILE, err);
+        noted = true;
     }
-    if (six && !is_on(v6)) {
-        keep_listening_to_routers();
-        rc = write_kernel_file_at(AT_FDCWD, v6, "1");
+    return rc < 0 ? rc : noted;
+}
+
+static int forward(const struct network *network, struct error *err)
+{
+    for (size_t i = 0; i < 2; i++) {
+        if (!has_family(network, i) || is_on(forwardings[i].path))
+            continue;
+        if (i == 1)
+            keep_listening_to_routers();
+        int rc = write_kernel_file_at(AT_FDCWD, forwardings[i].path, "1");
         if (rc < 0)
-            return error_set(err, rc, "cannot let the host forward IPv6 packets (%s): %s", v6,
-                             error_describe(rc));
+            return error_set(err, rc, "cannot let the host forward packets (%s): %s",
+                             forwardings[i].path, error_describe(rc));
     }
     return 0;
 }
 
-static bool forwards_for_us(const struct network_host *host)
+/* FIREWALL_OURS_4 and _6. */
+static unsigned forwards_for_us(const struct network_host *host)
 {
     autofd top = networks_open(host->place.state, false, NULL);
-    return top >= 0 && faccessat(top, FORWARDING_NAME, F_OK, 0) == 0;
+    unsigned ours = 0;
+    for (size_t i = 0; top >= 0 && i < 2; i++)
+        if (faccessat(top, forwardings[i].note, F_OK, 0) == 0)
+            ours |= 1U << i;
+    return ours;
 }
 
 /* --- the firewall from the books --- */
@@ -303,39 +323,46 @@ static int plug_again(const struct network_host *host, const struct network *net
     return rc;
 }
 
-int network_ready(const struct network_host *host, const struct network *network, struct error *err)
+/* `made`: its bridge was; `noted`: the table may lack what keeps others from being forwarded. */
+static int ready_firewall(const struct network_host *host, const struct network *network, bool made,
+                          bool noted, struct error *err)
 {
-    int bridge = link_index(host->routes, network->bridge, err);
-    bool made = bridge == -ENODEV;
-    int rc = 0;
-    if (made) {
-        rc = forward(host, network, err);
-        bridge = rc < 0 ? rc : make_bridge(host, network, err);
-        if (bridge >= 0)
-            rc = plug_again(host, network, bridge, err);
-    }
-    if (bridge < 0 || rc < 0)
-        return bridge < 0 ? bridge : rc;
     char note[64];
-    int there = firewall_is_there(host->firewall, host->table, err);
-    if (there < 0)
-        return there;
-    if (there == 0)
-        return restore(
-            host, nft_table_note(host->firewall, host->table, note, sizeof note, NULL) != -ENOENT,
-            err);
-    if (!made)
-        return 0;
     struct error why = {0};
+    int there = firewall_is_there(host->firewall, host->table, err);
+    if (there < 0 || (there > 0 && !made))
+        return there < 0 ? there : 0;
+    bool stale = there > 0 ||
+                 nft_table_note(host->firewall, host->table, note, sizeof note, NULL) != -ENOENT;
+    if (there == 0 || noted)
+        return restore(host, stale, err);
     autonft n;
     nft_begin(&n, host->table);
-    rc = write_network(host, network, &n, err);
+    int rc = write_network(host, network, &n, err);
     if (rc < 0)
         return rc;
     rc = nft_commit(&n, host->firewall, &why);
     return rc < 0 ? error_set(err, rc, "cannot let network %s through the firewall: %s",
                               network->name, why.text)
                   : 0;
+}
+
+int network_ready(const struct network_host *host, const struct network *network, struct error *err)
+{
+    int bridge = link_index(host->routes, network->bridge, err);
+    bool made = bridge == -ENODEV;
+    int noted = 0, rc = 0;
+    if (made) {
+        noted = note_forwarding(host, network, err);
+        bridge = noted < 0 ? noted : make_bridge(host, network, err);
+        if (bridge >= 0)
+            rc = plug_again(host, network, bridge, err);
+    }
+    if (bridge < 0)
+        return bridge;
+    if (rc == 0)
+        rc = ready_firewall(host, network, made, noted > 0, err);
+    return rc == 0 && made ? forward(network, err) : rc;
 }
 
 /* --- a container --- */
@@ -528,7 +555,7 @@ int network_take_down(const struct network_host *host, const struct network *net
 void network_tidy(const struct network_host *host)
 {
     autostrv names = {0};
-    if (network_list(&host->place, &names, NULL) < 0)
+    if (forwards_for_us(host) || network_list(&host->place, &names, NULL) < 0)
         return;
     autofd top = networks_open(host->place.root, false, NULL);
     for (size_t i = 0; top >= 0 && i < names.len; i++) {

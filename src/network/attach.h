@@ -65,7 +65,8 @@ int network_unplug(const struct network_host *host, const struct network *networ
 /* The bridge and the network's elements; nobody is on it any more. */
 int network_take_down(const struct network_host *host, const struct network *network,
                       struct error *err);
-/* The table, when no network has a bridge any more. */
+/* The table, when no network has a bridge any more; but not where the host forwards packets only
+ * because there were some: nothing else would keep it from forwarding all. */
 void network_tidy(const struct network_host *host);
 
 #endif

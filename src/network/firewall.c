@@ -249,10 +249,11 @@ static void add_host(struct nft *n)
 }
 
 /* Also what belongs to another table's bridges is none of this. */
-static void forward_nothing_else(struct nft *n)
+static void forward_nothing_else(struct nft *n, size_t family)
 {
     static const enum nft_meta_keys ends[] = {NFT_META_IIFNAME, NFT_META_OIFNAME};
     nft_rule_begin(n, "forward");
+    only_family(n, family);
     for (size_t i = 0; i < 2; i++) {
         nft_meta(n, ends[i], 0);
         nft_compare(n, 0, NFT_CMP_NEQ, FIREWALL_BRIDGE_PREFIX, strlen(FIREWALL_BRIDGE_PREFIX));
@@ -262,7 +263,7 @@ static void forward_nothing_else(struct nft *n)
     nft_rule_end(n);
 }
 
-static void add_hooks(struct nft *n, bool ours_only)
+static void add_hooks(struct nft *n, unsigned ours_only)
 {
     static const char lo[IFNAMSIZ] = "lo";
     nft_rule_begin(n, "forward");
@@ -273,8 +274,9 @@ static void add_hooks(struct nft *n, bool ours_only)
     on_interface(n, NFT_META_OIFNAME, "bridges", false);
     nft_verdict(n, NFT_GOTO, "to");
     nft_rule_end(n);
-    if (ours_only)
-        forward_nothing_else(n);
+    for (size_t i = 0; i < 2; i++)
+        if (ours_only >> i & 1)
+            forward_nothing_else(n, i);
     nft_rule_begin(n, "input");
     on_interface(n, NFT_META_IIFNAME, "bridges", false);
     nft_verdict(n, NFT_GOTO, "host");
@@ -299,7 +301,7 @@ static void add_hooks(struct nft *n, bool ours_only)
     }
 }
 
-void firewall_add_table(struct nft *n, bool ours_only)
+void firewall_add_table(struct nft *n, unsigned ours_only)
 {
     static const struct nft_chain chains[] = {
         {.name = "from", .hook = -1},

@@ -34,9 +34,12 @@ int firewall_is_there(int fd, const char *table, struct error *err);
 /* What the names of all bridges begin with. */
 #define FIREWALL_BRIDGE_PREFIX "cs-"
 
+#define FIREWALL_OURS_4 1U
+#define FIREWALL_OURS_6 2U
+
 /* Everything but the elements. `ours_only`: forwarding was off before there were containers, so
  * what neither comes from a bridge nor goes to one is not forwarded. */
-void firewall_add_table(struct nft *n, bool ours_only);
+void firewall_add_table(struct nft *n, unsigned ours_only);
 
 struct firewall_network {
     const char *bridge;

@@ -262,6 +262,42 @@ tables() { in_host nft list tables | grep -c caisson || true; }
     caisson run --rm --network own --ip 10.5.0.50 busybox true
 }
 
+@test "a host that did not forward forwards nothing but what is the containers', also when they are gone" {
+    in_host sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0
+    far=$(namespace)
+    in_host ip link add far type veth peer name host netns "$far"
+    in_host ip address add 198.51.100.1/24 dev far
+    in_host ip -6 address add 2001:db8:5::1/64 dev far nodad
+    in_host ip link set far up
+    in_far() { nsenter --net="/proc/$far/ns/net" "$@"; }
+    in_far ip address add 198.51.100.2/24 dev host
+    in_far ip -6 address add 2001:db8:5::2/64 dev host nodad
+    in_far ip link set host up
+    in_far ip route add default via 198.51.100.1
+    in_far ip -6 route add default via 2001:db8:5::1
+    in_lan ip route add 198.51.100.0/24 via 192.0.2.1
+    in_lan ip -6 route add 2001:db8:5::/64 via 2001:db8::1
+    echo_begin "$LAN" 9000
+    through() { in_far busybox nc -w 2 "$1" 9000 </dev/null | grep -q .; }
+    caisson network create --ipv6 six
+    serve one --network six
+    [ "$(asks one 192.0.2.2 9000)" = 192.0.2.1 ]
+    [ "$(asks one 2001:db8::2 9000)" = 2001:db8::1 ]
+    run ! through 192.0.2.2
+    run ! through 2001:db8::2
+    caisson rm -f one
+    caisson network rm six
+    run ! through 192.0.2.2
+    run ! through 2001:db8::2
+    in_host nft flush ruleset # so that the probes are ones that can succeed
+    through 192.0.2.2
+    through 2001:db8::2
+    kill "$far"
+    in_lan ip route del 198.51.100.0/24
+    in_lan ip -6 route del 2001:db8:5::/64
+    rm -f "$CAISSON_STATE/networks/.forwarding4" "$CAISSON_STATE/networks/.forwarding6"
+}
+
 # --- addresses, names, several networks -----------------------------------------------------------
 
 @test "--ip, --ip6 and --mac-address are what the container gets; a taken address says whose it is" {

@@ -249,7 +249,7 @@ static const struct firewall_member *a_member(void)
 
 static void write_table(struct nft *n)
 {
-    firewall_add_table(n, true);
+    firewall_add_table(n, FIREWALL_OURS_4 | FIREWALL_OURS_6);
 }
 static void write_network(struct nft *n)
 {
