@@ -4,7 +4,7 @@
  * or an ordinary user's namespace of a network), in which rules are the same always and only sets
  * change: a container costs the same few elements whatever else there is.
  *
- *   from a container        only with the address that is its own; to those that share its network
+ *   from a container        only with an address that its network gave out; to those that share it
  *                           when that is for sharing, to nobody else behind our bridges; not to
  *                           where clouds keep credentials; as its list of destinations says; then
  *                           out, by NAT
@@ -16,7 +16,8 @@
  * What we let pass is still for other tables to drop: an accept here overrides no rule of the
  * host's own firewall, nor does a packet of somebody else's ever meet more than one lookup here.
  *
- * Guarded against: forged senders (a container may have CAP_NET_RAW), neighbours of the host that
+ * Guarded against: senders that nobody gave their address (not yet: one in another's name on the
+ * same bridge), neighbours of the host that
  * route to containers, and being flushed: firewall_is_there() tells.
  */
 #ifndef CAISSON_NETWORK_FIREWALL_H
