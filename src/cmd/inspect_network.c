@@ -8,7 +8,7 @@
 struct shown {
     char addresses[2][IP_TEXT_MAX], gateways[2][IP_TEXT_MAX]; /* "" for none */
     unsigned lengths[2];
-    char mac[3 * MAC_SIZE];
+    char mac[MAC_TEXT_MAX];
     char id[NETWORK_ID_SIZE];
 };
 
@@ -30,12 +30,7 @@ static void look(const struct container *c, const struct plan_endpoint *endpoint
         ip_format(&network.ranges[f].gateway, out->gateways[f]);
         out->lengths[f] = network.ranges[f].subnet.length;
     }
-    network_port_mac(&port, port.mac);
-    for (size_t i = 0; i < MAC_SIZE; i++)
-        snprintf(out->mac + 3 * i, sizeof out->mac - 3 * i, i + 1 < MAC_SIZE ? "%02x:" : "%02x",
-                 port.mac[i]);
-    if (endpoint->mac)
-        snprintf(out->mac, sizeof out->mac, "%.17s", endpoint->mac);
+    mac_format(port.mac, out->mac);
 }
 
 static void write_addresses(struct json_out *w, const struct shown *s)

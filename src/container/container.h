@@ -66,7 +66,7 @@ struct container_status {
     /* Of one that joined another's processes: their namespace, and without a control group its
      * mount namespace (strays.h), by number; else 0. */
     uint64_t process_ns, mount_ns;
-    char *addresses; /* "NETWORK IP4|- IP6|- FLAGS" for each network, separated by ";"; NULL */
+    char *addresses; /* "NETWORK IP4|- IP6|- FLAGS MAC" for each network, separated by ";"; NULL */
     char *published; /* what caisson-port listens on: network/ports.h, published_format(); NULL */
     pid_t relay;     /* caisson-port; 0: nothing is published */
     uint64_t relay_start;

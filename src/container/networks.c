@@ -43,16 +43,13 @@ static int find(const struct containers *all, const char *word, struct network *
 
 static int check_mac(const char *text, struct error *err)
 {
-    unsigned parts[MAC_SIZE];
-    char rest;
-    if (sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%c", &parts[0], &parts[1], &parts[2], &parts[3],
-               &parts[4], &parts[5], &rest) != MAC_SIZE ||
-        strlen(text) != 3 * MAC_SIZE - 1)
+    uint8_t mac[MAC_SIZE];
+    if (mac_parse(text, mac) < 0)
         return error_set(err, -EINVAL,
                          "--mac-address %.40s: give six pairs of hexadecimal digits such as "
                          "02:42:ac:11:00:02",
                          text);
-    if (parts[0] & 1)
+    if (mac[0] & 1)
         return error_set(err, -EINVAL, "--mac-address %.40s is that of a group, not of one", text);
     return 0;
 }

@@ -20,32 +20,44 @@ static unsigned flags_of(const struct plan *plan, size_t number)
 
 /* --- before the start --- */
 
-static void read_mac(const struct plan_endpoint *endpoint, struct network_port *port)
-{
-    unsigned parts[MAC_SIZE];
-    network_port_mac(port, port->mac);
-    if (endpoint->mac && sscanf(endpoint->mac, "%2x:%2x:%2x:%2x:%2x:%2x", &parts[0], &parts[1],
-                                &parts[2], &parts[3], &parts[4], &parts[5]) == MAC_SIZE)
-        for (size_t i = 0; i < MAC_SIZE; i++)
-            port->mac[i] = (uint8_t)parts[i];
-}
-
 /* An owner that is gone never gave it back: whoever wants the address takes it back for it. */
 static int take_address(struct container *c, const struct network_host *host,
-                        const struct network *network, size_t family, const char *text,
-                        unsigned flags, struct ip_address *out, struct error *err)
+                        const struct network *network, size_t family, struct lease *lease,
+                        struct error *err)
 {
-    struct ip_address wanted = {0};
     struct error why = {0};
-    if (text && ip_parse(text, &wanted) < 0)
-        return error_set(err, -EINVAL, "%s is no address", text);
-    int rc = lease_take(&host->place, network, family, &wanted, c->id, flags, out, &why);
+    int rc = lease_take(&host->place, network, family, lease, &why);
     if (rc == -EADDRINUSE || rc == -ENOSPC) {
         networks_sweep_dead(c->all, host, network);
         why = (struct error){0};
-        rc = lease_take(&host->place, network, family, &wanted, c->id, flags, out, &why);
+        rc = lease_take(&host->place, network, family, lease, &why);
     }
     return rc < 0 ? error_set(err, rc, "%s", why.text) : 0;
+}
+
+/* One of each family that the network has, all on one interface. */
+static int take_addresses(struct container *c, const struct network_host *host,
+                          const struct network *network, const struct plan_endpoint *endpoint,
+                          struct network_port *port, struct error *err)
+{
+    const char *const texts[] = {endpoint->ip4, endpoint->ip6};
+    if (endpoint->mac && mac_parse(endpoint->mac, port->mac) < 0)
+        return error_set(err, -EINVAL, "%s is no hardware address", endpoint->mac);
+    for (size_t f = 0; f < 2; f++) {
+        struct lease lease = {.flags = port->flags};
+        if (network->ranges[f].subnet.address.family == 0)
+            continue;
+        memcpy(lease.owner, c->id, sizeof lease.owner);
+        memcpy(lease.mac, port->mac, MAC_SIZE);
+        if (texts[f] && ip_parse(texts[f], &lease.address) < 0)
+            return error_set(err, -EINVAL, "%s is no address", texts[f]);
+        int rc = take_address(c, host, network, f, &lease, err);
+        if (rc < 0)
+            return rc;
+        port->addresses[f] = lease.address;
+        memcpy(port->mac, lease.mac, MAC_SIZE);
+    }
+    return 0;
 }
 
 static int begin_one(struct container *c, struct joining *j, size_t i, struct error *err)
@@ -63,13 +75,8 @@ static int begin_one(struct container *c, struct joining *j, size_t i, struct er
                                   .number = (unsigned)i,
                                   .flags = flags_of(&c->plan, i),
                                   .default_route = i == 0};
-    const char *texts[] = {endpoint->ip4, endpoint->ip6};
-    for (size_t f = 0; rc == 0 && f < 2; f++)
-        if (network->ranges[f].subnet.address.family != 0)
-            rc = take_address(c, &j->host, network, f, texts[f], port->flags, &port->addresses[f],
-                              err);
     if (rc == 0)
-        read_mac(endpoint, port);
+        rc = take_addresses(c, &j->host, network, endpoint, port, err);
     return rc;
 }
 
@@ -77,15 +84,16 @@ static void note(const struct container *c, const struct joining *j, struct buf 
                  struct buf *hosts)
 {
     for (size_t i = 0; i < j->count; i++) {
-        char texts[2][IP_TEXT_MAX];
+        char texts[2][IP_TEXT_MAX], mac[MAC_TEXT_MAX];
+        mac_format(j->ports[i].mac, mac);
         for (size_t f = 0; f < 2; f++) {
             ip_format(&j->ports[i].addresses[f], texts[f]);
             if (*texts[f])
                 buf_fmt(hosts, "%s\t%s\n", texts[f],
                         c->plan.hostname ? c->plan.hostname : "caisson");
         }
-        buf_fmt(addresses, "%s%s %s %s %u", i ? ";" : "", j->networks[i].name,
-                *texts[0] ? texts[0] : "-", *texts[1] ? texts[1] : "-", j->ports[i].flags);
+        buf_fmt(addresses, "%s%s %s %s %u %s", i ? ";" : "", j->networks[i].name,
+                *texts[0] ? texts[0] : "-", *texts[1] ? texts[1] : "-", j->ports[i].flags, mac);
     }
     for (size_t i = 0; i < c->plan.extra_hosts.len; i++) {
         const char *word = c->plan.extra_hosts.items[i], *equals = strchr(word, '=');
@@ -162,13 +170,12 @@ void joining_end(struct joining *j)
 
 /* --- after the end --- */
 
-/* Elements first: an address that is free again shall let nobody through. Then the cable, which
- * goes with its namespace only when nobody else is in that (--network container:, a socket that was
- * handed on), and would give them the address of whoever gets it next. */
+/* Before the address is free again: whoever else is in the network namespace (--network container:,
+ * a socket that was handed on) would have it together with whoever gets it next. */
 static void leave(const struct network_host *host, const struct network *network,
                   const struct network_port *port)
 {
-    (void)network_unplug(host, network, port, true, NULL);
+    (void)network_unplug(host, network, port, NULL);
     for (size_t f = 0; f < 2; f++)
         if (port->addresses[f].family != 0)
             lease_return(&host->place, network->name, &port->addresses[f], port->owner);
@@ -178,8 +185,9 @@ static void leave(const struct network_host *host, const struct network *network
 static int parse_addresses(const char *text, char name[NETWORK_NAME_SIZE],
                            struct network_port *port)
 {
-    char texts[2][IP_TEXT_MAX];
-    if (sscanf(text, "%127s %63s %63s %u", name, texts[0], texts[1], &port->flags) != 4)
+    char texts[2][IP_TEXT_MAX], mac[MAC_TEXT_MAX];
+    if (sscanf(text, "%127s %63s %63s %u %17s", name, texts[0], texts[1], &port->flags, mac) != 5 ||
+        mac_parse(mac, port->mac) < 0)
         return -EBADMSG;
     port->number = LEASE_PORT_OF(port->flags);
     for (size_t f = 0; f < 2; f++)
@@ -232,6 +240,7 @@ static void leave_lease(const struct network_host *host, const struct network *n
                                 .number = LEASE_PORT_OF(lease->flags),
                                 .addresses = {lease->address},
                                 .flags = lease->flags};
+    memcpy(port.mac, lease->mac, MAC_SIZE);
     leave(host, network, &port);
 }
 

@@ -112,3 +112,30 @@ bool ip_overlap(const struct ip_prefix *a, const struct ip_prefix *b)
 {
     return a->length <= b->length ? ip_within(a, &b->address) : ip_within(b, &a->address);
 }
+
+int mac_parse(const char *text, uint8_t out[MAC_SIZE])
+{
+    unsigned parts[MAC_SIZE];
+    char rest;
+    if (strlen(text) != MAC_TEXT_MAX - 1 ||
+        strspn(text, "0123456789abcdefABCDEF:") != strlen(text) ||
+        sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%c", &parts[0], &parts[1], &parts[2], &parts[3],
+               &parts[4], &parts[5], &rest) != MAC_SIZE)
+        return -EINVAL;
+    for (size_t i = 0; i < MAC_SIZE; i++)
+        out[i] = (uint8_t)parts[i];
+    return 0;
+}
+
+void mac_format(const uint8_t mac[MAC_SIZE], char out[MAC_TEXT_MAX])
+{
+    for (size_t i = 0; i < MAC_SIZE; i++)
+        snprintf(out + 3 * i, MAC_TEXT_MAX - 3 * i, i + 1 < MAC_SIZE ? "%02x:" : "%02x", mac[i]);
+}
+
+void mac_of(const struct ip_address *a, uint8_t out[MAC_SIZE])
+{
+    out[0] = 2; /* given out by ourselves, to one: IEEE 802, 8.4 */
+    out[1] = 0xca;
+    memcpy(out + 2, a->bytes + ip_size(a) - 4, 4);
+}

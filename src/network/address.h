@@ -35,6 +35,15 @@ int ip_compare(const struct ip_address *a, const struct ip_address *b);
 /* The address `steps` further on; none when that lies beyond the family's last. */
 struct ip_address ip_plus(const struct ip_address *a, uint64_t steps);
 
+#define MAC_SIZE 6
+#define MAC_TEXT_MAX (3 * MAC_SIZE)
+/* "02:42:ac:11:00:02". 0 or -EINVAL. */
+int mac_parse(const char *text, uint8_t out[MAC_SIZE]);
+void mac_format(const uint8_t mac[MAC_SIZE], char out[MAC_TEXT_MAX]);
+
+/* "02:ca:" and the last four bytes: the same for an address each time. */
+void mac_of(const struct ip_address *a, uint8_t out[MAC_SIZE]);
+
 /* The first and the last address of a prefix. */
 struct ip_address ip_first(const struct ip_prefix *p);
 struct ip_address ip_last(const struct ip_prefix *p);

@@ -17,6 +17,7 @@
 #include "base/io.h"
 #include "base/text.h"
 #include "network/networks_dir.h"
+#include "network/senders.h"
 
 #define CLOSER_STACK 16384
 #define USUAL_STATE "/run/caisson"
@@ -187,16 +188,26 @@ static unsigned forwards_for_us(const struct network_host *host)
 
 /* --- the firewall from the books --- */
 
-static void member_of(const struct network *network, const struct ip_address *a, unsigned flags,
-                      const char *egress, struct firewall_member *out)
+/* The host's end of the cable to a container's n-th network. */
+static void cable_name(const char *owner, unsigned number, char name[IFNAMSIZ])
 {
+    snprintf(name, IFNAMSIZ, SENDERS_CABLE_PREFIX "%.10s%u", owner, number % NETWORK_PORTS_MAX);
+}
+
+/* `cable`: room for its name. */
+static void member_of(const struct network *network, const struct lease *lease, const char *egress,
+                      char cable[IFNAMSIZ], struct firewall_member *out)
+{
+    cable_name(lease->owner, LEASE_PORT_OF(lease->flags), cable);
     *out = (struct firewall_member){
         .bridge = network->bridge,
-        .addresses = {*a},
-        .host = flags & LEASE_HOST,
-        .metadata = flags & LEASE_METADATA,
-        .egress = flags & LEASE_EGRESS ? egress ? egress : FIREWALL_CLOSED : NULL,
+        .cable = cable,
+        .addresses = {lease->address},
+        .host = lease->flags & LEASE_HOST,
+        .metadata = lease->flags & LEASE_METADATA,
+        .egress = lease->flags & LEASE_EGRESS ? egress ? egress : FIREWALL_CLOSED : NULL,
     };
+    memcpy(out->mac, lease->mac, MAC_SIZE);
 }
 
 static int write_network(const struct network_host *host, const struct network *network,
@@ -211,7 +222,8 @@ static int write_network(const struct network_host *host, const struct network *
     firewall_add_network(n, &elements);
     for (size_t i = 0; i < leases.count; i++) {
         struct firewall_member member;
-        member_of(network, &leases.items[i].address, leases.items[i].flags, NULL, &member);
+        char cable[IFNAMSIZ];
+        member_of(network, &leases.items[i], NULL, cable, &member);
         firewall_add_member(n, &member);
     }
     return 0;
@@ -238,13 +250,13 @@ static int restore(const struct network_host *host, bool stale, struct error *er
     autonft n;
     nft_begin(&n, host->table);
     if (stale)
-        nft_delete_table(&n);
+        firewall_delete_table(&n);
     firewall_add_table(&n, forwards_for_us(host));
     int rc = write_networks(host, &n, err);
     if (rc < 0)
         return rc;
     rc = nft_commit(&n, host->firewall, &why);
-    if (rc == -EEXIST && firewall_is_there(host->firewall, host->table, NULL) == 1)
+    if (rc == -EEXIST && firewall_look(host->firewall, host->table, NULL) == FIREWALL_WHOLE)
         return 0; /* another command was quicker */
     return rc < 0 ? error_set(err, rc, "cannot set up the firewall: %s", why.text) : 0;
 }
@@ -299,12 +311,6 @@ static int make_bridge(const struct network_host *host, const struct network *ne
     return rc < 0 ? rc : index;
 }
 
-/* The host's end of the cable to a container's n-th network. */
-static void cable_name(const char *owner, unsigned number, char name[IFNAMSIZ])
-{
-    snprintf(name, IFNAMSIZ, "cv%.10s%u", owner, number % NETWORK_PORTS_MAX);
-}
-
 /* Cables of containers that were on a bridge which somebody removed. */
 static int plug_again(const struct network_host *host, const struct network *network, int bridge,
                       struct error *err)
@@ -327,15 +333,12 @@ static int plug_again(const struct network_host *host, const struct network *net
 static int ready_firewall(const struct network_host *host, const struct network *network, bool made,
                           bool noted, struct error *err)
 {
-    char note[64];
     struct error why = {0};
-    int there = firewall_is_there(host->firewall, host->table, err);
-    if (there < 0 || (there > 0 && !made))
+    int there = firewall_look(host->firewall, host->table, err);
+    if (there < 0 || (there == FIREWALL_WHOLE && !made))
         return there < 0 ? there : 0;
-    bool stale = there > 0 ||
-                 nft_table_note(host->firewall, host->table, note, sizeof note, NULL) != -ENOENT;
-    if (there == 0 || noted)
-        return restore(host, stale, err);
+    if (there != FIREWALL_WHOLE || noted)
+        return restore(host, there != FIREWALL_NONE, err);
     autonft n;
     nft_begin(&n, host->table);
     int rc = write_network(host, network, &n, err);
@@ -367,15 +370,6 @@ int network_ready(const struct network_host *host, const struct network *network
 
 /* --- a container --- */
 
-void network_port_mac(const struct network_port *port, uint8_t mac[MAC_SIZE])
-{
-    const struct ip_address *a = &port->addresses[port->addresses[0].family == 0];
-    size_t size = ip_size(a);
-    mac[0] = 2;
-    mac[1] = 0xca;
-    memcpy(mac + 2, a->bytes + size - 4, 4);
-}
-
 static int configure_inside(const struct network *network, const struct network_port *port,
                             const char *name, int inside, struct error *err)
 {
@@ -400,6 +394,14 @@ static int configure_inside(const struct network *network, const struct network_
     return send_links(inside, &b, "give the container its address", err);
 }
 
+static struct lease lease_of(const struct network_port *port, size_t i)
+{
+    struct lease lease = {.address = port->addresses[i], .flags = port->flags};
+    snprintf(lease.owner, sizeof lease.owner, "%s", port->owner);
+    memcpy(lease.mac, port->mac, MAC_SIZE);
+    return lease;
+}
+
 static int change_members(const struct network_host *host, const struct network *network,
                           const struct network_port *port,
                           void (*change)(struct nft *n, const struct firewall_member *member),
@@ -409,9 +411,11 @@ static int change_members(const struct network_host *host, const struct network 
     nft_begin(&n, host->table);
     for (size_t i = 0; i < 2; i++) {
         struct firewall_member member;
-        if (port->addresses[i].family == 0)
+        char cable[IFNAMSIZ];
+        struct lease lease = lease_of(port, i);
+        if (lease.address.family == 0)
             continue;
-        member_of(network, &port->addresses[i], port->flags, port->egress, &member);
+        member_of(network, &lease, port->egress, cable, &member);
         change(&n, &member);
     }
     return nft_commit(&n, host->firewall, err);
@@ -481,7 +485,7 @@ int network_plug(const struct network_host *host, const struct network *network,
     if (rc == 0)
         rc = configure_inside(network, port, name, inside, err);
     if (rc < 0)
-        (void)network_unplug(host, network, port, true, NULL);
+        (void)network_unplug(host, network, port, NULL);
     return rc;
 }
 
@@ -489,14 +493,20 @@ int network_plug(const struct network_host *host, const struct network *network,
 static void remove_singly(const struct network_host *host, const struct network *network,
                           const struct network_port *port)
 {
-    static const unsigned each[] = {0, LEASE_HOST, LEASE_METADATA, LEASE_EGRESS};
-    for (size_t i = 0; i < 2 * sizeof each / sizeof *each; i++) {
+    static const unsigned each[] = {LEASE_HOST, LEASE_METADATA, LEASE_EGRESS, 0, 0};
+    size_t count = sizeof each / sizeof *each;
+    for (size_t i = 0; i < 2 * count; i++) {
         struct firewall_member member;
-        if (port->addresses[i % 2].family == 0)
+        char cable[IFNAMSIZ];
+        struct lease lease = lease_of(port, i / count);
+        if (lease.address.family == 0)
             continue;
-        member_of(network, &port->addresses[i % 2], each[i / 2], port->egress, &member);
-        if (each[i / 2] != 0)
+        lease.flags = each[i % count] | LEASE_PORT(port->number);
+        member_of(network, &lease, port->egress, cable, &member);
+        if (i % count != count - 2)
             member.bridge = NULL;
+        if (i % count != count - 1)
+            member.cable = NULL;
         autonft n;
         nft_begin(&n, host->table);
         firewall_remove_member(&n, &member);
@@ -505,7 +515,7 @@ static void remove_singly(const struct network_host *host, const struct network 
 }
 
 int network_unplug(const struct network_host *host, const struct network *network,
-                   const struct network_port *port, bool cable, struct error *err)
+                   const struct network_port *port, struct error *err)
 {
     struct error why = {0};
     int rc = change_members(host, network, port, firewall_remove_member, &why);
@@ -513,16 +523,14 @@ int network_unplug(const struct network_host *host, const struct network *networ
         remove_singly(host, network, port);
     else if (rc < 0)
         return error_set(err, rc, "cannot take the container out of the firewall: %s", why.text);
-    if (!cable)
-        return 0;
     char name[IFNAMSIZ];
     autobatch b = {0};
     cable_name(port->owner, port->number, name);
-    link_remove(&b, name);
+    link_down(&b, name);
     rc = nl_send(host->routes, &b, NULL, &why);
     return rc == -ENODEV || rc == 0
                ? 0
-               : error_set(err, rc, "cannot take the container's cable away: %s", why.text);
+               : error_set(err, rc, "cannot take the container's cable down: %s", why.text);
 }
 
 /* --- a network's end --- */
@@ -544,7 +552,7 @@ int network_take_down(const struct network_host *host, const struct network *net
     firewall_remove_network(&n, &elements);
     rc = nft_commit(&n, host->firewall, &why);
     /* Not all there, and so of no use: the next container sets it up anew. */
-    if (rc == -ENOENT && firewall_is_there(host->firewall, host->table, NULL) == 1)
+    if (rc == -ENOENT && firewall_look(host->firewall, host->table, NULL) == FIREWALL_WHOLE)
         return restore(host, true, err);
     return rc < 0 && rc != -ENOENT
                ? error_set(err, rc, "cannot take network %s out of the firewall: %s", network->name,
@@ -566,6 +574,6 @@ void network_tidy(const struct network_host *host)
     }
     autonft n;
     nft_begin(&n, host->table);
-    nft_delete_table(&n);
+    firewall_delete_table(&n);
     (void)nft_commit(&n, host->firewall, NULL);
 }

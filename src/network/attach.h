@@ -50,17 +50,16 @@ struct network_port {
     const char *egress; /* see struct firewall_member */
     bool default_route; /* by this network's gateways */
 };
-/* "02:ca:" and the last four bytes of the first address: the same each time. */
-void network_port_mac(const struct network_port *port, uint8_t mac[MAC_SIZE]);
 
 /* Lays the cable and lets it through the firewall. `inside`: a NETLINK_ROUTE socket of the
  * container's network namespace, `namespace`: that namespace. */
 int network_plug(const struct network_host *host, const struct network *network,
                  const struct network_port *port, int inside, int namespace, struct error *err);
-/* The firewall's elements, and the cable where it is still there and `cable` is given. Nothing that
- * is missing is an error. */
+/* Takes the firewall's elements away and the cable down: nobody at its other end can take it up
+ * again, and it goes with their network namespace (removing it would take the kernel 15 ms). What
+ * is missing is no error. */
 int network_unplug(const struct network_host *host, const struct network *network,
-                   const struct network_port *port, bool cable, struct error *err);
+                   const struct network_port *port, struct error *err);
 
 /* The bridge and the network's elements; nobody is on it any more. */
 int network_take_down(const struct network_host *host, const struct network *network,

@@ -8,6 +8,8 @@
 #include <netinet/icmp6.h>
 #include <string.h>
 
+#include "network/senders.h"
+
 /* Written beside the table; another one is made anew. */
 static const char version[] = "caisson 1";
 
@@ -32,13 +34,19 @@ static const char *const closed[] = {"169.254.0.0/16", "100.100.100.200/32", "16
 
 #define ADDRESS_WORD 4 /* behind the 16 bytes of an interface's name */
 
-int firewall_is_there(int fd, const char *table, struct error *err)
+int firewall_look(int fd, const char *table, struct error *err)
 {
     char note[64];
-    int rc = nft_table_note(fd, table, note, sizeof note, err);
-    if (rc == -ENOENT || rc == -ERANGE)
-        return 0;
-    return rc < 0 ? rc : rc == sizeof version && memcmp(note, version, sizeof version) == 0;
+    int senders = nft_table_note(fd, NFPROTO_BRIDGE, table, note, sizeof note, err);
+    int rc = nft_table_note(fd, NFPROTO_INET, table, note, sizeof note, err);
+    if (rc == -ENOENT && senders == -ENOENT)
+        return FIREWALL_NONE;
+    if (rc == -ENOENT || rc == -ERANGE || senders == -ENOENT || senders == -ERANGE)
+        return FIREWALL_PART;
+    if (rc < 0 || senders < 0)
+        return rc < 0 ? rc : senders;
+    return rc == sizeof version && memcmp(note, version, sizeof version) == 0 ? FIREWALL_WHOLE
+                                                                              : FIREWALL_PART;
 }
 
 /* --- sets --- */
@@ -322,6 +330,15 @@ void firewall_add_table(struct nft *n, unsigned ours_only)
     add_host(n);
     end_chain(n, FIREWALL_CLOSED, true);
     add_hooks(n, ours_only);
+    senders_add_table(n);
+}
+
+/* Made first where it is missing, so that there is one to delete. */
+void firewall_delete_table(struct nft *n)
+{
+    nft_add_table(n, false, NULL, 0);
+    nft_delete_table(n);
+    senders_delete_table(n);
 }
 
 /* --- elements --- */
@@ -392,6 +409,8 @@ static void change_member(struct nft *n, change_elements *change, const struct f
         if (a->family == 0)
             continue;
         size_t f = a->family == AF_INET6;
+        if (m->cable)
+            (change == nft_add_elements ? senders_add : senders_remove)(n, m->cable, m->mac, a);
         if (m->bridge)
             change_pair(n, change, families[f].members, m->bridge, a);
         if (m->host)

@@ -4,7 +4,7 @@
  * or an ordinary user's namespace of a network), in which rules are the same always and only sets
  * change: a container costs the same few elements whatever else there is.
  *
- *   from a container        only with an address that its network gave out; to those that share it
+ *   from a container        only with the address that is its own; to those that share its network
  *                           when that is for sharing, to nobody else behind our bridges; not to
  *                           where clouds keep credentials; as its list of destinations says; then
  *                           out, by NAT
@@ -16,21 +16,24 @@
  * What we let pass is still for other tables to drop: an accept here overrides no rule of the
  * host's own firewall, nor does a packet of somebody else's ever meet more than one lookup here.
  *
- * Guarded against: senders that nobody gave their address (not yet: one in another's name on the
- * same bridge), neighbours of the host that
- * route to containers, and being flushed: firewall_is_there() tells.
+ * Guarded against: forged senders, each on its own cable (senders.h; a container may have
+ * CAP_NET_RAW), neighbours of the host that route to containers, and being flushed:
+ * firewall_look() tells.
  */
 #ifndef CAISSON_NETWORK_FIREWALL_H
 #define CAISSON_NETWORK_FIREWALL_H
 
+#include "network/link.h"
 #include "network/nft.h"
 
 #define FIREWALL_TABLE "caisson"
 /* A list of destinations with nothing on it. */
 #define FIREWALL_CLOSED "closed"
 
-/* Whether our table, with rules of this version, is there: 1 or 0; or a negative errno. */
-int firewall_is_there(int fd, const char *table, struct error *err);
+/* What there is of our tables: FIREWALL_PART is also said of those of another version. Or a
+ * negative errno. */
+enum firewall_state { FIREWALL_NONE, FIREWALL_PART, FIREWALL_WHOLE };
+int firewall_look(int fd, const char *table, struct error *err);
 
 /* What the names of all bridges begin with. */
 #define FIREWALL_BRIDGE_PREFIX "cs-"
@@ -41,6 +44,8 @@ int firewall_is_there(int fd, const char *table, struct error *err);
 /* Everything but the elements. `ours_only`: forwarding was off before there were containers, so
  * what neither comes from a bridge nor goes to one is not forwarded. */
 void firewall_add_table(struct nft *n, unsigned ours_only);
+/* All of it, as far as it is there. */
+void firewall_delete_table(struct nft *n);
 
 struct firewall_network {
     const char *bridge;
@@ -54,6 +59,8 @@ void firewall_remove_network(struct nft *n, const struct firewall_network *netwo
 
 struct firewall_member {
     const char *bridge;             /* NULL: only what the flags below say */
+    const char *cable;              /* the host's end, and the container's hardware address; */
+    uint8_t mac[MAC_SIZE];          /* NULL: see `bridge` */
     struct ip_address addresses[2]; /* family 0: none */
     bool host;                      /* may reach the host's own services */
     bool metadata;                  /* may reach link-local addresses of clouds */

@@ -14,7 +14,7 @@
 #define LEASES_NAME "leases"
 /* An IPv6 range has more addresses than can be looked through; what is given out by itself comes
  * from the first of them. */
-#define RANGE_MAX (1U << 16)
+#define RANGE_BITS 16
 
 static int leases_directory(const struct network_place *place, const char *network, bool make,
                             struct error *err)
@@ -36,32 +36,45 @@ static int leases_directory(const struct network_place *place, const char *netwo
 
 /* --- one lease --- */
 
+#define LEASE_TEXT_MAX (NETWORK_OWNER_SIZE + 16 + MAC_TEXT_MAX)
+
 static int read_lease(int dir, const char *name, struct lease *out)
 {
-    char text[NETWORK_OWNER_SIZE + 16];
+    char text[LEASE_TEXT_MAX];
     uint64_t flags;
     struct lease lease = {0};
     ssize_t n = readlinkat(dir, name, text, sizeof text - 1);
     if (n < 0)
         return -errno;
     text[n] = '\0';
-    char *space = strchr(text, ' ');
-    if (!space || (size_t)(space - text) >= sizeof lease.owner ||
-        parse_u64(space + 1, UINT32_MAX, &flags) < 0 || ip_parse(name, &lease.address) < 0)
+    char *number = strchr(text, ' '), *mac = number ? strchr(number + 1, ' ') : NULL;
+    if (!mac || (size_t)(number - text) >= sizeof lease.owner)
         return -EBADMSG;
-    memcpy(lease.owner, text, (size_t)(space - text));
+    *mac++ = *number++ = '\0';
+    if (parse_u64(number, UINT32_MAX, &flags) < 0 || mac_parse(mac, lease.mac) < 0 ||
+        ip_parse(name, &lease.address) < 0)
+        return -EBADMSG;
+    memcpy(lease.owner, text, strlen(text) + 1);
     lease.flags = (unsigned)flags;
     *out = lease;
     return 0;
 }
 
-/* 0, -EEXIST or another -errno. */
-static int give(int dir, const struct ip_address *a, const char *owner, unsigned flags)
+/* lease->address, to its owner. 0, -EEXIST or another -errno. */
+static int give(int dir, struct lease *lease)
 {
-    char name[IP_TEXT_MAX], text[NETWORK_OWNER_SIZE + 16];
-    ip_format(a, name);
-    snprintf(text, sizeof text, "%s %u", owner, flags);
-    return symlinkat(text, dir, name) < 0 ? -errno : 0;
+    static const uint8_t none[MAC_SIZE];
+    char name[IP_TEXT_MAX], mac[MAC_TEXT_MAX], text[LEASE_TEXT_MAX];
+    struct lease given = *lease;
+    if (memcmp(given.mac, none, MAC_SIZE) == 0)
+        mac_of(&given.address, given.mac);
+    ip_format(&given.address, name);
+    mac_format(given.mac, mac);
+    snprintf(text, sizeof text, "%s %u %s", given.owner, given.flags, mac);
+    if (symlinkat(text, dir, name) < 0)
+        return -errno;
+    *lease = given;
+    return 0;
 }
 
 static bool can_be_given(const struct network_range *range, const struct ip_address *a)
@@ -71,24 +84,21 @@ static bool can_be_given(const struct network_range *range, const struct ip_addr
            (a->family == AF_INET6 || !ip_equal(a, &last));
 }
 
-static int take_wanted(int dir, const struct network *network, size_t i,
-                       const struct ip_address *wanted, const char *owner, unsigned flags,
+static int take_wanted(int dir, const struct network *network, size_t i, struct lease *lease,
                        struct error *err)
 {
     char text[IP_TEXT_MAX], subnet[IP_TEXT_MAX];
     struct lease other = {.owner = "another container"};
     const struct network_range *range = &network->ranges[i];
-    ip_format(wanted, text);
+    ip_format(&lease->address, text);
     ip_prefix_format(&range->subnet, subnet);
-    if (!can_be_given(range, wanted))
+    if (!can_be_given(range, &lease->address))
         return error_set(err, -EINVAL, "%s is no address for a container in %s of network %s%s",
                          text, subnet, network->name,
-                         ip_equal(wanted, &range->gateway) ? ": it is the gateway's" : "");
-    int rc = give(dir, wanted, owner, flags);
+                         ip_equal(&lease->address, &range->gateway) ? ": it is the gateway's" : "");
+    int rc = give(dir, lease);
     if (rc == -EEXIST) {
         (void)read_lease(dir, text, &other);
-        if (streq(other.owner, owner))
-            return 0;
         return error_set(err, -EADDRINUSE, "%s of network %s belongs to container %.12s", text,
                          network->name, other.owner);
     }
@@ -101,13 +111,12 @@ static int take_wanted(int dir, const struct network *network, size_t i,
 static uint32_t range_count(const struct ip_prefix *p)
 {
     unsigned bits = (unsigned)ip_size(&p->address) * 8 - p->length;
-    return bits >= 24 ? (p->address.family == AF_INET6 ? RANGE_MAX : 1U << 24)
-           : p->address.family == AF_INET6 && bits > 16 ? RANGE_MAX
-                                                        : 1U << bits;
+    unsigned most = p->address.family == AF_INET6 ? RANGE_BITS : 24;
+    return 1U << (bits < most ? bits : most);
 }
 
-static int take_free(int dir, const struct network *network, size_t i, const char *owner,
-                     unsigned flags, struct ip_address *out, struct error *err)
+static int take_free(int dir, const struct network *network, size_t i, struct lease *lease,
+                     struct error *err)
 {
     const struct network_range *range = &network->ranges[i];
     const struct ip_prefix *from = range->given.address.family ? &range->given : &range->subnet;
@@ -119,12 +128,13 @@ static int take_free(int dir, const struct network *network, size_t i, const cha
     if (getrandom(&start, sizeof start, 0) != (ssize_t)sizeof start)
         return error_errno(err, "cannot get random bytes");
     for (uint32_t n = 0; n < count; n++) {
-        struct ip_address a = ip_plus(&first, (start % count + n) % count);
-        if (!can_be_given(range, &a))
+        struct lease free = *lease;
+        free.address = ip_plus(&first, (start % count + n) % count);
+        if (!can_be_given(range, &free.address))
             continue;
-        int rc = give(dir, &a, owner, flags);
+        int rc = give(dir, &free);
         if (rc == 0) {
-            *out = a;
+            *lease = free;
             return 0;
         }
         if (rc != -EEXIST)
@@ -139,18 +149,13 @@ static int take_free(int dir, const struct network *network, size_t i, const cha
 }
 
 int lease_take(const struct network_place *place, const struct network *network, size_t i,
-               const struct ip_address *wanted, const char *owner, unsigned flags,
-               struct ip_address *out, struct error *err)
+               struct lease *lease, struct error *err)
 {
     autofd dir = leases_directory(place, network->name, true, err);
     if (dir < 0)
         return dir;
-    if (!wanted || wanted->family == 0)
-        return take_free(dir, network, i, owner, flags, out, err);
-    int rc = take_wanted(dir, network, i, wanted, owner, flags, err);
-    if (rc == 0)
-        *out = *wanted;
-    return rc;
+    return lease->address.family == 0 ? take_free(dir, network, i, lease, err)
+                                      : take_wanted(dir, network, i, lease, err);
 }
 
 void lease_return(const struct network_place *place, const char *network,

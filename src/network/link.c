@@ -38,19 +38,23 @@ int link_index(int fd, const char *name, struct error *err)
     return rc < 0 ? error_set(err, rc, "cannot look for interface %s: %s", name, why.text) : index;
 }
 
-static void begin_link(struct netlink_batch *b, uint16_t type, uint16_t flags, const char *name,
-                       bool up)
+static void begin_turned(struct netlink_batch *b, uint16_t type, uint16_t flags, const char *name,
+                         unsigned change, unsigned to)
 {
-    struct ifinfomsg link = {
-        .ifi_family = AF_UNSPEC, .ifi_flags = up ? IFF_UP : 0, .ifi_change = up ? IFF_UP : 0};
+    struct ifinfomsg link = {.ifi_family = AF_UNSPEC, .ifi_flags = to, .ifi_change = change};
     nl_begin(b, type, flags, &link, sizeof link);
     nl_put_string(b, IFLA_IFNAME, name);
+}
+
+static void begin_link(struct netlink_batch *b, uint16_t type, uint16_t flags, const char *name)
+{
+    begin_turned(b, type, flags, name, 0, 0);
 }
 
 void link_add_bridge(struct netlink_batch *b, const char *name, const uint8_t mac[MAC_SIZE],
                      uint32_t mtu)
 {
-    begin_link(b, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, name, false);
+    begin_link(b, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, name);
     nl_put(b, IFLA_ADDRESS, mac, MAC_SIZE);
     if (mtu)
         nl_put_u32(b, IFLA_MTU, mtu);
@@ -80,7 +84,7 @@ static void put_peer(struct netlink_batch *b, const struct veth *v)
 /* What a port of a bridge may do is said to the port, once it is one. */
 static void isolate_port(struct netlink_batch *b, const char *name)
 {
-    begin_link(b, RTM_NEWLINK, 0, name, false);
+    begin_link(b, RTM_NEWLINK, 0, name);
     size_t info = nl_nest(b, IFLA_LINKINFO);
     nl_put_string(b, IFLA_INFO_SLAVE_KIND, "bridge");
     size_t data = nl_nest(b, IFLA_INFO_SLAVE_DATA);
@@ -92,7 +96,7 @@ static void isolate_port(struct netlink_batch *b, const char *name)
 /* It comes up only when it is isolated: nothing is carried before. */
 void link_add_veth(struct netlink_batch *b, const struct veth *v)
 {
-    begin_link(b, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, v->name, false);
+    begin_link(b, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, v->name);
     nl_put_u32(b, IFLA_MASTER, (uint32_t)v->bridge);
     if (v->mtu)
         nl_put_u32(b, IFLA_MTU, v->mtu);
@@ -110,17 +114,22 @@ void link_add_veth(struct netlink_batch *b, const struct veth *v)
 
 void link_remove(struct netlink_batch *b, const char *name)
 {
-    begin_link(b, RTM_DELLINK, 0, name, false);
+    begin_link(b, RTM_DELLINK, 0, name);
 }
 
 void link_up(struct netlink_batch *b, const char *name)
 {
-    begin_link(b, RTM_NEWLINK, 0, name, true);
+    begin_turned(b, RTM_NEWLINK, 0, name, IFF_UP, IFF_UP);
+}
+
+void link_down(struct netlink_batch *b, const char *name)
+{
+    begin_turned(b, RTM_NEWLINK, 0, name, IFF_UP, 0);
 }
 
 void link_no_autoconfiguration(struct netlink_batch *b, const char *name)
 {
-    begin_link(b, RTM_NEWLINK, 0, name, false);
+    begin_link(b, RTM_NEWLINK, 0, name);
     size_t families = nl_nest(b, IFLA_AF_SPEC);
     size_t six = nl_nest(b, AF_INET6);
     nl_put_u8(b, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
@@ -130,9 +139,7 @@ void link_no_autoconfiguration(struct netlink_batch *b, const char *name)
 
 void link_plug(struct netlink_batch *b, const char *name, int bridge, bool isolated)
 {
-    struct ifinfomsg link = {.ifi_family = AF_UNSPEC, .ifi_change = IFF_UP};
-    nl_begin(b, RTM_NEWLINK, 0, &link, sizeof link);
-    nl_put_string(b, IFLA_IFNAME, name);
+    begin_turned(b, RTM_NEWLINK, 0, name, IFF_UP, 0);
     nl_put_u32(b, IFLA_MASTER, (uint32_t)bridge);
     if (isolated)
         isolate_port(b, name);

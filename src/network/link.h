@@ -11,8 +11,6 @@
 #include "network/address.h"
 #include "network/netlink.h"
 
-#define MAC_SIZE 6
-
 /* The index of an interface; -ENODEV without a sentence when there is none. */
 int link_index(int fd, const char *name, struct error *err);
 
@@ -36,6 +34,7 @@ void link_add_veth(struct netlink_batch *b, const struct veth *v);
 
 void link_remove(struct netlink_batch *b, const char *name);
 void link_up(struct netlink_batch *b, const char *name);
+void link_down(struct netlink_batch *b, const char *name);
 /* No IPv6 address comes up by itself (RFC 4862, 5.3); for before link_up(). */
 void link_no_autoconfiguration(struct netlink_batch *b, const char *name);
 /* Makes it a port of a bridge (index), and takes it up; `isolated` as of struct veth. */

@@ -4,7 +4,7 @@
  *
  *   <root>/networks/NAME/network.json   what was asked for: subnets, labels, options
  *   <state>/networks/NAME/leases/       a symlink for each address that is given out, named by the
- *                                       address; what it says is "ID FLAGS"
+ *                                       address; what it says is "ID FLAGS MAC"
  *
  * A network is made below a name that begins with a dot and gets its own in one step; it is removed
  * the other way round. Making a symlink is what gives an address: of two that want the same one
@@ -92,13 +92,15 @@ struct lease {
     struct ip_address address;
     char owner[NETWORK_OWNER_SIZE];
     unsigned flags;
+    uint8_t mac[MAC_SIZE]; /* of the interface that has it */
 };
 
-/* Gives `owner` an address of range `i`: `wanted` (-EADDRINUSE, with the owner's id, when somebody
- * has it; -EINVAL when it cannot be given), or, with family 0, a free one (-ENOSPC). */
+/* Gives lease->owner an address of range `i`: lease->address (-EADDRINUSE, with the owner's id,
+ * when somebody has it; -EINVAL when it cannot be given), or, with family 0, a free one (-ENOSPC),
+ * which is filled in. As is the hardware address where all of it is 0: then it follows from the
+ * other. */
 int lease_take(const struct network_place *place, const struct network *network, size_t i,
-               const struct ip_address *wanted, const char *owner, unsigned flags,
-               struct ip_address *out, struct error *err);
+               struct lease *lease, struct error *err);
 /* Only when it is the owner's. A missing one is no error. */
 void lease_return(const struct network_place *place, const char *network,
                   const struct ip_address *address, const char *owner);

@@ -28,15 +28,22 @@ static struct nfgenmsg header_of(uint8_t family, uint16_t resource)
 
 static void begin(struct nft *n, int message, uint16_t flags)
 {
-    struct nfgenmsg header = header_of(NFPROTO_INET, 0);
+    struct nfgenmsg header = header_of(n->family, 0);
     nl_begin(&n->batch, type_of(message), flags, &header, sizeof header);
 }
 
 void nft_begin(struct nft *n, const char *table)
 {
     struct nfgenmsg header = header_of(AF_UNSPEC, NFNL_SUBSYS_NFTABLES);
-    *n = (struct nft){.table = table};
+    *n = (struct nft){.table = table, .family = NFPROTO_INET};
     nl_begin_silent(&n->batch, NFNL_MSG_BATCH_BEGIN, 0, &header, sizeof header);
+}
+
+uint8_t nft_family(struct nft *n, uint8_t family)
+{
+    uint8_t before = n->family;
+    n->family = family;
+    return before;
 }
 
 int nft_commit(struct nft *n, int fd, struct error *err)
@@ -87,10 +94,11 @@ static int read_note(const struct nlmsghdr *message, void *closure)
     return 0;
 }
 
-int nft_table_note(int fd, const char *table, void *note, size_t size, struct error *err)
+int nft_table_note(int fd, uint8_t family, const char *table, void *note, size_t size,
+                   struct error *err)
 {
     autobatch b = {0};
-    struct nfgenmsg header = header_of(NFPROTO_INET, 0);
+    struct nfgenmsg header = header_of(family, 0);
     struct note out = {note, size, 0};
     struct error why = {0};
     nl_begin(&b, type_of(NFT_MSG_GETTABLE), 0, &header, sizeof header);
@@ -141,6 +149,8 @@ static uint32_t part_size(enum nft_part part)
         return IFNAMSIZ;
     case NFT_PART_IPV6:
         return 16;
+    case NFT_PART_ETHER:
+        return 8; /* of which six are used */
     case NFT_PART_NONE:
         return 0;
     default:

@@ -2,11 +2,12 @@
 /*
  * nf_tables: tables, chains, sets, their elements and rules, as messages of a batch (netlink.h).
  *
- * All of it belongs to one table of family inet. What stands between nft_begin() and nft_end() is
- * one transaction: the kernel carries it out whole or not at all, and no packet ever sees a part of
- * it. A rule is a row of expressions, each written by one of the functions below between
- * nft_rule_begin() and nft_rule_end(); they work on registers, which are named here by the 32-bit
- * word at which they begin (0 to 15). See nft(8); include/uapi/linux/netfilter/nf_tables.h.
+ * All of it belongs to tables of one name, as a rule to that of family inet. What stands between
+ * nft_begin() and nft_end() is one transaction: the kernel carries it out whole or not at all, and
+ * no packet ever sees a part of it. A rule is a row of expressions, each written by one of the
+ * functions below between nft_rule_begin() and nft_rule_end(); they work on registers, which are
+ * named here by the 32-bit word at which they begin (0 to 15). See nft(8);
+ * include/uapi/linux/netfilter/nf_tables.h.
  */
 #ifndef CAISSON_NETWORK_NFT_H
 #define CAISSON_NETWORK_NFT_H
@@ -20,12 +21,15 @@
 struct nft {
     struct netlink_batch batch;
     const char *table; /* borrowed */
+    uint8_t family;    /* NFPROTO_* */
     uint32_t sets;     /* made in this transaction: they need numbers */
     size_t list, expression, data;
 };
 
 /* Begins a transaction on `table`, which has to outlive it. */
 void nft_begin(struct nft *n, const char *table);
+/* Of which family the table is that is spoken of from here on; inet at first. That before. */
+uint8_t nft_family(struct nft *n, uint8_t family);
 /* Ends it and has it carried out by a socket of NETLINK_NETFILTER. */
 int nft_commit(struct nft *n, int fd, struct error *err);
 void nft_free(struct nft *n);
@@ -37,7 +41,8 @@ void nft_add_table(struct nft *n, bool fresh, const void *note, size_t size);
 void nft_delete_table(struct nft *n);
 /* What is kept with a table. -ENOENT without a sentence when it is not there, -ERANGE when more is
  * kept than `size`. Else how much there is. */
-int nft_table_note(int fd, const char *table, void *note, size_t size, struct error *err);
+int nft_table_note(int fd, uint8_t family, const char *table, void *note, size_t size,
+                   struct error *err);
 
 /* `hook`: NF_INET_*; -1 for one that is only jumped to. `type`: "filter", "nat", "route". */
 struct nft_chain {
@@ -56,6 +61,7 @@ enum nft_part {
     NFT_PART_NONE = 0,
     NFT_PART_IPV4 = 7,
     NFT_PART_IPV6 = 8,
+    NFT_PART_ETHER = 9,
     NFT_PART_PROTOCOL = 12,
     NFT_PART_PORT = 13,
     NFT_PART_INTERFACE = 41,

@@ -274,7 +274,7 @@ static void half(struct nft *n)
 }
 static void unwrite_table(struct nft *n)
 {
-    nft_delete_table(n);
+    firewall_delete_table(n);
 }
 
 static void make_firewall(void)
@@ -282,10 +282,10 @@ static void make_firewall(void)
     struct error err = {0};
     int fd = netlink_open(NETLINK_NETFILTER, &err);
     MUST(fd >= 0);
-    MUST(firewall_is_there(fd, FIREWALL_TABLE, &err) == 0);
+    MUST(firewall_look(fd, FIREWALL_TABLE, &err) == FIREWALL_NONE);
     MUST(change(fd, write_member) == -ENOENT);
     MUST(change(fd, write_table) == 0);
-    MUST(firewall_is_there(fd, FIREWALL_TABLE, &err) == 1);
+    MUST(firewall_look(fd, FIREWALL_TABLE, &err) == FIREWALL_WHOLE);
     MUST(change(fd, write_table) == -EEXIST);
     MUST(change(fd, write_network) == 0);
     MUST(change(fd, write_member) == 0);
@@ -295,7 +295,7 @@ static void make_firewall(void)
     MUST(change(fd, unwrite_member) == 0);
     MUST(change(fd, unwrite_network) == 0);
     MUST(change(fd, unwrite_table) == 0);
-    MUST(firewall_is_there(fd, FIREWALL_TABLE, &err) == 0);
+    MUST(firewall_look(fd, FIREWALL_TABLE, &err) == FIREWALL_NONE);
 }
 
 static void the_firewall_is_changed_whole_or_not_at_all(void **state)
