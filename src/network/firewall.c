@@ -158,25 +158,52 @@ static void end_chain(struct nft *n, const char *chain, bool aloud)
     nft_rule_end(n);
 }
 
-static void add_from(struct nft *n)
+/* Both the packet's own destination and the one before a redirection of the host's: a machine may
+ * have the questions answered elsewhere, and a connection may be untracked. */
+static void close_metadata(struct nft *n, const char *chain)
 {
-    refuse_forged(n, "from");
-    let_answers_pass(n, "from");
-    nft_rule_begin(n, "from");
-    on_interface(n, NFT_META_OIFNAME, "bridges", false);
-    nft_verdict(n, NFT_GOTO, "to");
-    nft_rule_end(n);
-    for (size_t i = 0; i < 2; i++) {
-        nft_rule_begin(n, "from");
-        only_family(n, i);
-        load_destination(n, i, 0);
-        nft_lookup(n, families[i].closed, 0, false);
-        load_source(n, i, 0);
-        nft_lookup(n, families[i].metadata, 0, true);
+    for (size_t i = 0; i < 4; i++) {
+        size_t f = i / 2;
+        nft_rule_begin(n, chain);
+        only_family(n, f);
+        if (i % 2)
+            nft_ct_destination(n, families[f].family, 0);
+        else
+            load_destination(n, f, 0);
+        nft_lookup(n, families[f].closed, 0, false);
+        load_source(n, f, 0);
+        nft_lookup(n, families[f].metadata, 0, true);
         nft_counter(n);
         nft_reject(n);
         nft_rule_end(n);
     }
+}
+
+/* What the host redirects, it offers: ports that another engine publishes, its proxies. */
+static void close_redirections(struct nft *n)
+{
+    for (size_t i = 0; i < 2; i++) {
+        nft_rule_begin(n, "from");
+        only_family(n, i);
+        nft_ct_redirected(n);
+        load_source(n, i, 0);
+        nft_lookup(n, families[i].host, 0, true);
+        nft_counter(n);
+        nft_reject(n);
+        nft_rule_end(n);
+    }
+}
+
+static void add_from(struct nft *n)
+{
+    refuse_forged(n, "from");
+    let_answers_pass(n, "from");
+    close_metadata(n, "from");
+    nft_rule_begin(n, "from");
+    on_interface(n, NFT_META_OIFNAME, "bridges", false);
+    nft_verdict(n, NFT_GOTO, "to");
+    nft_rule_end(n);
+    close_redirections(n);
     nft_rule_begin(n, "from");
     on_interface(n, NFT_META_IIFNAME, "internal", false);
     nft_counter(n);
@@ -244,6 +271,7 @@ static void add_host(struct nft *n)
     let_neighbours_be_found(n);
     refuse_forged(n, "host");
     let_answers_pass(n, "host");
+    close_metadata(n, "host");
     let_names_be_asked(n);
     for (size_t i = 0; i < 2; i++) {
         nft_rule_begin(n, "host");
@@ -380,7 +408,8 @@ static void change_network(struct nft *n, change_elements *change,
         size_t f = subnet->address.family == AF_INET6;
         struct nft_element range = range_of(subnet);
         change(n, families[f].subnets, &range, 1);
-        change_pair(n, change, families[f].gateways, network->bridge, &network->gateways[i]);
+        if (network->answers)
+            change_pair(n, change, families[f].gateways, network->bridge, &network->gateways[i]);
     }
 }
 

@@ -9,7 +9,8 @@
  *                           where clouds keep credentials; as its list of destinations says; then
  *                           out, by NAT
  *   to a container          answers, and those that share its network
- *   from a container to us  names (port 53 of its gateway); with a flag everything; nothing else
+ *   from a container to us  names (port 53 of its gateway) where they are answered; with a flag
+ *                           everything, what the host redirects elsewhere included; nothing else
  *   from outside to its     nothing: not even packets that were routed here for its address
  *   own address
  *
@@ -51,6 +52,7 @@ struct firewall_network {
     const char *bridge;
     struct ip_prefix subnets[2];   /* family 0: none */
     struct ip_address gateways[2]; /* of the same families */
+    bool answers;                  /* somebody answers for names on the gateways */
     bool internal;                 /* no way out */
     bool shared;                   /* its containers reach each other */
 };

@@ -5,6 +5,7 @@
 #include <endian.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_conntrack_common.h>
+#include <linux/netfilter/nf_conntrack_tuple_common.h>
 #include <linux/netfilter/nf_log.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <net/if.h>
@@ -424,11 +425,25 @@ void nft_set_mark(struct nft *n, uint32_t mark)
     end_expression(n);
 }
 
-void nft_ct_mark(struct nft *n, unsigned to)
+static void load_connection(struct nft *n, enum nft_ct_keys key, unsigned to)
 {
     begin_expression(n, "ct");
-    nl_put_be32(&n->batch, NFTA_CT_KEY, NFT_CT_MARK);
+    nl_put_be32(&n->batch, NFTA_CT_KEY, key);
     nl_put_be32(&n->batch, NFTA_CT_DREG, register_of(to));
+    end_expression(n);
+}
+
+void nft_ct_mark(struct nft *n, unsigned to)
+{
+    load_connection(n, NFT_CT_MARK, to);
+}
+
+void nft_ct_destination(struct nft *n, int family, unsigned to)
+{
+    begin_expression(n, "ct");
+    nl_put_be32(&n->batch, NFTA_CT_KEY, family == AF_INET ? NFT_CT_DST_IP : NFT_CT_DST_IP6);
+    nl_put_be32(&n->batch, NFTA_CT_DREG, register_of(to));
+    nl_put_u8(&n->batch, NFTA_CT_DIRECTION, IP_CT_DIR_ORIGINAL);
     end_expression(n);
 }
 
@@ -484,15 +499,22 @@ void nft_mask(struct nft *n, unsigned word, const void *mask, size_t size)
     end_expression(n);
 }
 
-void nft_ct_state(struct nft *n, uint32_t states)
+static void connection_has(struct nft *n, enum nft_ct_keys key, uint32_t bits)
 {
     static const uint32_t none;
-    begin_expression(n, "ct");
-    nl_put_be32(&n->batch, NFTA_CT_KEY, NFT_CT_STATE);
-    nl_put_be32(&n->batch, NFTA_CT_DREG, register_of(0));
-    end_expression(n);
-    nft_mask(n, 0, &states, sizeof states);
+    load_connection(n, key, 0);
+    nft_mask(n, 0, &bits, sizeof bits);
     nft_compare(n, 0, NFT_CMP_NEQ, &none, sizeof none);
+}
+
+void nft_ct_state(struct nft *n, uint32_t states)
+{
+    connection_has(n, NFT_CT_STATE, states);
+}
+
+void nft_ct_redirected(struct nft *n)
+{
+    connection_has(n, NFT_CT_STATUS, IPS_DST_NAT);
 }
 
 static void begin_lookup(struct nft *n, const char *set, unsigned word)

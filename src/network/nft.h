@@ -118,6 +118,10 @@ void nft_ct_state(struct nft *n, uint32_t states); /* goes on when one of them i
 #define NFT_STATE_ESTABLISHED 2U
 #define NFT_STATE_RELATED 4U
 #define NFT_STATE_NEW 8U
+/* Where the connection's first packet was sent to, before anybody redirected it. Does not go on
+ * for a packet without a connection. */
+void nft_ct_destination(struct nft *n, int family, unsigned to);
+void nft_ct_redirected(struct nft *n); /* goes on when its destination was translated (DNAT) */
 void nft_payload(struct nft *n, enum nft_payload_bases base, uint32_t offset, uint32_t size,
                  unsigned to);
 void nft_compare(struct nft *n, unsigned word, enum nft_cmp_ops op, const void *value, size_t size);

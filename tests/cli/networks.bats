@@ -179,6 +179,39 @@ tables() { in_host nft list tables | grep -c caisson || true; }
     in_lan ip address del 169.254.169.254/32 dev host
 }
 
+@test "what the host redirects is the host's: its published ports, and metadata answered elsewhere" {
+    echo_begin "$LAN" 9000
+    in_host nft -f - <<EOF
+table ip redirects {
+    chain arriving {
+        type nat hook prerouting priority dstnat
+        ip daddr { 192.0.2.1, 169.254.169.254 } tcp dport 9009 dnat to 192.0.2.2:9000
+    }
+}
+EOF
+    serve one --network bridge
+    serve clerk --network bridge --metadata-access
+    serve friend --network bridge --host-access
+    serve free --network bridge --metadata-access --host-access
+    run ! asks one 192.0.2.1 9009
+    run ! asks clerk 192.0.2.1 9009
+    [ "$(asks friend 192.0.2.1 9009)" = 192.0.2.1 ]
+    for who in one clerk friend; do
+        run ! asks $who 169.254.169.254 9009
+    done
+    [ "$(asks free 169.254.169.254 9009)" = 192.0.2.1 ]
+    in_host nft delete table ip redirects
+}
+
+@test "the gateway's port 53 is as closed as any other of the host's" {
+    echo_begin "$HOST" 53
+    serve one --network bridge
+    serve free --network bridge --host-access
+    gateway=$(caisson network inspect -f '{{(index .IPAM.Config 0).Gateway}}' bridge)
+    run ! asks one "$gateway" 53
+    [ "$(asks free "$gateway" 53)" = "$(address free bridge)" ]
+}
+
 @test "a neighbour of the host does not reach a container's address, before and after a flush" {
     caisson network create shop
     serve one --network shop

@@ -20,7 +20,7 @@ static int fail(const struct error *err)
 
 static int add_network(struct nft *n, int argc, char **argv)
 {
-    struct firewall_network network = {.bridge = argv[1]};
+    struct firewall_network network = {.bridge = argv[1], .answers = true};
     for (int i = 2, k = 0; i + 1 < argc && k < 2; i += 2, k++)
         if (ip_parse(argv[i], &network.gateways[k]) < 0 ||
             ip_prefix_parse(argv[i + 1], false, &network.subnets[k]) < 0)
