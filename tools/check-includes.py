@@ -11,7 +11,7 @@ import sys
 
 LAYERS = [
     ["base"],
-    ["path"],
+    ["confine", "path"],
     ["oci"],
     ["archive"],
     ["store"],

@@ -1,34 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * A list of what an unpacker needs; everything else ends the process. To find out what was missing,
- * run it under `strace -f` (the call before "killed by SIGSYS"), or look for type=1326 in the
- * kernel's log: its syscall= is the number.
- */
 #include "archive/confine_seccomp.h"
 
-#include <linux/audit.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <sched.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 
-#if defined(__x86_64__)
-#define ARCHITECTURE AUDIT_ARCH_X86_64
-#elif defined(__aarch64__)
-#define ARCHITECTURE AUDIT_ARCH_AARCH64
-#elif defined(__riscv) && __riscv_xlen == 64
-#define ARCHITECTURE AUDIT_ARCH_RISCV64
-#endif
+#include "confine/calls.h"
 
-#ifdef ARCHITECTURE
+#ifdef CALLS_ARCHITECTURE
 
-#define X32_BIT 0x40000000u
+#define COUNT(array) (sizeof(array) / sizeof(array)[0])
 
-/* Allowed whatever the arguments: the kernel then remembers and does not run the filter at all. */
+/* What an unpacker needs whatever the arguments. */
 static const uint32_t allowed[] = {
     /* files, by descriptor */
     __NR_read,
@@ -147,124 +130,61 @@ static const uint32_t allowed[] = {
     __NR_getrusage,
 };
 
-#define COUNT(array) (sizeof(array) / sizeof(array)[0])
-#define FILTER_MAX (2 * COUNT(allowed) + 64)
-
-struct program {
-    struct sock_filter code[FILTER_MAX];
-    unsigned short length;
-};
-
-static void add(struct program *p, uint16_t code, uint8_t yes, uint8_t no, uint32_t k)
-{
-    p->code[p->length++] = (struct sock_filter){.code = code, .jt = yes, .jf = no, .k = k};
-}
-
-static void add_return(struct program *p, uint32_t action)
-{
-    add(p, BPF_RET | BPF_K, 0, 0, action);
-}
-
-static void add_load(struct program *p, size_t offset)
-{
-    add(p, BPF_LD | BPF_W | BPF_ABS, 0, 0, (uint32_t)offset);
-}
-
-/* All our processors are little-endian: the low half of an argument comes first. */
-#define LOW(argument) offsetof(struct seccomp_data, args[argument])
-#define HIGH(argument) (LOW(argument) + 4)
-
-static void add_call(struct program *p, uint32_t number, uint32_t action)
-{
-    add(p, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, number);
-    add_return(p, action);
-}
-
-/* `number` is refused with `action` when its argument has any of `bits`, else allowed. */
-static void add_call_without(struct program *p, uint32_t number, int argument, uint32_t bits,
-                             uint32_t action)
-{
-    add(p, BPF_JMP | BPF_JEQ | BPF_K, 0, 4, number);
-    add_load(p, LOW(argument));
-    add(p, BPF_JMP | BPF_JSET | BPF_K, 0, 1, bits);
-    add_return(p, action);
-    add_return(p, SECCOMP_RET_ALLOW);
-}
-
 /* Threads only, never processes or namespaces. */
-static void add_clone(struct program *p)
+static void add_clone(struct calls *c)
 {
     const uint32_t namespaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |
                                 CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
-    add(p, BPF_JMP | BPF_JEQ | BPF_K, 0, 6, __NR_clone);
-    add_load(p, LOW(0));
-    add(p, BPF_JMP | BPF_JSET | BPF_K, 1, 0, CLONE_THREAD);
-    add_return(p, SECCOMP_RET_KILL_PROCESS);
-    add(p, BPF_JMP | BPF_JSET | BPF_K, 0, 1, namespaces);
-    add_return(p, SECCOMP_RET_KILL_PROCESS);
-    add_return(p, SECCOMP_RET_ALLOW);
+    calls_add(c, BPF_JMP | BPF_JEQ | BPF_K, 0, 6, __NR_clone);
+    calls_load(c, CALLS_LOW(0));
+    calls_add(c, BPF_JMP | BPF_JSET | BPF_K, 1, 0, CLONE_THREAD);
+    calls_verdict(c, CALLS_END);
+    calls_add(c, BPF_JMP | BPF_JSET | BPF_K, 0, 1, namespaces);
+    calls_verdict(c, CALLS_END);
+    calls_verdict(c, SECCOMP_RET_ALLOW);
     /* Its arguments lie in memory, where no filter can look: glibc falls back to clone(2). */
-    add_call(p, __NR_clone3, SECCOMP_RET_ERRNO | ENOSYS);
-}
-
-static void add_prctl(struct program *p)
-{
-    add(p, BPF_JMP | BPF_JEQ | BPF_K, 0, 5, __NR_prctl);
-    add_load(p, LOW(0));
-    add(p, BPF_JMP | BPF_JEQ | BPF_K, 1, 0, PR_SET_NAME);
-    add(p, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, PR_SET_VMA);
-    add_return(p, SECCOMP_RET_ALLOW);
-    add_return(p, SECCOMP_RET_ERRNO | EPERM);
+    calls_answer(c, __NR_clone3, CALLS_FAIL(ENOSYS));
 }
 
 /* Limits may be read, not set. */
-static void add_prlimit(struct program *p)
+static void add_prlimit(struct calls *c)
 {
-    add(p, BPF_JMP | BPF_JEQ | BPF_K, 0, 6, __NR_prlimit64);
-    add_load(p, LOW(2));
-    add(p, BPF_JMP | BPF_JEQ | BPF_K, 0, 3, 0);
-    add_load(p, HIGH(2));
-    add(p, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0);
-    add_return(p, SECCOMP_RET_ALLOW);
-    add_return(p, SECCOMP_RET_ERRNO | EPERM);
-}
-
-static void build(struct program *p)
-{
-    add_load(p, offsetof(struct seccomp_data, arch));
-    add(p, BPF_JMP | BPF_JEQ | BPF_K, 1, 0, ARCHITECTURE);
-    add_return(p, SECCOMP_RET_KILL_PROCESS);
-    add_load(p, offsetof(struct seccomp_data, nr));
-    add(p, BPF_JMP | BPF_JGE | BPF_K, 0, 1, X32_BIT);
-    add_return(p, SECCOMP_RET_KILL_PROCESS);
-    for (size_t i = 0; i < COUNT(allowed); i++)
-        add_call(p, allowed[i], SECCOMP_RET_ALLOW);
-    /* No memory is both written by a parser's mistake and executed. */
-    add_call_without(p, __NR_mmap, 2, PROT_EXEC, SECCOMP_RET_ERRNO | EACCES);
-    add_call_without(p, __NR_mprotect, 2, PROT_EXEC, SECCOMP_RET_ERRNO | EACCES);
-    add_clone(p);
-    add_prctl(p);
-    add_prlimit(p);
-    /* stdio asks whether it writes to a terminal. */
-    add_call(p, __NR_ioctl, SECCOMP_RET_ERRNO | ENOTTY);
-    add_return(p, SECCOMP_RET_KILL_PROCESS);
+    calls_add(c, BPF_JMP | BPF_JEQ | BPF_K, 0, 6, __NR_prlimit64);
+    calls_load(c, CALLS_LOW(2));
+    calls_add(c, BPF_JMP | BPF_JEQ | BPF_K, 0, 3, 0);
+    calls_load(c, CALLS_HIGH(2));
+    calls_add(c, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0);
+    calls_verdict(c, SECCOMP_RET_ALLOW);
+    calls_verdict(c, CALLS_FAIL(EPERM));
 }
 
 int confine_seccomp(struct error *err)
 {
-    struct program program = {.length = 0};
-    build(&program);
-    struct sock_fprog fprog = {.len = program.length, .filter = program.code};
-    if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &fprog) != 0)
-        return error_errno(err, "cannot restrict the worker's system calls");
-    return 0;
+    struct calls calls;
+    calls_begin(&calls);
+    calls_allow(&calls, allowed, COUNT(allowed));
+    /* No memory is both written by a parser's mistake and executed. */
+    calls_allow_without(&calls, __NR_mmap, 2, PROT_EXEC, CALLS_FAIL(EACCES));
+    calls_allow_without(&calls, __NR_mprotect, 2, PROT_EXEC, CALLS_FAIL(EACCES));
+    add_clone(&calls);
+    calls_allow_either(&calls, __NR_prctl, 0, PR_SET_NAME, PR_SET_VMA, CALLS_FAIL(EPERM));
+    add_prlimit(&calls);
+    /* stdio asks whether it writes to a terminal. */
+    calls_answer(&calls, __NR_ioctl, CALLS_FAIL(ENOTTY));
+    int rc = calls_install(&calls);
+    if (rc == -EINVAL || rc == -ENOSYS)
+        return 0;
+    return rc < 0 ? error_set(err, rc, "cannot restrict the worker's system calls: %s",
+                              error_describe(rc))
+                  : 1;
 }
 
 #else
 
 int confine_seccomp(struct error *err)
 {
-    return error_set(err, -EOPNOTSUPP, "no list of system calls for this processor");
+    (void)err;
+    return 0;
 }
 
 #endif

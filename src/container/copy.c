@@ -29,17 +29,6 @@ struct inside {
     int fd; /* the pipe */
 };
 
-/* Only where the kernel has filters, as elsewhere (archive/confine.c). */
-static int confine(struct error *err)
-{
-    int rc = confine_seccomp(err);
-    if (rc == -EINVAL || rc == -EOPNOTSUPP || rc == -ENOSYS) {
-        *err = (struct error){0};
-        rc = 0;
-    }
-    return rc;
-}
-
 /* --- in the container: reading -----------------------------------------------------------------
  */
 
@@ -90,7 +79,7 @@ static int give_inside(void *closure, const struct errand_place *place, uint64_t
         .devices = in->devices,
         .empty = in->empty,
     };
-    int rc = confine(err);
+    int rc = confine_seccomp(err);
     if (rc < 0)
         return rc;
     autofd top = open_source(in, place, err);
@@ -253,8 +242,8 @@ static int take_inside(void *closure, const struct errand_place *place, uint64_t
 {
     const struct inside *in = closure;
     struct target t __attribute__((cleanup(target_free))) = {.into = -1};
-    int rc = confine(err);
-    if (rc == 0)
+    int rc = confine_seccomp(err);
+    if (rc >= 0)
         rc = find_target(in, place, &t, err);
     if (rc == 0)
         rc = check_target(in, place, &t, err);

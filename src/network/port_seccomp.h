@@ -3,9 +3,8 @@
 #ifndef CAISSON_NETWORK_PORT_SECCOMP_H
 #define CAISSON_NETWORK_PORT_SECCOMP_H
 
-#include "base/error.h"
-
-/* no_new_privs must hold. Nothing on a processor that the list was never tried on. */
-int port_seccomp(struct error *err);
+/* no_new_privs must hold. 0 or -errno, without a sentence. Nothing on a processor that the list was
+ * never tried on. */
+int port_seccomp(void);
 
 #endif
