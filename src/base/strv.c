@@ -64,6 +64,12 @@ void strv_split(struct strv *v, const char *text, char separator)
     }
 }
 
+void strv_join(const struct strv *v, const char *separator, struct buf *out)
+{
+    for (size_t i = 0; i < v->len; i++)
+        buf_fmt(out, "%s%s", i ? separator : "", v->items[i]);
+}
+
 char *const *strv_argv(const struct strv *v)
 {
     static char *const empty[] = {NULL};

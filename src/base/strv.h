@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct buf;
+
 struct strv {
     char **items; /* NULL while empty; else items[len] is NULL */
     size_t len;
@@ -20,6 +22,8 @@ void strv_free(struct strv *v);
 bool strv_has(const struct strv *v, const char *text);
 /* Splits at every `separator`; empty fields are kept; "" gives one empty field. */
 void strv_split(struct strv *v, const char *text, char separator);
+/* Appends the items, `separator` between them. */
+void strv_join(const struct strv *v, const char *separator, struct buf *out);
 /* The items as an argv, never NULL. */
 char *const *strv_argv(const struct strv *v);
 

@@ -154,8 +154,7 @@ static void all_first_words(const struct verb *const *verbs, struct buf *out)
                 strv_add(&words, first);
         }
     }
-    for (size_t i = 0; i < words.len; i++)
-        buf_fmt(out, "%s%s", i ? " " : "", words.items[i]);
+    strv_join(&words, " ", out);
 }
 
 /* The first words of two-word verbs. */

@@ -239,8 +239,7 @@ static void write_devices(struct json_out *w, const struct plan *plan)
 static void write_names(struct json_out *w, const char *key, const struct strv *names)
 {
     autobuf text = {0};
-    for (size_t i = 0; i < names->len; i++)
-        buf_fmt(&text, "%s%s", i ? "," : "", names->items[i]);
+    strv_join(names, ",", &text);
     if (text.len > 0)
         json_str(w, key, text.data);
 }

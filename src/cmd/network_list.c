@@ -104,8 +104,7 @@ static void add_row(const struct network *network, bool no_trunc, struct list *l
         ip_prefix_format(&network->ranges[i].subnet, text);
         buf_fmt(&subnets, "%s%s", subnets.len ? ", " : "", text);
     }
-    for (size_t i = 0; i < network->labels.len; i++)
-        buf_fmt(&labels, "%s%s", i ? "," : "", network->labels.items[i]);
+    strv_join(&network->labels, ",", &labels);
     show_created(network->created, &created);
     list_fmt(list, "%.*s", no_trunc ? NETWORK_ID_SIZE - 1 : SHORT_ID, network->id);
     list_cell(list, network->name);

@@ -90,12 +90,6 @@ static void show_status(const struct glance *glance, nanoseconds now, struct buf
         buf_str(out, ", out of memory");
 }
 
-static void join(const struct strv *words, struct buf *out)
-{
-    for (size_t i = 0; i < words->len; i++)
-        buf_fmt(out, "%s%s", i ? "," : "", words->items[i]);
-}
-
 static void show_created(nanoseconds created, struct buf *out)
 {
     char text[RFC3339_MAX];
@@ -137,8 +131,8 @@ static int add_row(struct containers *all, const struct ps_options *o, const str
     show_image(&glance->summary, &image);
     show_status(glance, now, &status);
     show_created(glance->summary.created, &created);
-    join(&glance->summary.labels, &labels);
-    join(&glance->summary.mounts, &mounts);
+    strv_join(&glance->summary.labels, ",", &labels);
+    strv_join(&glance->summary.mounts, ",", &mounts);
     if (glance->now == CONTAINER_RUNNING || glance->now == CONTAINER_PAUSED)
         ports_column(glance->published, &glance->summary.exposed, &ports);
     format_human_duration(&age, now - glance->summary.created);

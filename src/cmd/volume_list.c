@@ -97,8 +97,7 @@ static void add_row(struct containers *all, const struct volume *volume, size_t 
     uint64_t bytes = 0;
     if (size && volume_size(all, volume->name, &bytes, NULL) == 0)
         format_size(&written, bytes);
-    for (size_t i = 0; i < volume->labels.len; i++)
-        buf_fmt(&labels, "%s%s", i ? "," : "", volume->labels.items[i]);
+    strv_join(&volume->labels, ",", &labels);
     show_created(volume->created, &created);
     list_cell(list, "local");
     list_cell(list, volume->name);

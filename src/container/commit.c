@@ -111,8 +111,7 @@ int commit_describe(const struct plan *plan, const struct commit_words *words,
     if (rc < 0)
         return rc;
     autobuf command = {0};
-    for (size_t i = 0; i < plan->args.len; i++)
-        buf_fmt(&command, "%s%s", i ? " " : "", plan->args.items[i]);
+    strv_join(&plan->args, " ", &command);
     free(config->author);
     config->author = words->author ? xstrdup(words->author) : NULL;
     replace(&config->created, words->created);

@@ -161,8 +161,7 @@ void summary_of_plan(const struct plan *plan, struct container_summary *out)
                                            [PLAN_NET_HOST] = "host",
                                            [PLAN_NET_CONTAINER] = "container",
                                            [PLAN_NET_BRIDGE] = "bridge"};
-    for (size_t i = 0; i < plan->args.len; i++)
-        buf_fmt(&command, "%s%s", i ? " " : "", plan->args.items[i]);
+    strv_join(&plan->args, " ", &command);
     level_text(plan, &level);
     if (!plan->created || parse_rfc3339(plan->created, &summary.created) < 0)
         summary.created = 0;
