@@ -54,7 +54,7 @@ static void moment(struct json_out *w, const char *key, nanoseconds when)
 
 static void write_state(struct json_out *w, const struct container *c)
 {
-    bool running = c->now == CONTAINER_RUNNING || c->now == CONTAINER_PAUSED;
+    bool running = container_runs(c->now);
     bool over =
         c->now == CONTAINER_EXITED || c->now == CONTAINER_DEAD || c->now == CONTAINER_RESTARTING;
     json_begin(w, "State", '{');

@@ -74,7 +74,7 @@ static int restart_one(struct containers *all, const char *word, void *closure, 
     nanoseconds timeout = r->timeout;
     if (!r->timeout_is_given)
         timeout = c.plan.stop_timeout < 0 ? -1 : c.plan.stop_timeout * NSEC_PER_SEC;
-    if (c.now == CONTAINER_RUNNING || c.now == CONTAINER_PAUSED || c.now == CONTAINER_RESTARTING)
+    if (container_runs(c.now) || c.now == CONTAINER_RESTARTING)
         rc = container_stop(&c, r->number, timeout, err);
     if (rc == 0)
         rc = start_detached(&c, &r->starting, err);
@@ -181,7 +181,7 @@ static int restore_one(struct containers *all, const char *id, struct starting *
         return rc;
     if (c.now == CONTAINER_RESTARTING)
         return 0;
-    if (c.now == CONTAINER_RUNNING || c.now == CONTAINER_PAUSED) {
+    if (container_runs(c.now)) {
         if (!c.plan.restart || !container_unwatched(&c))
             return 0;
         rc = end_unwatched(&c, err);

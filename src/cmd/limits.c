@@ -30,7 +30,7 @@ int front_check_limits(const struct plan *plan, bool tell, struct error *err)
 int front_delegate(const struct container *c, bool tell, struct error *err)
 {
     struct error why = {0};
-    if (c->now == CONTAINER_RUNNING || c->now == CONTAINER_PAUSED)
+    if (container_runs(c->now))
         return 0;
     autofree char *description = xasprintf("caisson container %s", c->plan.name);
     int rc = cgroup_delegate(c->id, description, &why);

@@ -80,7 +80,7 @@ int command_logs(const struct invocation *call, void *options, struct error *err
         return not_started(&c, err);
     if (!journal && logs < 0)
         return logs;
-    if (query.follow && (c.now == CONTAINER_RUNNING || c.now == CONTAINER_PAUSED)) {
+    if (query.follow && container_runs(c.now)) {
         /* Without a monitor nobody writes any more, and nothing will say that it ended. */
         monitor = c.status.monitor > 0 ? sys_pidfd_open(c.status.monitor) : -ESRCH;
         query.follow = monitor >= 0;

@@ -132,7 +132,7 @@ static void write_place(struct json_out *w, const char *address, const char *por
 
 void inspect_ports(struct json_out *w, const struct container *c)
 {
-    bool runs = c->now == CONTAINER_RUNNING || c->now == CONTAINER_PAUSED;
+    bool runs = container_runs(c->now);
     autorow row = row_of(runs ? container_published(&c->status) : NULL, by_port_and_address);
     json_begin(w, "Ports", '{');
     for (size_t i = 0; i < row.count; i++) {
@@ -207,7 +207,7 @@ void inspect_exposed(struct json_out *w, const struct plan *plan)
 /* Why a port that was asked to be published is not. */
 static int tell_lost(const struct container *c, struct error *err)
 {
-    bool runs = c->now == CONTAINER_RUNNING || c->now == CONTAINER_PAUSED;
+    bool runs = container_runs(c->now);
     if (!runs || c->plan.ports.count == 0 || container_published(&c->status))
         return 0;
     return error_set(err, -ESRCH,
@@ -218,7 +218,7 @@ static int tell_lost(const struct container *c, struct error *err)
 
 static int print_ports(const struct container *c, const char *wanted, struct error *err)
 {
-    bool runs = c->now == CONTAINER_RUNNING || c->now == CONTAINER_PAUSED;
+    bool runs = container_runs(c->now);
     autorow row = row_of(runs ? container_published(&c->status) : NULL, by_port_and_address);
     autobuf out = {0};
     struct port_range range = {0};

@@ -133,7 +133,7 @@ static int add_row(struct containers *all, const struct ps_options *o, const str
     show_created(glance->summary.created, &created);
     strv_join(&glance->summary.labels, ",", &labels);
     strv_join(&glance->summary.mounts, ",", &mounts);
-    if (glance->now == CONTAINER_RUNNING || glance->now == CONTAINER_PAUSED)
+    if (container_runs(glance->now))
         ports_column(glance->published, &glance->summary.exposed, &ports);
     format_human_duration(&age, now - glance->summary.created);
     list_fmt(list, "%.*s", o->no_trunc ? CONTAINER_ID_MAX : SHORT_ID, glance->id);

@@ -36,7 +36,7 @@ static int start_one(struct containers *all, const char *word, void *closure, st
     int rc = container_find(all, word, &c, err);
     if (rc < 0)
         return rc;
-    if (start->options.foreground && (c.now == CONTAINER_RUNNING || c.now == CONTAINER_PAUSED))
+    if (start->options.foreground && container_runs(c.now))
         return attach_to(&c, start, err);
     start->options.sig_proxy = true;
     rc = front_delegate(&c, true, err);

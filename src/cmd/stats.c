@@ -113,8 +113,7 @@ static int look(struct containers *all, const struct invocation *call, bool with
             continue; /* gone meanwhile, or damaged: ps says so */
         samples.count++;
         read_sample(sample);
-        bool runs =
-            sample->glance.now == CONTAINER_RUNNING || sample->glance.now == CONTAINER_PAUSED;
+        bool runs = container_runs(sample->glance.now);
         if (!runs && !with_idle && call->count == 0) {
             glance_free(&sample->glance);
             memset(sample, 0, sizeof *sample);

@@ -53,6 +53,11 @@ enum container_state {
     CONTAINER_DEAD, /* it ran, but how it ended nobody saw: monitor killed, machine rebooted */
 };
 const char *container_state_name(enum container_state state);
+/* It has a first process, which may be frozen. */
+static inline bool container_runs(enum container_state state)
+{
+    return state == CONTAINER_RUNNING || state == CONTAINER_PAUSED;
+}
 
 /* What is known of a run; the file `status`, lines "key=value". */
 struct container_status {

@@ -223,8 +223,7 @@ int container_ended(struct container *c, int wait_status, struct error *err)
 
 static int remove_locked(struct container *c, bool volumes, struct error *err)
 {
-    if (c->now == CONTAINER_RUNNING || c->now == CONTAINER_PAUSED ||
-        (c->now == CONTAINER_RESTARTING && !restart_forbidden(c)))
+    if (container_runs(c->now) || (c->now == CONTAINER_RESTARTING && !restart_forbidden(c)))
         return error_set(err, -EBUSY,
                          "container %s is running: stop it first (caisson stop %s) or remove it "
                          "with caisson rm -f %s",

@@ -497,7 +497,7 @@ int container_start(struct container *c, struct store *store, const struct start
     int rc = container_lock(c, err);
     if (rc < 0)
         return rc;
-    if (c->now == CONTAINER_RUNNING || c->now == CONTAINER_PAUSED) {
+    if (container_runs(c->now)) {
         container_unlock(c);
         *exit_code = 0;
         return 0;

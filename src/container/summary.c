@@ -272,7 +272,7 @@ static void take_glance(struct container *c, struct glance *out)
     out->exit = c->exit;
     out->started = c->status.started;
     out->oom_killed = c->status.oom_killed;
-    if (c->now == CONTAINER_RUNNING || c->now == CONTAINER_PAUSED) {
+    if (container_runs(c->now)) {
         health_status(c->state, out->health);
         if (container_published(&c->status))
             out->published = take_ptr(c->status.published);

@@ -100,11 +100,6 @@ static void give_back(struct visit *v)
     v->id_base = 0;
 }
 
-static bool runs(const struct container *c)
-{
-    return c->now == CONTAINER_RUNNING || c->now == CONTAINER_PAUSED;
-}
-
 int visit_begin(struct container *c, struct store *store, const struct errand *errand,
                 struct visit *out, struct error *err)
 {
@@ -116,7 +111,7 @@ int visit_begin(struct container *c, struct store *store, const struct errand *e
     if (rc < 0)
         return rc;
     v.locked = true;
-    if (runs(c)) {
+    if (container_runs(c->now)) {
         container_unlock(c);
         v.locked = false;
         autofd pidfd = container_pidfd(c, err);

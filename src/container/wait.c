@@ -223,7 +223,7 @@ static int stop(struct container *c, int number, nanoseconds timeout, struct err
 
 int container_stop(struct container *c, int number, nanoseconds timeout, struct error *err)
 {
-    bool ran = c->now == CONTAINER_RUNNING || c->now == CONTAINER_PAUSED;
+    bool ran = container_runs(c->now);
     int rc = stop(c, number, timeout, err);
     if (rc == 0 && ran && !c->plan.remove)
         event_tell(c->all, &c->plan, c->id, "stop", NULL, NULL);
