@@ -41,19 +41,6 @@ int print_word(const char *word)
     return print(&line) == 0 ? 0 : -EIO;
 }
 
-bool labels_have(const struct strv *labels, const char *wanted)
-{
-    size_t length = strcspn(wanted, "=");
-    for (size_t i = 0; i < labels->len; i++) {
-        const char *label = labels->items[i];
-        if (wanted[length] ? streq(label, wanted)
-                           : strncmp(label, wanted, length) == 0 &&
-                                 (label[length] == '=' || label[length] == '\0'))
-            return true;
-    }
-    return false;
-}
-
 int read_moment(const char *flag, const char *text, nanoseconds *when, struct error *err)
 {
     if (!text || parse_moment(text, clock_wall(), when) == 0)

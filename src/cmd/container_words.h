@@ -19,9 +19,6 @@ int for_each_word(const struct invocation *call, each_word *each, void *closure,
 /* The word as it was given, on a line of its own. */
 int print_word(const char *word);
 
-/* Whether `wanted`, NAME or NAME=VALUE, is among labels. */
-bool labels_have(const struct strv *labels, const char *wanted);
-
 /* A time as people write it, or an age; NULL leaves *when as it is. -EINVAL with a sentence that
  * names the flag. */
 int read_moment(const char *flag, const char *text, nanoseconds *when, struct error *err);

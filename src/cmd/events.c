@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* events, and port. */
+/* events. */
 #include "container/events.h"
 
 #include "base/cleanup.h"
@@ -7,12 +7,13 @@
 #include "base/text.h"
 #include "cmd/container_options.h"
 #include "cmd/container_words.h"
+#include "cmd/filter.h"
 #include "cmd/front.h"
 #include "cmd/print.h"
 #include "cmd/template.h"
 #include "oci/reference.h"
 
-/* --- filters: values of one key are alternatives, keys (and labels) add up --- */
+/* --- filters --- */
 
 struct filter {
     struct strv containers, events, images, labels, types, volumes;
@@ -30,25 +31,15 @@ static void filter_free(struct filter *f)
 
 static int filter_parse(const struct strv *words, struct filter *f, struct error *err)
 {
-    const struct {
-        const char *key;
-        struct strv *values;
-    } table[] = {{"container", &f->containers}, {"event", &f->events}, {"image", &f->images},
-                 {"label", &f->labels},         {"type", &f->types},   {"volume", &f->volumes}};
-    for (size_t i = 0; i < words->len; i++) {
-        const char *equals = strchr(words->items[i], '=');
-        size_t k = 0, length = equals ? (size_t)(equals - words->items[i]) : 0;
-        while (k < sizeof table / sizeof *table &&
-               !(strlen(table[k].key) == length &&
-                 strncmp(table[k].key, words->items[i], length) == 0))
-            k++;
-        if (!equals || k == sizeof table / sizeof *table)
+    const struct filter_key keys[] = {{"container", &f->containers}, {"event", &f->events},
+                                      {"image", &f->images},         {"label", &f->labels},
+                                      {"type", &f->types},           {"volume", &f->volumes}};
+    for (size_t i = 0; i < words->len; i++)
+        if (!filter_take(keys, sizeof keys / sizeof *keys, words->items[i]))
             return error_set(err, -EINVAL,
                              "--filter %.60s: give container=, event=, image=, label=, type= or "
                              "volume=",
                              words->items[i]);
-        strv_add(table[k].values, equals + 1);
-    }
     return 0;
 }
 

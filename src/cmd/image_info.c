@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "cmd/filter.h"
 #include "cmd/print.h"
 
 nanoseconds created_of(const char *text)
@@ -186,19 +187,6 @@ void image_filter_free(struct image_filter *filter)
     strv_free(&filter->labels);
 }
 
-/* "key" or "key=value". */
-static bool has_label(const struct image_config *config, const char *wanted)
-{
-    size_t length = strlen(wanted);
-    for (size_t i = 0; i < config->labels.len; i++) {
-        const char *label = config->labels.items[i];
-        if (streq(label, wanted) ||
-            (!strchr(wanted, '=') && strncmp(label, wanted, length) == 0 && label[length] == '='))
-            return true;
-    }
-    return false;
-}
-
 bool image_filter_matches(const struct image_filter *filter, const struct image_info *info)
 {
     if (filter->dangling >= 0 && (info->entry->names.len == 0) != (filter->dangling == 1))
@@ -207,10 +195,7 @@ bool image_filter_matches(const struct image_filter *filter, const struct image_
         return false;
     if (filter->since != INT64_MIN && info->created <= filter->since)
         return false;
-    for (size_t i = 0; i < filter->labels.len; i++)
-        if (!has_label(&info->config, filter->labels.items[i]))
-            return false;
-    return true;
+    return filter_by_labels(&filter->labels, &info->config.labels);
 }
 
 bool image_filter_matches_name(const struct image_filter *filter, const char *full_name)

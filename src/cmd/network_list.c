@@ -3,6 +3,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "cmd/container_words.h"
+#include "cmd/filter.h"
 #include "cmd/inspect_json.h"
 #include "cmd/list.h"
 #include "cmd/network_options.h"
@@ -10,7 +11,7 @@
 #include "container/networks.h"
 #include "container/summary.h"
 
-/* --- filters: values of one key are alternatives, but for labels; keys add up --- */
+/* --- filters --- */
 
 struct network_filter {
     struct strv names, ids, labels, drivers;
@@ -27,49 +28,32 @@ static void filter_free(struct network_filter *filter)
 
 static int parse(const struct strv *words, struct network_filter *out, struct error *err)
 {
-    const struct {
-        const char *key;
-        struct strv *list;
-    } lists[] = {{"name=", &out->names},
-                 {"id=", &out->ids},
-                 {"label=", &out->labels},
-                 {"driver=", &out->drivers}};
+    const struct filter_key keys[] = {{"name", &out->names},
+                                      {"id", &out->ids},
+                                      {"label", &out->labels},
+                                      {"driver", &out->drivers}};
     for (size_t i = 0; i < words->len; i++) {
-        const char *word = words->items[i];
-        bool known = false;
-        for (size_t k = 0; k < sizeof lists / sizeof *lists; k++) {
-            if (!starts_with(word, lists[k].key))
-                continue;
-            strv_add(lists[k].list, word + strlen(lists[k].key));
-            known = true;
-        }
-        bool yes = streq(word, "dangling=true") || streq(word, "dangling=1");
-        if (yes || streq(word, "dangling=false") || streq(word, "dangling=0"))
-            out->dangling = yes;
-        else if (!known)
+        bool dangling;
+        if (filter_take_bool("dangling", words->items[i], &dangling))
+            out->dangling = dangling;
+        else if (!filter_take(keys, sizeof keys / sizeof *keys, words->items[i]))
             return error_set(err, -EINVAL,
                              "--filter %.60s: the keys are name, id, label, driver and dangling, "
                              "which is true or false",
-                             word);
+                             words->items[i]);
     }
     return 0;
 }
 
 static bool matches(const struct network_filter *filter, const struct network *network, bool used)
 {
-    bool named = filter->names.len == 0, identified = filter->ids.len == 0;
-    for (size_t i = 0; i < filter->names.len; i++)
-        named |= strstr(network->name, filter->names.items[i]) != NULL;
-    for (size_t i = 0; i < filter->ids.len; i++)
-        identified |= starts_with(network->id, filter->ids.items[i]);
-    if (!named || !identified ||
-        (filter->drivers.len > 0 && !strv_has(&filter->drivers, "bridge")) ||
-        (filter->dangling >= 0 && filter->dangling == used))
+    if (filter->drivers.len > 0 && !strv_has(&filter->drivers, "bridge"))
         return false;
-    for (size_t i = 0; i < filter->labels.len; i++)
-        if (!labels_have(&network->labels, filter->labels.items[i]))
-            return false;
-    return true;
+    if (filter->dangling >= 0 && filter->dangling == used)
+        return false;
+    return filter_by_part(&filter->names, network->name) &&
+           filter_by_prefix(&filter->ids, network->id) &&
+           filter_by_labels(&filter->labels, &network->labels);
 }
 
 /* --- ls --- */

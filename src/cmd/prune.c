@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "cmd/container_options.h"
 #include "cmd/container_words.h"
+#include "cmd/filter.h"
 #include "cmd/print.h"
 #include "cmd/prune_parts.h"
 #include "container/events.h"
@@ -119,13 +120,10 @@ bool label_filter_take(struct label_filter *filter, const char *word)
 
 bool label_filter_matches(const struct label_filter *filter, const struct strv *labels)
 {
-    for (size_t i = 0; i < filter->with.len; i++)
-        if (!labels_have(labels, filter->with.items[i]))
-            return false;
     for (size_t i = 0; i < filter->without.len; i++)
         if (labels_have(labels, filter->without.items[i]))
             return false;
-    return true;
+    return filter_by_labels(&filter->with, labels);
 }
 
 int prune_confirm(bool force, const char *question, struct error *err)

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "cmd/container_words.h"
+#include "cmd/filter.h"
 #include "network/ports.h"
 #include "oci/reference.h"
 #include "store/store.h"
@@ -84,18 +85,6 @@ static int add_ports(struct strv *list, const char *key, const char *value, stru
 static int add_word(struct containers *all, struct ps_filter *filter, const char *key,
                     const char *value, struct error *err)
 {
-    struct {
-        const char *key;
-        struct strv *list;
-    } lists[] = {{"name", &filter->names},   {"id", &filter->ids},
-                 {"label", &filter->labels}, {"network", &filter->networks},
-                 {"level", &filter->levels}, {"volume", &filter->volumes}};
-    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
-        if (streq(key, lists[i].key)) {
-            strv_add(lists[i].list, value);
-            return 0;
-        }
-    }
     if (streq(key, "publish"))
         return add_ports(&filter->published, key, value, err);
     if (streq(key, "expose"))
@@ -120,10 +109,15 @@ int ps_filter_parse(struct containers *all, const struct strv *words, struct ps_
                     struct error *err)
 {
     struct ps_filter filter = {.before = INT64_MAX, .since = INT64_MIN};
+    const struct filter_key keys[] = {{"name", &filter.names},   {"id", &filter.ids},
+                                      {"label", &filter.labels}, {"network", &filter.networks},
+                                      {"level", &filter.levels}, {"volume", &filter.volumes}};
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < words->len; i++) {
         const char *word = words->items[i];
         const char *equals = strchr(word, '=');
+        if (filter_take(keys, sizeof keys / sizeof *keys, word))
+            continue;
         if (!equals) {
             rc = error_set(err, -EINVAL, "--filter %.60s: it is KEY=VALUE, such as status=exited",
                            word);
@@ -201,14 +195,6 @@ static bool any_name(const struct ps_filter *filter, const struct glance *glance
         if (name_matches(glance->summary.name, filter->names.items[i]))
             return true;
     return filter->names.len == 0;
-}
-
-static bool any_id(const struct ps_filter *filter, const struct glance *glance)
-{
-    for (size_t i = 0; i < filter->ids.len; i++)
-        if (starts_with(glance->id, filter->ids.items[i]))
-            return true;
-    return filter->ids.len == 0;
 }
 
 static bool any_image(const struct ps_filter *filter, const struct glance *glance)
@@ -305,10 +291,9 @@ bool ps_filter_matches(const struct ps_filter *filter, const struct glance *glan
         return false;
     if (glance->summary.created >= filter->before || glance->summary.created <= filter->since)
         return false;
-    for (size_t i = 0; i < filter->labels.len; i++)
-        if (!labels_have(&glance->summary.labels, filter->labels.items[i]))
-            return false;
-    return any_name(filter, glance) && any_id(filter, glance) && any_image(filter, glance) &&
-           any_network(filter, glance) && any_level(filter, glance) && any_volume(filter, glance) &&
-           any_published(filter, glance) && any_exposed(filter, glance) && any_exit(filter, glance);
+    return filter_by_labels(&filter->labels, &glance->summary.labels) &&
+           filter_by_prefix(&filter->ids, glance->id) && any_name(filter, glance) &&
+           any_image(filter, glance) && any_network(filter, glance) && any_level(filter, glance) &&
+           any_volume(filter, glance) && any_published(filter, glance) &&
+           any_exposed(filter, glance) && any_exit(filter, glance);
 }

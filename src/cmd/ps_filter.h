@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* --filter of ps. Values of one key are alternatives (labels must all be there); keys add up. */
+/* --filter of ps; see filter.h. */
 #ifndef CAISSON_CMD_PS_FILTER_H
 #define CAISSON_CMD_PS_FILTER_H
 

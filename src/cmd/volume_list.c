@@ -4,13 +4,14 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "cmd/container_words.h"
+#include "cmd/filter.h"
 #include "cmd/inspect_json.h"
 #include "cmd/list.h"
 #include "cmd/print.h"
 #include "cmd/volume_options.h"
 #include "container/volumes.h"
 
-/* --- filters: values of one key are alternatives, but for labels; keys add up --- */
+/* --- filters --- */
 
 struct volume_filter {
     struct strv names, labels, drivers;
@@ -26,44 +27,29 @@ static void filter_free(struct volume_filter *filter)
 
 static int parse(const struct strv *words, struct volume_filter *out, struct error *err)
 {
-    const struct {
-        const char *key;
-        struct strv *list;
-    } lists[] = {{"name=", &out->names}, {"label=", &out->labels}, {"driver=", &out->drivers}};
+    const struct filter_key keys[] = {
+        {"name", &out->names}, {"label", &out->labels}, {"driver", &out->drivers}};
     for (size_t i = 0; i < words->len; i++) {
-        const char *word = words->items[i];
-        bool known = false;
-        for (size_t k = 0; k < sizeof lists / sizeof *lists; k++) {
-            if (!starts_with(word, lists[k].key))
-                continue;
-            strv_add(lists[k].list, word + strlen(lists[k].key));
-            known = true;
-        }
-        bool yes = streq(word, "dangling=true") || streq(word, "dangling=1");
-        if (yes || streq(word, "dangling=false") || streq(word, "dangling=0"))
-            out->dangling = yes;
-        else if (!known)
+        bool dangling;
+        if (filter_take_bool("dangling", words->items[i], &dangling))
+            out->dangling = dangling;
+        else if (!filter_take(keys, sizeof keys / sizeof *keys, words->items[i]))
             return error_set(err, -EINVAL,
                              "--filter %.60s: the keys are name, label, driver and dangling, which "
                              "is true or false",
-                             word);
+                             words->items[i]);
     }
     return 0;
 }
 
 static bool matches(const struct volume_filter *filter, const struct volume *volume, size_t links)
 {
-    bool named = filter->names.len == 0;
-    for (size_t i = 0; i < filter->names.len; i++)
-        named |= strstr(volume->name, filter->names.items[i]) != NULL;
-    if (!named || (filter->drivers.len > 0 && !strv_has(&filter->drivers, "local")))
+    if (filter->drivers.len > 0 && !strv_has(&filter->drivers, "local"))
         return false;
     if (filter->dangling >= 0 && filter->dangling != (links == 0))
         return false;
-    for (size_t i = 0; i < filter->labels.len; i++)
-        if (!labels_have(&volume->labels, filter->labels.items[i]))
-            return false;
-    return true;
+    return filter_by_part(&filter->names, volume->name) &&
+           filter_by_labels(&filter->labels, &volume->labels);
 }
 
 /* --- ls --- */
