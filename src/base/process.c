@@ -32,6 +32,24 @@ static bool kept(const struct process_spec *spec, int fd)
     return false;
 }
 
+/* First above their places, as with the three. */
+static int line_up(const struct process_spec *spec, int *report)
+{
+    int above = 3 + (int)spec->line_count, high[PROCESS_LINE_MAX];
+    if (spec->line_count > PROCESS_LINE_MAX)
+        return -1;
+    *report = fcntl(*report, F_DUPFD_CLOEXEC, above);
+    for (size_t i = 0; *report >= 0 && i < spec->line_count; i++) {
+        high[i] = fcntl(spec->line[i], F_DUPFD_CLOEXEC, above);
+        if (high[i] < 0)
+            return -1;
+    }
+    for (size_t i = 0; *report >= 0 && i < spec->line_count; i++)
+        if (dup2(high[i], 3 + (int)i) < 0)
+            return -1;
+    return *report;
+}
+
 /* In the child: from here on only system calls that are safe after fork(2). */
 static _Noreturn void execute(const struct process_spec *spec, int report)
 {
@@ -48,6 +66,8 @@ static _Noreturn void execute(const struct process_spec *spec, int report)
         if (dup2(fds[i], i) < 0)
             goto failed;
     if (close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) < 0)
+        goto failed;
+    if (spec->line_count > 0 && line_up(spec, &report) < 0)
         goto failed;
     for (size_t i = 0; i < spec->keep_count; i++)
         if (spec->keep[i] > 2 && fcntl(spec->keep[i], F_SETFD, 0) < 0)
@@ -67,6 +87,18 @@ failed:;
     _exit(127);
 }
 
+/* In the child: goes on in a child of its own, whose parent is nobody of ours. */
+static void detach(int report)
+{
+    (void)setsid();
+    pid_t child = fork();
+    int code = errno;
+    if (child < 0)
+        (void)write_all(report, &code, sizeof code);
+    if (child != 0)
+        _exit(0);
+}
+
 int process_start(const struct process_spec *spec, pid_t *pid, int *pidfd, struct error *err)
 {
     int report[2];
@@ -77,14 +109,22 @@ int process_start(const struct process_spec *spec, pid_t *pid, int *pidfd, struc
     pid_t child = fork();
     if (child < 0)
         return error_errno(err, "cannot start %s", spec->program);
-    if (child == 0)
+    if (child == 0) {
+        if (spec->detached)
+            detach(writer);
         execute(spec, writer);
+    }
     close(take_fd(&writer));
     int code = 0;
-    if (read_full(reader, &code, sizeof code) == (ssize_t)sizeof code) {
+    if (spec->detached)
         (void)waitpid(child, NULL, 0);
+    if (read_full(reader, &code, sizeof code) == (ssize_t)sizeof code) {
+        if (!spec->detached)
+            (void)waitpid(child, NULL, 0);
         return error_set(err, -code, "cannot execute %s: %s", spec->program, error_describe(code));
     }
+    if (spec->detached)
+        return 0;
     if (pidfd) {
         int fd = (int)syscall(SYS_pidfd_open, child, 0);
         if (fd < 0) {

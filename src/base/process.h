@@ -12,6 +12,8 @@
 #include "base/buf.h"
 #include "base/error.h"
 
+#define PROCESS_LINE_MAX 24
+
 struct process_spec {
     const char *program; /* a path; with `search`, a name to look for in PATH */
     bool search;
@@ -21,10 +23,13 @@ struct process_spec {
                                  0, 0, 0: set them. */
     const int *keep;          /* further descriptors that stay open under their own numbers */
     size_t keep_count;
+    const int *line; /* or instead: that become 3, 4, 5 …; at most PROCESS_LINE_MAX */
+    size_t line_count;
     const char *directory; /* working directory or NULL */
+    bool detached; /* not our child, in a session of its own; its id is not told */
 };
 
-/* Starts it. *pidfd (O_CLOEXEC) may be NULL. A program that cannot be executed is an error here
+/* Starts it. *pidfd (O_CLOEXEC) may be NULL; both are for `detached`. A program that cannot be executed is an error here
  * (reported through a close-on-exec pipe), not an exit status later. */
 int process_start(const struct process_spec *spec, pid_t *pid, int *pidfd, struct error *err);
 /* waitpid(2) until the end. *status as from wait(2). */

@@ -111,6 +111,9 @@ int command_network_create(const struct invocation *call, void *options, struct 
         rc = read_rest(o, &network, err);
     for (size_t i = 0; rc == 0 && i < o->options.len; i++)
         rc = read_option(o->options.items[i], &network, err);
+    autoegress list = {0};
+    for (size_t i = 0; rc == 0 && i < o->egress.len; i++)
+        rc = egress_parse(o->egress.items[i], &list, err);
     if (rc == 0 && o->ipv6 && network.ranges[1].subnet.address.family == 0)
         network.mtu = network.mtu && network.mtu < 1280 ? 1280 : network.mtu; /* RFC 8200, 5 */
     if (rc == 0)
@@ -122,6 +125,7 @@ int command_network_create(const struct invocation *call, void *options, struct 
     snprintf(network.name, sizeof network.name, "%s", call->arguments[0]);
     network.labels = o->labels; /* borrowed */
     network.options = o->options;
+    network.egress = o->egress;
     rc = network_create(&host.place, host.routes, &network, o->ipv6, err);
     network_host_close(&host);
     return rc < 0 ? rc : print_word(network.id);

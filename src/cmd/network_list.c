@@ -243,6 +243,7 @@ static void write_network(struct json_out *w, struct containers *all, const stru
     write_ranges(w, network);
     json_bool(w, "Internal", network->internal);
     json_bool(w, "Shared", network->shared);
+    json_strs(w, "Egress", &network->egress);
     json_str(w, "Bridge", network->bridge);
     write_containers(w, all, network, leases);
     inspect_pairs(w, "Options", &network->options);

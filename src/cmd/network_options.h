@@ -10,7 +10,7 @@
 
 struct network_create_options {
     const char *driver;
-    struct strv subnets, ranges, gateways, labels, options;
+    struct strv subnets, ranges, gateways, labels, options, egress;
     bool ipv6, internal;
 };
 

@@ -84,6 +84,7 @@ static const char *const levels[] = {"restricted", "baseline", "privileged", NUL
     {"dns-option", 0, OPTION_LIST, AT(dns_options), "OPTION", "An option of resolv.conf", .group = NETWORK}, \
     {"dns-opt", 0, OPTION_LIST, AT(dns_options), "OPTION", "The same as --dns-option", .flags = OPTION_HIDDEN, .group = NETWORK}, \
     {"add-host", 0, OPTION_LIST, AT(add_hosts), "NAME:IP", "A name in /etc/hosts; host-gateway is the host", .group = NETWORK}, \
+    {"egress", 0, OPTION_LIST, AT(egress), "RULE,…", "Where it may go: none, any, or only names (api.example.com, *.example.com), addresses and prefixes, with :PORT or /udp", .group = NETWORK}, \
     {"host-access", 0, OPTION_BOOL, AT(host_access), NULL, "Let it reach the host's own services, too", .group = NETWORK}, \
     {"metadata-access", 0, OPTION_BOOL, AT(metadata_access), NULL, "Let it reach link-local addresses, where clouds hand out credentials", .group = NETWORK}, \
     {"restart", 0, OPTION_STRING, AT(restart), "POLICY", "Start it again when it has ended: no, always, unless-stopped or on-failure[:TIMES]"}, \

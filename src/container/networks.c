@@ -212,6 +212,7 @@ int plan_network_refuse(const struct request *r, const char *network, struct err
                  {"--ip6", r->ip6 != NULL},
                  {"--mac-address", r->mac_address != NULL},
                  {"--network-alias", r->network_aliases.len > 0},
+                 {"--egress", r->egress.len > 0},
                  {"--host-access", r->host_access},
                  {"--metadata-access", r->metadata_access}};
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
@@ -253,6 +254,29 @@ static int take_names(struct planning *p, struct error *err)
     return 0;
 }
 
+/* Kept word by word as it was said, once it is known to be right. */
+static int take_egress(struct planning *p, struct error *err)
+{
+    autoegress list = {0};
+    const struct strv *words = &p->request->egress;
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < words->len; i++)
+        rc = egress_parse(words->items[i], &list, err);
+    if (rc == 0)
+        strv_copy(&p->plan->egress, words);
+    return rc;
+}
+
+static void say_egress(struct planning *p)
+{
+    autobuf text = {0};
+    bool any = p->plan->egress.len == 1 && streq(p->plan->egress.items[0], "any");
+    if (p->plan->egress.len == 0)
+        buf_str(&text, "as its network says");
+    strv_join(&p->plan->egress, ",", &text);
+    posture_add(&p->plan->posture, "egress", buf_text(&text), "--egress")->relaxed = any;
+}
+
 static void say_posture(struct planning *p, bool level_host)
 {
     struct plan *plan = p->plan;
@@ -276,6 +300,7 @@ static void say_posture(struct planning *p, bool level_host)
     posture_add(&plan->posture, "cloud-metadata", plan->metadata_access ? "open" : "closed",
                 "--metadata-access")
         ->relaxed = plan->metadata_access;
+    say_egress(p);
 }
 
 int plan_network(struct planning *p, struct error *err)
@@ -311,6 +336,8 @@ int plan_network(struct planning *p, struct error *err)
         plan->host_access = r->host_access;
         plan->metadata_access = r->metadata_access;
         rc = endpoints(p, &networks, err);
+        if (rc == 0)
+            rc = take_egress(p, err);
     }
     if (rc == 0 && other)
         rc = plan_network_refuse(r, first, err);
@@ -326,34 +353,48 @@ int plan_network(struct planning *p, struct error *err)
 
 /* --- files about names --- */
 
-/* The host's servers, but for those that are the host itself: nobody answers there in a namespace
- * of its own. */
-static void add_servers(const struct plan *plan, struct buf *out)
-{
-    autobuf text = {0};
-    autostrv lines = {0};
-    for (size_t i = 0; i < plan->dns.len; i++)
-        buf_fmt(out, "nameserver %s\n", plan->dns.items[i]);
-    if (plan->dns.len > 0 || read_kernel_file("/etc/resolv.conf", 1 << 20, &text, NULL) < 0)
-        return;
-    strv_split(&lines, buf_text(&text), '\n');
-    for (size_t i = 0; i < lines.len; i++) {
-        struct ip_address a;
-        char word[IP_TEXT_MAX];
-        if (sscanf(lines.items[i], " nameserver %63s", word) != 1 || ip_parse(word, &a) < 0)
-            continue;
-        bool self = a.family == AF_INET ? a.bytes[0] == 127 : streq(word, "::1");
-        if (!self)
-            buf_fmt(out, "nameserver %s\n", word);
-    }
-}
-
 static void add_words(const char *key, const struct strv *words, struct buf *out)
 {
     for (size_t i = 0; i < words->len; i++)
         buf_fmt(out, "%s%s", i ? " " : key, words->items[i]);
     if (words->len > 0)
         buf_char(out, '\n');
+}
+
+/* Where the host looks up short names. Of several lines the last one counts: resolv.conf(5). */
+static void add_host_search(struct buf *out)
+{
+    autobuf text = {0};
+    autostrv lines = {0};
+    const char *last = NULL;
+    if (read_kernel_file("/etc/resolv.conf", 1 << 20, &text, NULL) < 0)
+        return;
+    strv_split(&lines, buf_text(&text), '\n');
+    for (size_t i = 0; i < lines.len; i++) {
+        const char *line = lines.items[i];
+        size_t key = strcspn(line, " \t");
+        if (line[key] && (starts_with(line, "search") || starts_with(line, "domain")) &&
+            key == strlen("search"))
+            last = line + key + strspn(line + key, " \t");
+    }
+    if (last)
+        buf_fmt(out, "search %s\n", last);
+}
+
+/* But for the servers, which each start knows. */
+static void add_resolv_conf(const struct plan *plan, struct buf *out)
+{
+    const struct strv *search = &plan->dns_search;
+    bool dots = false;
+    if (search->len == 0)
+        add_host_search(out);
+    else if (!streq(search->items[0], ".")) /* which means none */
+        add_words("search ", search, out);
+    for (size_t i = 0; i < plan->dns_options.len; i++)
+        dots |= starts_with(plan->dns_options.items[i], "ndots:");
+    if (!dots) /* those on its networks come first, and nobody outside is asked for them */
+        buf_str(out, "options ndots:0\n");
+    add_words("options ", &plan->dns_options, out);
 }
 
 void plan_network_files(struct plan *plan)
@@ -366,9 +407,7 @@ void plan_network_files(struct plan *plan)
             buf_fmt(&hosts, "%s\t%.*s\n", equals + 1, (int)(equals - word), word);
     }
     if (plan->network == PLAN_NET_BRIDGE) {
-        add_servers(plan, &resolv);
-        add_words("search ", &plan->dns_search, &resolv);
-        add_words("options ", &plan->dns_options, &resolv);
+        add_resolv_conf(plan, &resolv);
     } else {
         buf_fmt(&hosts, "127.0.1.1\t%s\n", plan->hostname ? plan->hostname : "caisson");
         buf_str(&resolv, "# this container has no network\n");

@@ -14,6 +14,7 @@
 #include "container/plan_make.h"
 #include "container/ports.h"
 #include "network/attach.h"
+#include "network/netd_start.h"
 
 /* The networks of --root and --state, and sockets of this process's network namespace. */
 int networks_here(const struct containers *all, struct network_host *out, struct error *err);
@@ -32,18 +33,22 @@ struct joining {
     struct network *networks; /* an entry for each endpoint */
     int *holds;               /* locks that keep them from being removed */
     struct network_port *ports;
+    struct egress_list *lists;
+    struct netd_start *starts;
     size_t count;
+    size_t outward; /* which of them leads outside: its gateways are asked for names as well */
 };
 #define JOINING_NONE                                                                               \
     {                                                                                              \
         .publishing = PUBLISHING_NONE, .host = NETWORK_HOST_NONE                                   \
     }
-/* Binds the ports, holds the networks, takes addresses, writes them into c->status and into the
- * plan's own lines of /etc/hosts. Nothing to do without endpoints. */
+/* Binds the ports, holds the networks, takes addresses, has its names answered, writes all of it
+ * into c->status and into the plan's own lines of /etc/hosts and resolv.conf. Nothing to do without
+ * endpoints. `front`: the path of our program. */
 int joining_begin(struct container *c, struct joining *j, struct error *err);
 /* Lays the cables; see launch.h. */
 int joining_connect(void *closure, int inside, int namespace, int pidfd, struct error *err);
-/* Once it runs: its ports are published. */
+/* Once it runs: its ports are published, and names answered. */
 int joining_finish(struct container *c, struct joining *j, struct error *err);
 void joining_end(struct joining *j);
 

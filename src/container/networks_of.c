@@ -10,11 +10,12 @@
 #include "base/text.h"
 #include "container/disk.h"
 #include "container/networks.h"
+#include "container/programs.h"
 #include "container/summary.h"
 
-static unsigned flags_of(const struct plan *plan, size_t number)
+static unsigned flags_of(const struct plan *plan, const struct egress_list *list, size_t number)
 {
-    return (plan->host_access ? LEASE_HOST : 0) | (plan->metadata_access ? LEASE_METADATA : 0) |
+    return (list->limited ? LEASE_EGRESS : 0) | (plan->host_access ? LEASE_HOST : 0) | (plan->metadata_access ? LEASE_METADATA : 0) |
            LEASE_PORT(number);
 }
 
@@ -60,6 +61,37 @@ static int take_addresses(struct container *c, const struct network_host *host,
     return 0;
 }
 
+/* Its own list, or that of the network. */
+static int read_list(const struct container *c, const struct network *network,
+                     struct egress_list *out, struct error *err)
+{
+    const struct strv *words = c->plan.egress.len > 0 ? &c->plan.egress : &network->egress;
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < words->len; i++)
+        rc = egress_parse(words->items[i], out, err);
+    return rc;
+}
+
+static int add_names(const struct container *c, struct joining *j, size_t i, struct error *err)
+{
+    struct network_port *port = &j->ports[i];
+    struct names_member m = {.name = c->plan.name,
+                             .aliases = c->plan.endpoints[i].aliases,
+                             .number = (unsigned)i,
+                             .egress = j->lists[i]}; /* all borrowed */
+    snprintf(m.id, sizeof m.id, "%s", c->id);
+    for (size_t f = 0; f < 2; f++)
+        if (port->addresses[f].family != 0)
+            m.addresses[m.address_count++] = port->addresses[f];
+    for (size_t k = 0; k < c->plan.dns.len && m.upstreams.count < NAMES_UPSTREAMS; k++)
+        m.upstreams.count +=
+            ip_parse(c->plan.dns.items[k], &m.upstreams.list[m.upstreams.count]) == 0;
+    autofree char *program = program_beside(j->publishing.front, "caisson-netd", err);
+    if (!program)
+        return -ENOENT;
+    return netd_add(&j->host, &j->networks[i], &m, program, &port->log_group, &j->starts[i], err);
+}
+
 static int begin_one(struct container *c, struct joining *j, size_t i, struct error *err)
 {
     const struct plan_endpoint *endpoint = &c->plan.endpoints[i];
@@ -71,13 +103,39 @@ static int begin_one(struct container *c, struct joining *j, size_t i, struct er
     int rc = network_find(&j->host.place, j->host.routes, endpoint->network, network, err);
     if (rc == 0)
         rc = network_ready(&j->host, network, err);
+    if (rc == 0)
+        rc = read_list(c, network, &j->lists[i], err);
     *port = (struct network_port){.owner = c->id,
                                   .number = (unsigned)i,
-                                  .flags = flags_of(&c->plan, i),
-                                  .default_route = i == 0};
+                                  .flags = flags_of(&c->plan, &j->lists[i], i),
+                                  .egress = &j->lists[i]};
     if (rc == 0)
         rc = take_addresses(c, &j->host, network, endpoint, port, err);
+    if (rc == 0)
+        rc = add_names(c, j, i, err);
     return rc;
+}
+
+/* The first that has a way out; where none has, nothing is lost by the first. */
+static void choose_outward(struct joining *j)
+{
+    while (j->outward < j->count && j->networks[j->outward].internal)
+        j->outward++;
+    if (j->outward == j->count)
+        j->outward = 0;
+    j->ports[j->outward].default_route = true;
+}
+
+/* One server is enough: it answers the same at both of its addresses. */
+static void note_server(struct container *c, const struct joining *j)
+{
+    const struct network_range *ranges = j->networks[j->outward].ranges;
+    char text[IP_TEXT_MAX];
+    autobuf line = {0};
+    ip_format(&ranges[ranges[0].subnet.address.family == 0].gateway, text);
+    buf_fmt(&line, "nameserver %s\n", text);
+    free(c->plan.resolv_own);
+    c->plan.resolv_own = buf_take(&line);
 }
 
 static void note(const struct container *c, const struct joining *j, struct buf *addresses,
@@ -100,7 +158,7 @@ static void note(const struct container *c, const struct joining *j, struct buf 
         char text[IP_TEXT_MAX];
         if (!equals || !streq(equals + 1, "host-gateway") || j->count == 0)
             continue;
-        ip_format(&j->networks[0].ranges[0].gateway, text);
+        ip_format(&j->networks[j->outward].ranges[0].gateway, text);
         buf_fmt(hosts, "%s\t%.*s\n", text, (int)(equals - word), word);
     }
 }
@@ -119,15 +177,21 @@ int joining_begin(struct container *c, struct joining *j, struct error *err)
     j->networks = xcalloc(count, sizeof *j->networks);
     j->ports = xcalloc(count, sizeof *j->ports);
     j->holds = xcalloc(count, sizeof *j->holds);
-    for (size_t i = 0; i < count; i++)
+    j->lists = xcalloc(count, sizeof *j->lists);
+    j->starts = xcalloc(count, sizeof *j->starts);
+    for (size_t i = 0; i < count; i++) {
         j->holds[i] = -1;
+        j->starts[i] = (struct netd_start)NETD_START_NONE;
+    }
     for (; rc == 0 && j->count < count; j->count++)
         rc = begin_one(c, j, j->count, err);
     if (rc < 0) {
         networks_sweep(c->all, c->id);
         return rc;
     }
+    choose_outward(j);
     note(c, j, &addresses, &hosts);
+    note_server(c, j);
     free(c->status.addresses);
     c->status.addresses = buf_take(&addresses);
     free(c->plan.hosts_own);
@@ -150,19 +214,26 @@ int joining_connect(void *closure, int inside, int namespace, int pidfd, struct 
 
 int joining_finish(struct container *c, struct joining *j, struct error *err)
 {
-    return publishing_finish(c, &j->publishing, err);
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < j->count; i++)
+        rc = netd_wait(&j->starts[i], j->networks[i].name, err);
+    return rc < 0 ? rc : publishing_finish(c, &j->publishing, err);
 }
 
 void joining_end(struct joining *j)
 {
     for (size_t i = 0; i < j->count; i++) {
         network_free(&j->networks[i]);
+        egress_free(&j->lists[i]);
+        netd_start_end(&j->starts[i]);
         if (j->holds[i] >= 0)
             close(j->holds[i]);
     }
     free(j->networks);
     free(j->ports);
     free(j->holds);
+    free(j->lists);
+    free(j->starts);
     network_host_close(&j->host);
     publishing_end(&j->publishing);
     *j = (struct joining)JOINING_NONE;
@@ -176,6 +247,7 @@ static void leave(const struct network_host *host, const struct network *network
                   const struct network_port *port)
 {
     (void)network_unplug(host, network, port, NULL);
+    netd_remove(&host->place, network->name, port->owner);
     for (size_t f = 0; f < 2; f++)
         if (port->addresses[f].family != 0)
             lease_return(&host->place, network->name, &port->addresses[f], port->owner);

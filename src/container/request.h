@@ -43,7 +43,7 @@ struct request {
     /* network */
     struct strv publish, expose;
     bool publish_all;
-    struct strv networks, network_aliases, dns, dns_search, dns_options, add_hosts;
+    struct strv networks, network_aliases, egress, dns, dns_search, dns_options, add_hosts;
     const char *ip, *ip6, *mac_address;
     bool host_access, metadata_access;
 

@@ -16,6 +16,7 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/text.h"
+#include "network/netd_start.h"
 #include "network/networks_dir.h"
 #include "network/senders.h"
 
@@ -45,6 +46,13 @@ int network_host_open(const struct network_place *place, struct network_host *ou
         .place = *place, .routes = take_fd(&routes), .firewall = take_fd(&firewall)};
     name_table(place->state, out->table);
     return 0;
+}
+
+int network_host_socket(const struct network_host *host, int domain, int type)
+{
+    (void)host;
+    int fd = socket(domain, type, domain == AF_NETLINK ? NETLINK_NETFILTER : 0);
+    return fd < 0 ? -errno : fd;
 }
 
 /* Whoever closes a socket of nf_tables waits until the kernel is done with what was removed a
@@ -194,20 +202,38 @@ static void cable_name(const char *owner, unsigned number, char name[IFNAMSIZ])
     snprintf(name, IFNAMSIZ, SENDERS_CABLE_PREFIX "%.10s%u", owner, number % NETWORK_PORTS_MAX);
 }
 
-/* `cable`: room for its name. */
-static void member_of(const struct network *network, const struct lease *lease, const char *egress,
-                      char cable[IFNAMSIZ], struct firewall_member *out)
+/* A member of the firewall, with room for what it points to. */
+struct passing {
+    struct firewall_member member;
+    char cable[IFNAMSIZ], key[EGRESS_KEY_MAX], chain[EGRESS_CHAIN_MAX];
+};
+
+static void passing_of(const struct network *network, const struct lease *lease,
+                       struct passing *out)
 {
-    cable_name(lease->owner, LEASE_PORT_OF(lease->flags), cable);
-    *out = (struct firewall_member){
+    unsigned number = LEASE_PORT_OF(lease->flags);
+    cable_name(lease->owner, number, out->cable);
+    egress_key(lease->owner, number, out->key);
+    egress_chain(out->key, out->chain);
+    out->member = (struct firewall_member){
         .bridge = network->bridge,
-        .cable = cable,
+        .cable = out->cable,
         .addresses = {lease->address},
         .host = lease->flags & LEASE_HOST,
         .metadata = lease->flags & LEASE_METADATA,
-        .egress = lease->flags & LEASE_EGRESS ? egress ? egress : FIREWALL_CLOSED : NULL,
+        .egress = lease->flags & LEASE_EGRESS ? out->chain : NULL,
     };
-    memcpy(out->mac, lease->mac, MAC_SIZE);
+    memcpy(out->member.mac, lease->mac, MAC_SIZE);
+}
+
+/* A list that is not known lets nothing pass: who is about to join has its own added again. */
+static void write_list(struct nft *n, const struct passing *p, const struct names *names,
+                       const struct lease *lease)
+{
+    static const struct egress_list none = {.limited = true};
+    const struct names_member *m = names_by_id(names, lease->owner);
+    if (!m || ip_equal(&m->addresses[0], &lease->address)) /* once for both of its addresses */
+        egress_add(n, p->key, m && m->egress.limited ? &m->egress : &none, names->group);
 }
 
 static int write_network(const struct network_host *host, const struct network *network,
@@ -215,16 +241,19 @@ static int write_network(const struct network_host *host, const struct network *
 {
     struct firewall_network elements;
     autoleases leases = {0};
+    autonames names = {0};
     int rc = lease_list(&host->place, network->name, &leases, err);
     if (rc < 0)
         return rc;
+    (void)netd_names(&host->place, network->name, &names, NULL);
     network_firewall(network, &elements);
     firewall_add_network(n, &elements);
     for (size_t i = 0; i < leases.count; i++) {
-        struct firewall_member member;
-        char cable[IFNAMSIZ];
-        member_of(network, &leases.items[i], NULL, cable, &member);
-        firewall_add_member(n, &member);
+        struct passing p;
+        passing_of(network, &leases.items[i], &p);
+        if (p.member.egress)
+            write_list(n, &p, &names, &leases.items[i]);
+        firewall_add_member(n, &p.member);
     }
     return 0;
 }
@@ -408,16 +437,22 @@ static int change_members(const struct network_host *host, const struct network 
                           struct error *err)
 {
     autonft n;
+    char key[EGRESS_KEY_MAX];
+    bool adds = change == firewall_add_member, listed = port->flags & LEASE_EGRESS;
+    egress_key(port->owner, port->number, key);
     nft_begin(&n, host->table);
+    if (listed && adds)
+        egress_add(&n, key, port->egress, port->log_group);
     for (size_t i = 0; i < 2; i++) {
-        struct firewall_member member;
-        char cable[IFNAMSIZ];
+        struct passing p;
         struct lease lease = lease_of(port, i);
         if (lease.address.family == 0)
             continue;
-        member_of(network, &lease, port->egress, cable, &member);
-        change(&n, &member);
+        passing_of(network, &lease, &p);
+        change(&n, &p.member);
     }
+    if (listed && !adds)
+        egress_remove(&n, key);
     return nft_commit(&n, host->firewall, err);
 }
 
@@ -496,22 +531,28 @@ static void remove_singly(const struct network_host *host, const struct network 
     static const unsigned each[] = {LEASE_HOST, LEASE_METADATA, LEASE_EGRESS, 0, 0};
     size_t count = sizeof each / sizeof *each;
     for (size_t i = 0; i < 2 * count; i++) {
-        struct firewall_member member;
-        char cable[IFNAMSIZ];
+        struct passing p;
         struct lease lease = lease_of(port, i / count);
         if (lease.address.family == 0)
             continue;
         lease.flags = each[i % count] | LEASE_PORT(port->number);
-        member_of(network, &lease, port->egress, cable, &member);
+        passing_of(network, &lease, &p);
         if (i % count != count - 2)
-            member.bridge = NULL;
+            p.member.bridge = NULL;
         if (i % count != count - 1)
-            member.cable = NULL;
+            p.member.cable = NULL;
         autonft n;
         nft_begin(&n, host->table);
-        firewall_remove_member(&n, &member);
+        firewall_remove_member(&n, &p.member);
         (void)nft_commit(&n, host->firewall, NULL);
     }
+    char key[EGRESS_KEY_MAX];
+    autonft n;
+    egress_key(port->owner, port->number, key);
+    nft_begin(&n, host->table);
+    egress_remove(&n, key);
+    if (port->flags & LEASE_EGRESS)
+        (void)nft_commit(&n, host->firewall, NULL);
 }
 
 int network_unplug(const struct network_host *host, const struct network *network,

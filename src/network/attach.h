@@ -13,6 +13,7 @@
 #ifndef CAISSON_NETWORK_ATTACH_H
 #define CAISSON_NETWORK_ATTACH_H
 
+#include "network/egress.h"
 #include "network/link.h"
 #include "network/networks.h"
 
@@ -27,6 +28,8 @@ struct network_host {
 /* In this process's network namespace. */
 int network_host_open(const struct network_place *place, struct network_host *out,
                       struct error *err);
+/* A socket of that namespace: NETLINK_NETFILTER for AF_NETLINK. A negative errno. */
+int network_host_socket(const struct network_host *host, int domain, int type);
 void network_host_close(struct network_host *host);
 #define NETWORK_HOST_NONE                                                                          \
     {                                                                                              \
@@ -46,9 +49,10 @@ struct network_port {
     unsigned number;   /* which of its networks, from 0: eth0 … */
     struct ip_address addresses[2];
     uint8_t mac[MAC_SIZE];
-    unsigned flags;     /* LEASE_* */
-    const char *egress; /* see struct firewall_member */
-    bool default_route; /* by this network's gateways */
+    unsigned flags;                   /* LEASE_* */
+    const struct egress_list *egress; /* with LEASE_EGRESS, to plug it in: borrowed; else NULL */
+    uint16_t log_group;               /* for what that list refuses */
+    bool default_route;               /* by this network's gateways */
 };
 
 /* Lays the cable and lets it through the firewall. `inside`: a NETLINK_ROUTE socket of the

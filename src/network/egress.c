@@ -229,6 +229,16 @@ int egress_parse(const char *text, struct egress_list *out, struct error *err)
     return 0;
 }
 
+void egress_copy(const struct egress_list *from, struct egress_list *to)
+{
+    *to = *from;
+    to->rules = from->count > 0 ? xcalloc(from->count, sizeof *to->rules) : NULL;
+    for (size_t i = 0; i < from->count; i++) {
+        to->rules[i] = from->rules[i];
+        to->rules[i].name = from->rules[i].name ? xstrdup(from->rules[i].name) : NULL;
+    }
+}
+
 void egress_free(struct egress_list *list)
 {
     for (size_t i = 0; i < list->count; i++)

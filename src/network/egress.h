@@ -55,6 +55,7 @@ struct egress_list {
 int egress_parse(const char *text, struct egress_list *out, struct error *err);
 /* The list as it is kept: egress_parse() reads the same from it. */
 void egress_format(const struct egress_list *list, struct buf *out);
+void egress_copy(const struct egress_list *from, struct egress_list *to); /* an empty one */
 void egress_free(struct egress_list *list);
 #define autoegress __attribute__((cleanup(egress_free))) struct egress_list
 
@@ -68,14 +69,18 @@ bool egress_public(const struct ip_address *a);
 
 /* --- in nf_tables --- */
 
-#define EGRESS_CHAIN_MAX 80
-/* What struct firewall_member.egress names. `id`: of the container, at most 64 characters. */
-void egress_chain(const char *id, char out[EGRESS_CHAIN_MAX]);
-/* The chain with its sets; what it refuses is logged to `group` with the id as prefix. Before the
+/* Whose a list is: a container on one of its networks. "ID", or "ID.1" on its second one. */
+#define EGRESS_KEY_MAX 72
+void egress_key(const char *id, unsigned number, char out[EGRESS_KEY_MAX]);
+
+#define EGRESS_CHAIN_MAX 96
+/* What struct firewall_member.egress names. */
+void egress_chain(const char *key, char out[EGRESS_CHAIN_MAX]);
+/* The chain with its sets; what it refuses is logged to `group` with the key as prefix. Before the
  * member that has it is added, in the same transaction or an earlier one. */
-void egress_add(struct nft *n, const char *id, const struct egress_list *list, uint16_t group);
+void egress_add(struct nft *n, const char *key, const struct egress_list *list, uint16_t group);
 /* After the member was removed. */
-void egress_remove(struct nft *n, const char *id);
+void egress_remove(struct nft *n, const char *key);
 
 /* One destination that is granted: an element of one of the two sets. */
 struct egress_grant {
@@ -86,7 +91,7 @@ struct egress_grant {
 };
 #define EGRESS_GRANTS_MAX (3 * EGRESS_RULES_MAX)
 /* What reaching `a` under `name` takes: at most EGRESS_GRANTS_MAX, each once. How many. */
-size_t egress_grants(const char *id, const struct egress_list *list, const char *name,
+size_t egress_grants(const char *key, const struct egress_list *list, const char *name,
                      const struct ip_address *a, struct egress_grant *out);
 /* Whether it is there or not, it is for `seconds` from now on. */
 void egress_grant(struct nft *n, const struct egress_grant *grant, uint32_t seconds);

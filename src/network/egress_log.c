@@ -6,6 +6,9 @@
 
 #include "base/text.h"
 
+#define GRANTED "granted"
+#define DENIED "denied"
+
 static uint32_t add_to_hash(uint32_t hash, const void *bytes, size_t length)
 {
     const uint8_t *at = bytes;
@@ -67,6 +70,8 @@ void egress_log_add(struct egress_log *log, const struct egress_event *event, na
         line = log->count < NETD_LOG_LINES ? &log->lines[log->count++] : make_room(log);
         *line = (struct egress_line){.event = *event, .hash = hash};
     }
+    if (event->who[0])
+        memcpy(line->event.who, event->who, sizeof line->event.who);
     line->count++;
     line->last = now;
     log->changed = true;
@@ -79,7 +84,7 @@ static int older_first(const void *a, const void *b)
     return (x->last > y->last) - (x->last < y->last);
 }
 
-static void format_protocol(uint8_t protocol, struct buf *out)
+void egress_log_protocol(uint8_t protocol, struct buf *out)
 {
     if (protocol == 0)
         buf_char(out, '-');
@@ -97,13 +102,13 @@ static void format_line(const struct egress_line *line, struct buf *out)
     char address[IP_TEXT_MAX], when[RFC3339_MAX];
     ip_format(&e->address, address);
     format_rfc3339(line->last, when);
-    buf_fmt(out, "%s\t%s\t%s\t%s\t", e->granted ? "granted" : "denied", e->id,
-            e->name[0] ? e->name : "-", address[0] ? address : "-");
+    buf_fmt(out, "%s\t%s\t%s\t%s\t%s\t", e->granted ? GRANTED : DENIED, e->id,
+            e->who[0] ? e->who : "-", e->name[0] ? e->name : "-", address[0] ? address : "-");
     if (e->port)
         buf_fmt(out, "%u\t", e->port);
     else
         buf_str(out, "-\t");
-    format_protocol(e->protocol, out);
+    egress_log_protocol(e->protocol, out);
     buf_fmt(out, "\t%llu\t%s\n", (unsigned long long)line->count, when);
 }
 
@@ -115,4 +120,74 @@ void egress_log_format(const struct egress_log *log, struct buf *out)
     qsort(order, log->count, sizeof *order, older_first);
     for (size_t i = 0; i < log->count; i++)
         format_line(order[i], out);
+}
+
+/* --- reading it back --- */
+
+enum column { KIND, ID, WHO, NAME, ADDRESS, PORT, PROTOCOL, COUNT, WHEN, COLUMNS };
+
+static bool take_word(const char *word, char *out, size_t size)
+{
+    size_t length = streq(word, "-") ? 0 : strlen(word);
+    if (length >= size)
+        return false;
+    memcpy(out, word, length);
+    return true;
+}
+
+static bool take_protocol(const char *word, const struct ip_address *a, uint8_t *out)
+{
+    uint64_t number = 0;
+    if (streq(word, "tcp") || streq(word, "udp"))
+        number = word[0] == 't' ? IPPROTO_TCP : IPPROTO_UDP;
+    else if (streq(word, "icmp"))
+        number = a->family == AF_INET6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP;
+    else if (!streq(word, "-") && parse_u64(word, UINT8_MAX, &number) < 0)
+        return false;
+    *out = (uint8_t)number;
+    return true;
+}
+
+static bool take_port(const char *word, uint16_t *out)
+{
+    uint64_t number = 0;
+    if (!streq(word, "-") && parse_u64(word, UINT16_MAX, &number) < 0)
+        return false;
+    *out = (uint16_t)number;
+    return true;
+}
+
+static bool parse_line(char *const words[COLUMNS], struct egress_line *out)
+{
+    struct egress_event *e = &out->event;
+    *out = (struct egress_line){.event.granted = streq(words[KIND], GRANTED)};
+    if ((!e->granted && !streq(words[KIND], DENIED)) ||
+        !take_word(words[ID], e->id, sizeof e->id) ||
+        !take_word(words[WHO], e->who, sizeof e->who) ||
+        !take_word(words[NAME], e->name, sizeof e->name) ||
+        (!streq(words[ADDRESS], "-") && ip_parse(words[ADDRESS], &e->address) < 0) ||
+        !take_port(words[PORT], &e->port) ||
+        !take_protocol(words[PROTOCOL], &e->address, &e->protocol) ||
+        parse_u64(words[COUNT], UINT64_MAX, &out->count) < 0 ||
+        parse_rfc3339(words[WHEN], &out->last) < 0)
+        return false;
+    out->hash = hash_of(e);
+    return true;
+}
+
+void egress_log_parse(char *text, struct egress_log *log)
+{
+    while (*text && log->count < NETD_LOG_LINES) {
+        char *end = strchrnul(text, '\n'), *next = *end ? end + 1 : end, *words[COLUMNS];
+        size_t count = 0;
+        *end = '\0';
+        for (char *word = text; word && count < COLUMNS; count++) {
+            words[count] = word;
+            word = strchr(word, '\t');
+            if (word)
+                *word++ = '\0';
+        }
+        log->count += count == COLUMNS && parse_line(words, &log->lines[log->count]);
+        text = next;
+    }
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An egress list in nf_tables: for container ID
+ * An egress list in nf_tables: for a container on one of its networks (egress_key())
  *
- *   chain egress-ID         rules of addresses, then a look into the sets; then log and refuse
- *   set egress4-ID, egress6-ID    destination . protocol . port, of grants, with timeouts
- *   set egress4-ID-any, …         destination . protocol, of rules without a port
+ *   chain egress-KEY        rules of addresses, then a look into the sets; then log and refuse
+ *   set egress4-KEY, egress6-KEY  destination . protocol . port, of grants, with timeouts
+ *   set egress4-KEY-any, …        destination . protocol, of rules without a port
  *
  * The chain sees only the first packet of a connection: firewall.c lets answers pass before. The
  * sets have a size of their own, so that a container whose names have ever new addresses fills what
@@ -32,23 +32,31 @@ static const struct {
 } families[2] = {{AF_INET, NFPROTO_IPV4, IPPROTO_ICMP, 16, 4, NFT_PART_IPV4, '4'},
                  {AF_INET6, NFPROTO_IPV6, IPPROTO_ICMPV6, 24, 16, NFT_PART_IPV6, '6'}};
 
-void egress_chain(const char *id, char out[EGRESS_CHAIN_MAX])
+void egress_key(const char *id, unsigned number, char out[EGRESS_KEY_MAX])
 {
-    snprintf(out, EGRESS_CHAIN_MAX, "egress-%.64s", id);
+    if (number == 0)
+        snprintf(out, EGRESS_KEY_MAX, "%.64s", id);
+    else
+        snprintf(out, EGRESS_KEY_MAX, "%.64s.%u", id, number % 100);
 }
 
-static void set_name(const char *id, size_t family, bool ports, char out[EGRESS_CHAIN_MAX])
+void egress_chain(const char *key, char out[EGRESS_CHAIN_MAX])
 {
-    snprintf(out, EGRESS_CHAIN_MAX, "egress%c-%.64s%s", families[family].digit, id,
+    snprintf(out, EGRESS_CHAIN_MAX, "egress-%.71s", key);
+}
+
+static void set_name(const char *key, size_t family, bool ports, char out[EGRESS_CHAIN_MAX])
+{
+    snprintf(out, EGRESS_CHAIN_MAX, "egress%c-%.71s%s", families[family].digit, key,
              ports ? "" : "-any");
 }
 
-static void add_sets(struct nft *n, const char *id)
+static void add_sets(struct nft *n, const char *key)
 {
     for (size_t i = 0; i < 4; i++) {
         char name[EGRESS_CHAIN_MAX];
         bool ports = i % 2;
-        set_name(id, i / 2, ports, name);
+        set_name(key, i / 2, ports, name);
         nft_add_set(n, &(struct nft_set){.name = name,
                                          .key = {families[i / 2].part, NFT_PART_PROTOCOL,
                                                  ports ? NFT_PART_PORT : NFT_PART_NONE},
@@ -105,12 +113,12 @@ static size_t protocols_of(const struct egress_rule *r, size_t family, uint8_t o
     return count;
 }
 
-static void accept_granted(struct nft *n, const char *chain, const char *id, size_t family,
+static void accept_granted(struct nft *n, const char *chain, const char *key, size_t family,
                            bool ports)
 {
     char set[EGRESS_CHAIN_MAX];
     unsigned words = families[family].size / 4;
-    set_name(id, family, ports, set);
+    set_name(key, family, ports, set);
     nft_rule_begin(n, chain);
     only_family(n, family);
     load_destination(n, family);
@@ -122,12 +130,13 @@ static void accept_granted(struct nft *n, const char *chain, const char *id, siz
     nft_rule_end(n);
 }
 
-void egress_add(struct nft *n, const char *id, const struct egress_list *list, uint16_t group)
+void egress_add(struct nft *n, const char *key, const struct egress_list *list, uint16_t group)
 {
     char chain[EGRESS_CHAIN_MAX];
-    egress_chain(id, chain);
+    egress_chain(key, chain);
     nft_add_chain(n, &(struct nft_chain){.name = chain, .hook = -1});
-    add_sets(n, id);
+    nft_flush_chain(n, chain); /* it may be there, from a restored firewall */
+    add_sets(n, key);
     for (size_t i = 0; i < list->count; i++) {
         uint8_t protocols[3];
         const struct egress_rule *r = &list->rules[i];
@@ -138,10 +147,10 @@ void egress_add(struct nft *n, const char *id, const struct egress_list *list, u
             accept_prefix(n, chain, r, protocols[k]);
     }
     for (size_t i = 0; i < 4; i++)
-        accept_granted(n, chain, id, i / 2, i % 2);
+        accept_granted(n, chain, key, i / 2, i % 2);
     nft_rule_begin(n, chain);
     nft_limit(n, LOGGED_PER_SECOND, LOGGED_AT_ONCE);
-    nft_log(n, group, id);
+    nft_log(n, group, key);
     nft_rule_end(n);
     nft_rule_begin(n, chain);
     nft_counter(n);
@@ -149,14 +158,14 @@ void egress_add(struct nft *n, const char *id, const struct egress_list *list, u
     nft_rule_end(n);
 }
 
-void egress_remove(struct nft *n, const char *id)
+void egress_remove(struct nft *n, const char *key)
 {
     char name[EGRESS_CHAIN_MAX];
-    egress_chain(id, name);
+    egress_chain(key, name);
     nft_flush_chain(n, name);
     nft_delete_chain(n, name);
     for (size_t i = 0; i < 4; i++) {
-        set_name(id, i / 2, i % 2, name);
+        set_name(key, i / 2, i % 2, name);
         nft_delete_set(n, name);
     }
 }
@@ -172,19 +181,19 @@ static bool add_grant(struct egress_grant *list, size_t count, const struct egre
     return true;
 }
 
-static void make_grant(const char *id, const struct ip_address *a, uint8_t protocol, uint16_t port,
+static void make_grant(const char *key, const struct ip_address *a, uint8_t protocol, uint16_t port,
                        struct egress_grant *out)
 {
     uint16_t number = htons(port);
     *out = (struct egress_grant){.port = port, .protocol = protocol};
-    set_name(id, a->family == AF_INET6, port > 0, out->set);
+    set_name(key, a->family == AF_INET6, port > 0, out->set);
     nft_key_address(&out->key, a);
     nft_key_number(&out->key, &protocol, sizeof protocol);
     if (port > 0)
         nft_key_number(&out->key, &number, sizeof number);
 }
 
-size_t egress_grants(const char *id, const struct egress_list *list, const char *name,
+size_t egress_grants(const char *key, const struct egress_list *list, const char *name,
                      const struct ip_address *a, struct egress_grant *out)
 {
     size_t count = 0;
@@ -195,7 +204,7 @@ size_t egress_grants(const char *id, const struct egress_list *list, const char 
         size_t n = protocols_of(&list->rules[i], a->family == AF_INET6, protocols);
         for (size_t k = 0; k < n; k++) {
             struct egress_grant g;
-            make_grant(id, a, protocols[k], list->rules[i].port, &g);
+            make_grant(key, a, protocols[k], list->rules[i].port, &g);
             count += add_grant(out, count, &g);
         }
     }

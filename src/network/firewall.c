@@ -11,7 +11,7 @@
 #include "network/senders.h"
 
 /* Written beside the table; another one is made anew. */
-static const char version[] = "caisson 1";
+static const char version[] = "caisson 2";
 
 /* Of a packet's header, where the addresses are: RFC 791, RFC 8200. */
 static const struct {
@@ -343,7 +343,6 @@ void firewall_add_table(struct nft *n, unsigned ours_only)
         {.name = "from", .hook = -1},
         {.name = "to", .hook = -1},
         {.name = "host", .hook = -1},
-        {.name = FIREWALL_CLOSED, .hook = -1},
         {.name = "forward", NF_INET_FORWARD, NF_IP_PRI_FILTER, "filter"},
         {.name = "input", NF_INET_LOCAL_IN, NF_IP_PRI_FILTER, "filter"},
         {.name = "arriving", NF_INET_PRE_ROUTING, NF_IP_PRI_RAW, "filter"},
@@ -356,7 +355,6 @@ void firewall_add_table(struct nft *n, unsigned ours_only)
     add_from(n);
     add_to(n);
     add_host(n);
-    end_chain(n, FIREWALL_CLOSED, true);
     add_hooks(n, ours_only);
     senders_add_table(n);
 }

@@ -28,8 +28,6 @@
 #include "network/nft.h"
 
 #define FIREWALL_TABLE "caisson"
-/* A list of destinations with nothing on it. */
-#define FIREWALL_CLOSED "closed"
 
 /* What there is of our tables: FIREWALL_PART is also said of those of another version. Or a
  * negative errno. */

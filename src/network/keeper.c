@@ -261,14 +261,25 @@ static bool is_sound(const struct keeper_ask *ask)
     return ask->member.family == AF_INET || ask->member.family == AF_INET6;
 }
 
+static void say_who(const struct names_member *m, struct egress_event *event)
+{
+    snprintf(event->id, sizeof event->id, "%s", m->id);
+    snprintf(event->who, sizeof event->who, "%s", m->name);
+}
+
 static void note_grant(const struct names_member *m, const struct keeper_ask *ask,
                        const struct ip_address *a, const struct egress_grant *g)
 {
     struct egress_event event = {
         .granted = true, .address = *a, .port = g->port, .protocol = g->protocol};
-    memcpy(event.id, m->id, sizeof event.id);
+    say_who(m, &event);
     memcpy(event.name, ask->name, strlen(ask->name));
     egress_log_add(&egress_log, &event, clock_wall());
+}
+
+static const char *table(void)
+{
+    return keeper.names.table[0] ? keeper.names.table : FIREWALL_TABLE;
 }
 
 /* Adds what is not there for long enough yet; how many elements, or a negative errno. */
@@ -276,12 +287,14 @@ static int grant_address(struct nft *n, const struct names_member *m, const stru
                          const struct ip_address *a)
 {
     static struct egress_grant grants[EGRESS_GRANTS_MAX];
-    size_t count = egress_grants(m->id, &m->egress, ask->name, a, grants);
+    char key[EGRESS_KEY_MAX];
+    egress_key(m->id, m->number, key);
+    size_t count = egress_grants(key, &m->egress, ask->name, a, grants);
     int added = 0;
     for (size_t i = 0; i < count; i++) {
         uint64_t left = 0;
         int rc =
-            nft_element_left(NETD_NFT, FIREWALL_TABLE, grants[i].set, &grants[i].key, &left, NULL);
+            nft_element_left(NETD_NFT, table(), grants[i].set, &grants[i].key, &left, NULL);
         if (rc < 0 && rc != -ENOENT)
             return rc;
         note_grant(m, ask, a, &grants[i]);
@@ -299,7 +312,7 @@ static int grant(const struct names_member *m, const struct keeper_ask *ask)
     if (!m->egress.limited || !egress_names(&m->egress, ask->name))
         return -EPERM;
     autonft n;
-    nft_begin(&n, FIREWALL_TABLE);
+    nft_begin(&n, table());
     for (uint32_t i = 0; i < ask->count; i++) {
         int rc = egress_public(&ask->addresses[i]) ? grant_address(&n, m, ask, &ask->addresses[i])
                                                    : -EPERM;
@@ -313,7 +326,7 @@ static int grant(const struct names_member *m, const struct keeper_ask *ask)
 static void note_denied(const struct names_member *m, const struct keeper_ask *ask)
 {
     struct egress_event event = {0};
-    memcpy(event.id, m->id, sizeof event.id);
+    say_who(m, &event);
     memcpy(event.name, ask->name, strlen(ask->name));
     egress_log_add(&egress_log, &event, clock_wall());
 }
@@ -365,14 +378,26 @@ static void note_packet(const struct nflog_packet *packet, void *closure)
 {
     struct egress_event event = {
         .address = packet->destination, .port = packet->port, .protocol = packet->protocol};
+    size_t length = strcspn(packet->prefix, "."); /* egress_key() */
     (void)closure;
-    if (strlen(packet->prefix) > NAMES_ID_MAX)
+    if (length == 0 || length > NAMES_ID_MAX)
         return;
-    memcpy(event.id, packet->prefix, strlen(packet->prefix));
+    memcpy(event.id, packet->prefix, length);
+    const struct names_member *m = names_by_id(&keeper.names, event.id);
+    if (m)
+        say_who(m, &event);
     egress_log_add(&egress_log, &event, clock_wall());
 }
 
 /* --- running --- */
+
+/* What the one before us wrote. */
+static void read_log(void)
+{
+    autobuf text = {0};
+    if (read_file_at(NETD_STATE, NETD_LOG_FILE, NETD_LOG_MAX, &text, NULL) == 0 && text.len > 0)
+        egress_log_parse(text.data, &egress_log);
+}
 
 static void write_log(void)
 {
@@ -468,6 +493,7 @@ static int begin(struct error *err)
         return rc;
     read_names();
     read_servers();
+    read_log();
     rc = nflog_join(NETD_NFLOG, keeper.names.group, err);
     if (rc < 0)
         return rc;

@@ -67,6 +67,14 @@ static void make_keys(struct names *names)
     }
 }
 
+const struct names_member *names_by_id(const struct names *names, const char *id)
+{
+    for (size_t i = 0; i < names->count; i++)
+        if (streq(names->members[i].id, id))
+            return &names->members[i];
+    return NULL;
+}
+
 const struct names_member *names_by_address(const struct names *names, const struct ip_address *a)
 {
     if (names->room == 0)
@@ -133,12 +141,33 @@ static int read_subnet(struct names *names, const char *value)
     return rc;
 }
 
+/* Before all members it is everybody's. */
 static int read_upstream(struct names *names, const char *value)
 {
-    if (names->upstream_count == NAMES_UPSTREAMS)
+    struct names_upstreams *upstreams =
+        names->count > 0 ? &names->members[names->count - 1].upstreams : &names->upstreams;
+    if (upstreams->count == NAMES_UPSTREAMS)
         return -E2BIG;
-    int rc = ip_parse(value, &names->upstreams[names->upstream_count]);
-    names->upstream_count += rc == 0;
+    int rc = ip_parse(value, &upstreams->list[upstreams->count]);
+    upstreams->count += rc == 0;
+    return rc;
+}
+
+static int read_table(struct names *names, const char *value)
+{
+    size_t length = strlen(value);
+    if (length == 0 || length >= sizeof names->table)
+        return -EINVAL;
+    memcpy(names->table, value, length + 1);
+    return 0;
+}
+
+static int read_number(const char *value, unsigned *out)
+{
+    uint64_t number;
+    int rc = parse_u64(value, NAMES_NUMBER_MAX, &number);
+    if (rc == 0)
+        *out = (unsigned)number;
     return rc;
 }
 
@@ -176,6 +205,8 @@ static int read_detail(struct names *names, const char *word, const char *value,
         strv_add(&m->aliases, value);
         return 0;
     }
+    if (streq(word, "number"))
+        return read_number(value, &m->number);
     if (streq(word, "egress"))
         return egress_parse(value, &m->egress, err);
     if (!streq(word, "address") || m->address_count == NAMES_ADDRESSES)
@@ -198,6 +229,8 @@ static int read_line(struct names *names, char *line, struct error *err)
         names->isolated = true;
         return 0;
     }
+    if (streq(line, "table"))
+        return read_table(names, value);
     if (streq(line, "log"))
         return read_group(names, value);
     if (streq(line, "subnet"))
@@ -235,13 +268,22 @@ static void format_address(struct buf *out, const char *word, const struct ip_ad
     buf_fmt(out, "%s %s\n", word, text);
 }
 
+static void format_upstreams(const struct names_upstreams *upstreams, struct buf *out)
+{
+    for (size_t i = 0; i < upstreams->count; i++)
+        format_address(out, "upstream", &upstreams->list[i]);
+}
+
 static void format_member(const struct names_member *m, struct buf *out)
 {
     buf_fmt(out, "member %s %s\n", m->id, m->name);
+    if (m->number > 0)
+        buf_fmt(out, "number %u\n", m->number);
     for (size_t i = 0; i < m->aliases.len; i++)
         buf_fmt(out, "alias %s\n", m->aliases.items[i]);
     for (size_t i = 0; i < m->address_count; i++)
         format_address(out, "address", &m->addresses[i]);
+    format_upstreams(&m->upstreams, out);
     if (!m->egress.limited)
         return;
     buf_str(out, "egress ");
@@ -255,16 +297,61 @@ void names_format(const struct names *names, struct buf *out)
         buf_str(out, "internal\n");
     if (names->isolated)
         buf_str(out, "isolated\n");
+    if (names->table[0])
+        buf_fmt(out, "table %s\n", names->table);
     buf_fmt(out, "log %u\n", names->group);
     for (size_t i = 0; i < names->subnet_count; i++) {
         char text[IP_TEXT_MAX];
         ip_prefix_format(&names->subnets[i], text);
         buf_fmt(out, "subnet %s\n", text);
     }
-    for (size_t i = 0; i < names->upstream_count; i++)
-        format_address(out, "upstream", &names->upstreams[i]);
+    format_upstreams(&names->upstreams, out);
     for (size_t i = 0; i < names->count; i++)
         format_member(&names->members[i], out);
+}
+
+/* What they point to is about to move. */
+static void forget_keys(struct names *names)
+{
+    for (size_t i = 0; i < names->room; i++)
+        free(names->keys[i].name);
+    free(names->keys);
+    names->keys = NULL;
+    names->room = 0;
+}
+
+static void free_member(struct names_member *m)
+{
+    free(m->name);
+    strv_free(&m->aliases);
+    egress_free(&m->egress);
+}
+
+void names_drop(struct names *names, const char *id)
+{
+    forget_keys(names);
+    for (size_t i = 0; i < names->count; i++) {
+        if (!streq(names->members[i].id, id))
+            continue;
+        free_member(&names->members[i]);
+        names->count--;
+        memmove(&names->members[i], &names->members[i + 1],
+                (names->count - i) * sizeof *names->members);
+        return;
+    }
+}
+
+void names_put(struct names *names, const struct names_member *member)
+{
+    struct names_member m = *member;
+    names_drop(names, member->id);
+    m.name = xstrdup(member->name);
+    m.aliases = (struct strv){0};
+    strv_copy(&m.aliases, &member->aliases);
+    m.egress = (struct egress_list){0};
+    egress_copy(&member->egress, &m.egress);
+    names->members = xrealloc(names->members, names->count + 1, sizeof *names->members);
+    names->members[names->count++] = m;
 }
 
 int names_write(int dir, const struct names *names, struct error *err)
@@ -276,15 +363,10 @@ int names_write(int dir, const struct names *names, struct error *err)
 
 void names_free(struct names *names)
 {
-    for (size_t i = 0; i < names->count; i++) {
-        free(names->members[i].name);
-        strv_free(&names->members[i].aliases);
-        egress_free(&names->members[i].egress);
-    }
-    for (size_t i = 0; i < names->room; i++)
-        free(names->keys[i].name);
+    for (size_t i = 0; i < names->count; i++)
+        free_member(&names->members[i]);
+    forget_keys(names);
     free(names->members);
-    free(names->keys);
     *names = (struct names){0};
 }
 

@@ -7,12 +7,15 @@
  *
  *   internal                 nothing is asked outside
  *   isolated                 a member sees itself only
+ *   table NAME               the firewall's; "caisson" when it is not said
  *   log NUMBER               the group of the kernel's log for what egress lists refuse
  *   subnet PREFIX            addresses of the network's own
  *   upstream ADDRESS         a server to ask; none: those of the host's resolv.conf
  *   member ID NAME           and of this one:
+ *   number NUMBER            which of its networks this is; the first one when it is not said
  *   alias NAME
  *   address ADDRESS
+ *   upstream ADDRESS         it has servers of its own
  *   egress RULES             as --egress takes them; none: anywhere
  *
  * A member is known by its name, its aliases and the first 12 digits of its id, all without regard
@@ -34,6 +37,13 @@
 #define NAMES_ADDRESSES 4
 #define NAMES_SUBNETS 8
 #define NAMES_UPSTREAMS 3
+#define NAMES_TABLE_SIZE 48
+#define NAMES_NUMBER_MAX 99
+
+struct names_upstreams {
+    struct ip_address list[NAMES_UPSTREAMS];
+    size_t count;
+};
 
 struct names_member {
     char id[NAMES_ID_MAX + 1];
@@ -41,6 +51,8 @@ struct names_member {
     struct strv aliases;
     struct ip_address addresses[NAMES_ADDRESSES];
     size_t address_count;
+    unsigned number; /* which of its networks */
+    struct names_upstreams upstreams;
     struct egress_list egress;
 };
 
@@ -48,11 +60,11 @@ struct names_key;
 
 struct names {
     bool internal, isolated;
+    char table[NAMES_TABLE_SIZE]; /* "": FIREWALL_TABLE */
     uint16_t group;
     struct ip_prefix subnets[NAMES_SUBNETS];
     size_t subnet_count;
-    struct ip_address upstreams[NAMES_UPSTREAMS];
-    size_t upstream_count;
+    struct names_upstreams upstreams;
     struct names_member *members;
     size_t count;
     /* private: names and addresses, by their hashes; made by names_parse() */
@@ -68,8 +80,13 @@ int names_write(int dir, const struct names *names, struct error *err);
 void names_free(struct names *names);
 #define autonames __attribute__((cleanup(names_free))) struct names
 
-/* --- asking; NULL or 0 when there is nothing --- */
+/* Adds a copy, in the place of a member of the same id. Only for writing: see below. */
+void names_put(struct names *names, const struct names_member *member);
+void names_drop(struct names *names, const char *id);
 
+/* --- asking, of what was read and not changed; NULL or 0 when there is nothing --- */
+
+const struct names_member *names_by_id(const struct names *names, const char *id);
 const struct names_member *names_by_address(const struct names *names, const struct ip_address *a);
 /* Those that `asker` sees under a name in lower case: how many were put into `out`. */
 size_t names_find(const struct names *names, const struct names_member *asker, const char *name,

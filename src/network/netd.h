@@ -50,14 +50,15 @@ enum netd_fd {
  * What the keeper writes: NETD_LOG_FILE in the state directory, replaced at most once a second.
  * A line for each container, destination, port and protocol of which it knows, the latest last,
  * with a tab between its parts:
- *   "denied" or "granted", container id, name or "-", address or "-", port or "-", protocol or "-",
- *   how often, when last (RFC 3339)
+ *   "denied" or "granted", container id, its name or "-", name or "-", address or "-", port or "-",
+ *   protocol or "-", how often, when last (RFC 3339)
  * A name without address was asked for and is on no list; an address without name is where packets
  * went. Counts are of what was logged, at most some a second for each container. At most
  * NETD_LOG_LINES lines; the oldest of the container that has most goes first.
  */
 #define NETD_LOG_FILE "egress"
 #define NETD_LOG_LINES 1024
+#define NETD_LOG_MAX (1 << 20) /* bytes */
 
 /* --- between the two --- */
 

@@ -146,6 +146,7 @@ void network_free(struct network *network)
 {
     strv_free(&network->labels);
     strv_free(&network->options);
+    strv_free(&network->egress);
     *network = (struct network){0};
 }
 
@@ -181,6 +182,7 @@ static void describe(const struct network *network, struct buf *out)
     json_end(&w, ']');
     json_strs(&w, "labels", &network->labels);
     json_strs(&w, "options", &network->options);
+    json_strs(&w, "egress", &network->egress);
     json_end(&w, '}');
 }
 
@@ -215,7 +217,8 @@ static int parse(const struct buf *text, struct network *out)
         json_get_i64(document, "mtu", &mtu, NULL) < 0 || mtu < 0 || mtu > 65535 ||
         json_get_array(document, "ranges", &ranges, NULL) < 0 || json_array_size(ranges) > 2 ||
         json_get_strings(document, "labels", &out->labels, NULL) < 0 ||
-        json_get_strings(document, "options", &out->options, NULL) < 0)
+        json_get_strings(document, "options", &out->options, NULL) < 0 ||
+        json_get_strings(document, "egress", &out->egress, NULL) < 0)
         return -EBADMSG;
     snprintf(out->id, sizeof out->id, "%s", id);
     snprintf(out->bridge, sizeof out->bridge, "%s", bridge);
@@ -377,8 +380,10 @@ int network_forget(const struct network_place *place, const char *name, struct e
 
 void network_firewall(const struct network *network, struct firewall_network *out)
 {
-    *out = (struct firewall_network){
-        .bridge = network->bridge, .internal = network->internal, .shared = network->shared};
+    *out = (struct firewall_network){.bridge = network->bridge,
+                                     .answers = true,
+                                     .internal = network->internal,
+                                     .shared = network->shared};
     for (size_t i = 0; i < 2; i++) {
         out->subnets[i] = network->ranges[i].subnet;
         out->gateways[i] = network->ranges[i].gateway;

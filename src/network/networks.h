@@ -54,6 +54,7 @@ struct network {
     bool internal, shared;
     uint32_t mtu;                /* 0: the usual */
     struct strv labels, options; /* NAME=VALUE */
+    struct strv egress;          /* of containers that have no list of their own (egress.h) */
 };
 
 bool network_name_valid(const char *name);

@@ -295,6 +295,12 @@ void resolver_take(const struct asker *asker, const uint8_t *bytes, size_t size)
         resolver_judge(asker, &q, false);
 }
 
+bool resolver_apart(const struct asker *asker)
+{
+    const struct names_member *m = names_by_address(&resolver.names, &asker->source);
+    return resolver.names.isolated || (m && m->upstreams.count > 0);
+}
+
 /* --- hearing --- */
 
 struct ip_address resolver_address(const union address *a)
@@ -373,8 +379,8 @@ static void take_names(int fd)
     if (read_fd(fd, NAMES_FILE_MAX, &text) < 0 ||
         names_parse(buf_text(&text), text.len, &fresh, NULL) < 0)
         return;
-    bool moved = resolver.names.upstream_count != fresh.upstream_count ||
-                 memcmp(resolver.names.upstreams, fresh.upstreams, sizeof fresh.upstreams) != 0;
+    bool moved =
+        memcmp(&resolver.names.upstreams, &fresh.upstreams, sizeof fresh.upstreams) != 0;
     struct names old = resolver.names;
     resolver.names = fresh;
     fresh = old;

@@ -17,7 +17,7 @@ struct entry {
     uint32_t hash;
     uint16_t type;
     uint16_t flags;          /* of the question: those that change the answer */
-    struct ip_address owner; /* on an isolated network: who asked */
+    struct ip_address owner; /* who asked, when it is apart */
     struct dns_name name;
     nanoseconds came, ends;
     size_t size;
@@ -44,7 +44,7 @@ static void make_key(const struct asker *asker, const struct dns_query *q, struc
 {
     key->type = q->question.type;
     key->flags = (uint16_t)((q->flags & (DNS_CD | DNS_AD)) | q->dnssec);
-    key->owner = resolver.names.isolated ? asker->source : (struct ip_address){0};
+    key->owner = resolver_apart(asker) ? asker->source : (struct ip_address){0};
     key->name = q->question.name;
     uint32_t hash = seed ^ 2166136261U;
     for (size_t i = 0; i < key->name.size; i++) {

@@ -105,6 +105,10 @@ void tcp_give_up(const struct asker *asker);
  * late, or -1. */
 int tcp_turn(void);
 
+/* Whether what others asked for is none of its answers: on an isolated network, and with servers of
+ * its own. */
+bool resolver_apart(const struct asker *asker);
+
 /* Shows a socket's address as ours, IPv4 in IPv6 as IPv4. */
 struct ip_address resolver_address(const union address *a);
 

@@ -170,7 +170,7 @@ static struct slot *find_first(const struct asker *asker, const struct dns_query
         const struct dns_query *other = &slots[i].query;
         if (asked[i] == hash && other->question.type == q->question.type &&
             other->dnssec == q->dnssec && (other->flags & flags) == (q->flags & flags) &&
-            (!resolver.names.isolated || ip_equal(&slots[i].asker.source, &asker->source)) &&
+            (!resolver_apart(asker) || ip_equal(&slots[i].asker.source, &asker->source)) &&
             dns_name_equal(&other->question.name, &q->question.name))
             return &slots[i];
     }
@@ -321,11 +321,13 @@ void slots_tell_denied(const struct asker *asker, const char *name)
 
 /* --- the servers --- */
 
-static const struct ip_address *servers(size_t *count)
+static const struct ip_address *servers(const struct asker *asker, size_t *count)
 {
-    bool own = resolver.names.upstream_count > 0;
-    *count = own ? resolver.names.upstream_count : resolver.server_count;
-    return own ? resolver.names.upstreams : resolver.servers;
+    const struct names_member *m = names_by_address(&resolver.names, &asker->source);
+    const struct names_upstreams *own =
+        m && m->upstreams.count > 0 ? &m->upstreams : &resolver.names.upstreams;
+    *count = own->count > 0 ? own->count : resolver.server_count;
+    return own->count > 0 ? own->list : resolver.servers;
 }
 
 static socklen_t to_socket(const struct ip_address *a, union address *out)
@@ -347,7 +349,7 @@ static socklen_t to_socket(const struct ip_address *a, union address *out)
 static int open_socket(struct slot *s, int type, uint32_t events)
 {
     size_t count;
-    const struct ip_address *list = servers(&count);
+    const struct ip_address *list = servers(&s->asker, &count);
     union address to;
     if (count == 0)
         return -ENETUNREACH;
@@ -380,7 +382,7 @@ static int send_query(struct slot *s)
 static void try_on(struct slot *s)
 {
     size_t count;
-    (void)servers(&count);
+    (void)servers(&s->asker, &count);
     free(s->bytes);
     s->bytes = NULL;
     while (s->tries < TRIES_EACH * count) {

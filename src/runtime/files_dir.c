@@ -22,6 +22,8 @@ size_t generated_files(const struct plan *plan, char *line, struct generated_fil
     if (plan->hosts)
         out[count - 1].more = plan->hosts_own;
     add(out, &count, "resolv.conf", "/etc/resolv.conf", plan->resolv_conf);
+    if (plan->resolv_conf)
+        out[count - 1].more = plan->resolv_own;
     if (plan->hostname) {
         snprintf(line, 256, "%s\n", plan->hostname);
         add(out, &count, "hostname", "/etc/hostname", line);

@@ -58,6 +58,7 @@ void plan_free(struct plan *plan)
         plan->network_container,
         plan->pid_container,
         plan->hosts_own,
+        plan->resolv_own,
         plan->ipc_container,
         plan->user_container,
         plan->cgroup_parent,
@@ -87,7 +88,7 @@ void plan_free(struct plan *plan)
         &plan->args,       &plan->env,         &plan->sysctls,
         &plan->layers,     &plan->masked,      &plan->read_only_paths,
         &plan->labels,     &plan->annotations, &plan->health.test,
-        &plan->log_labels, &plan->log_env,     &plan->dns,
+        &plan->log_labels, &plan->log_env,     &plan->egress, &plan->dns,
         &plan->dns_search, &plan->dns_options, &plan->extra_hosts,
         &plan->exposed,
     };

@@ -155,8 +155,11 @@ struct plan {
     struct strv exposed;        /* "80/tcp", "8000-8010/udp": what its image or somebody says */
     bool publish_all;           /* ports are, among others, all that are exposed */
     bool host_access, metadata_access; /* to the host's services; to where clouds answer */
+    struct strv egress; /* where it may go (network/egress.h); empty: as its networks say */
     struct strv dns, dns_search, dns_options, extra_hosts; /* NAME=IP */
-    char *hosts_own;     /* lines for its own addresses; chosen by each start, not kept */
+    /* Lines of /etc/hosts for its own addresses, and of resolv.conf: chosen by each start, not
+     * kept. */
+    char *hosts_own, *resolv_own;
     struct strv sysctls; /* "net.ipv4.x=1" */
     char *cgroup_parent;
     struct cgroup_limits limits; /* its strings are owned by the plan, below */

@@ -235,6 +235,7 @@ static const struct field caisson_fields[] = {
     {"publish_all", FIELD_BOOL, AT(publish_all)},
     {"host_access", FIELD_BOOL, AT(host_access)},
     {"metadata_access", FIELD_BOOL, AT(metadata_access)},
+    {"egress", FIELD_LIST, AT(egress)},
     {"dns", FIELD_LIST, AT(dns)},
     {"dns_search", FIELD_LIST, AT(dns_search)},
     {"dns_options", FIELD_LIST, AT(dns_options)},
