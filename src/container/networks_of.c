@@ -79,6 +79,11 @@ static int add_names(const struct container *c, struct joining *j, size_t i, str
                              .aliases = c->plan.endpoints[i].aliases,
                              .number = (unsigned)i,
                              .egress = j->lists[i]}; /* all borrowed */
+    autostrv also = {0};
+    for (size_t k = 0; k < c->plan.endpoint_count; k++)
+        if (k != i)
+            strv_add(&also, j->networks[k].name);
+    m.also = also;
     snprintf(m.id, sizeof m.id, "%s", c->id);
     for (size_t f = 0; f < 2; f++)
         if (port->addresses[f].family != 0)
@@ -111,8 +116,6 @@ static int begin_one(struct container *c, struct joining *j, size_t i, struct er
                                   .egress = &j->lists[i]};
     if (rc == 0)
         rc = take_addresses(c, &j->host, network, endpoint, port, err);
-    if (rc == 0)
-        rc = add_names(c, j, i, err);
     return rc;
 }
 
@@ -185,6 +188,8 @@ int joining_begin(struct container *c, struct joining *j, struct error *err)
     }
     for (; rc == 0 && j->count < count; j->count++)
         rc = begin_one(c, j, j->count, err);
+    for (size_t i = 0; rc == 0 && i < count; i++) /* all of them have their directories now */
+        rc = add_names(c, j, i, err);
     if (rc < 0) {
         networks_sweep(c->all, c->id);
         return rc;

@@ -18,6 +18,7 @@
 #include "network/egress_log.h"
 #include "network/firewall.h"
 #include "network/netd_confine.h"
+#include "network/networks.h"
 #include "network/nflog.h"
 #include "network/resolver.h"
 
@@ -44,6 +45,9 @@ static struct {
     int watches[3];
     char target_dir[PATH_MAX], target_name[NAME_MAX + 1]; /* what resolv.conf is a link to */
     int resolv_dirs[2];
+    int networks; /* where the others' state directories are, beside ours */
+    struct strv others;
+    int other_watches[KEEPER_OTHERS_MAX];
     pid_t resolver;
     nanoseconds started, log_due;
     bool names_due, servers_due; /* the resolver has older ones */
@@ -83,9 +87,31 @@ static int watch_all(struct error *err)
     (void)watch(1, RESOLV_DIR, written);
     if (keeper.target_dir[0] && !streq(keeper.target_dir, RESOLV_DIR))
         (void)watch(2, keeper.target_dir, written);
+    keeper.networks = openat(NETD_STATE, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
     keeper.resolv_dirs[0] = open(RESOLV_DIR, O_PATH | O_DIRECTORY | O_CLOEXEC);
     keeper.resolv_dirs[1] = open(keeper.target_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
     return 0;
+}
+
+static void add_others(const struct names_member *m)
+{
+    for (size_t i = 0; i < m->also.len && keeper.others.len < KEEPER_OTHERS_MAX; i++)
+        if (network_name_valid(m->also.items[i]) && !strv_has(&keeper.others, m->also.items[i]))
+            strv_add(&keeper.others, m->also.items[i]);
+}
+
+/* A directory that is watched already keeps its number: inotify_add_watch(2). */
+static void find_others(void)
+{
+    strv_free(&keeper.others);
+    for (size_t i = 0; i < keeper.names.count; i++)
+        add_others(&keeper.names.members[i]);
+    for (size_t i = 0; i < keeper.others.len; i++) {
+        char path[64 + NAME_MAX];
+        snprintf(path, sizeof path, "/proc/self/fd/%d/%s", keeper.networks, keeper.others.items[i]);
+        keeper.other_watches[i] =
+            inotify_add_watch(keeper.inotify, path, IN_MOVED_TO | IN_DELETE | IN_ONLYDIR);
+    }
 }
 
 static void read_names(void)
@@ -101,6 +127,7 @@ static void read_names(void)
     keeper.names = fresh;
     fresh = old;
     keeper.names_due = true;
+    find_others();
     keeper.ending = keeper.names.count == 0;
 }
 
@@ -116,6 +143,14 @@ static void read_servers(void)
     keeper.servers_due = true;
 }
 
+static bool is_of_other(int watch)
+{
+    for (size_t i = 0; i < keeper.others.len; i++)
+        if (keeper.other_watches[i] == watch)
+            return true;
+    return false;
+}
+
 static void one_change(const struct inotify_event *e, bool *names, bool *servers)
 {
     const char *name = e->len > 0 ? e->name : "";
@@ -123,6 +158,8 @@ static void one_change(const struct inotify_event *e, bool *names, bool *servers
         *names = *servers = true;
     else if (e->wd == keeper.watches[0])
         *names |= streq(name, NAMES_FILE);
+    else if (is_of_other(e->wd))
+        keeper.names_due |= streq(name, NAMES_FILE);
     else
         *servers |= streq(name, RESOLV_NAME) || streq(name, keeper.target_name);
 }
@@ -164,7 +201,7 @@ static int become_resolver(int ask, struct error *err)
     /* NETD_LOCK stays, so that nobody starts another while this one has the ports. */
     const int ours[] = {NETD_STATE,           NETD_NFT,     NETD_NFLOG,
                         keeper.inotify,       keeper.epoll, keeper.resolv_dirs[0],
-                        keeper.resolv_dirs[1]};
+                        keeper.resolv_dirs[1], keeper.networks};
     for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
         close(ours[i]);
     if (!keeper.ready)
@@ -229,15 +266,37 @@ static bool tell(const struct keeper_tell *words, const int *fd)
     return send_fds(keeper.ask, words, sizeof *words, fd, fd ? 1 : 0) == 0;
 }
 
+static int open_names(const char *network)
+{
+    autofd home = openat(keeper.networks, network, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    return home < 0 ? -1 : openat(home, NAMES_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+}
+
+/* Those of other networks first. False: not all of it went out. */
+static bool tell_names(void)
+{
+    struct keeper_tell words = {.word = KEEPER_OTHER};
+    for (size_t i = 0; i < keeper.others.len; i++) {
+        autofd fd = open_names(keeper.others.items[i]);
+        if (fd < 0)
+            continue; /* nobody is there yet */
+        snprintf(words.network, sizeof words.network, "%s", keeper.others.items[i]);
+        if (!tell(&words, &fd))
+            return false;
+        words.number++;
+    }
+    words.word = KEEPER_NAMES;
+    autofd fd = openat(NETD_STATE, NAMES_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    return fd < 0 || tell(&words, &fd);
+}
+
 /* What does not go out now does with the next thing that happens. */
 static void tell_state(void)
 {
     if (keeper.ask < 0)
         return;
-    if (keeper.names_due) {
-        autofd fd = openat(NETD_STATE, NAMES_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-        keeper.names_due = fd >= 0 && !tell(&(struct keeper_tell){.word = KEEPER_NAMES}, &fd);
-    }
+    if (keeper.names_due)
+        keeper.names_due = !tell_names();
     if (keeper.servers_due) {
         struct keeper_tell words = {.word = KEEPER_SERVERS, .count = (uint32_t)keeper.server_count};
         memcpy(words.servers, keeper.servers, sizeof words.servers);
@@ -501,8 +560,11 @@ static int begin(struct error *err)
     if (keeper.epoll < 0 || add_to_epoll(CHANGES, keeper.inotify) < 0 ||
         add_to_epoll(PACKETS, NETD_NFLOG) < 0)
         return error_errno(err, "cannot make an epoll");
-    size_t dirs = keeper.resolv_dirs[0] < 0 ? 0 : keeper.resolv_dirs[1] < 0 ? 1 : 2;
-    return confine_keeper(NETD_STATE, keeper.resolv_dirs, dirs, err);
+    const int read[] = {keeper.networks, keeper.resolv_dirs[0], keeper.resolv_dirs[1]};
+    size_t dirs = 0;
+    while (dirs < sizeof read / sizeof *read && read[dirs] >= 0)
+        dirs++;
+    return confine_keeper(NETD_STATE, read, dirs, err);
 }
 
 int keeper_run(struct error *err)

@@ -14,6 +14,11 @@ struct names_key {
     struct ip_address address;
 };
 
+struct names_other {
+    char *network; /* owned */
+    struct names names;
+};
+
 /* --- by hash --- */
 
 static uint32_t hash_of(const void *bytes, size_t length)
@@ -95,12 +100,12 @@ static size_t add_once(const struct names_member **out, size_t count, const stru
     return count + 1;
 }
 
-size_t names_find(const struct names *names, const struct names_member *asker, const char *name,
-                  const struct names_member **out, size_t most)
+static size_t find_here(const struct names *names, const struct names_member *asker,
+                        const char *name, const struct names_member **out, size_t most,
+                        size_t count)
 {
-    size_t count = 0;
     if (names->room == 0)
-        return 0;
+        return count;
     uint32_t hash = hash_of(name, strlen(name));
     size_t at = hash & (names->room - 1);
     for (; names->keys[at].member && count < most; at = (at + 1) & (names->room - 1)) {
@@ -109,6 +114,25 @@ size_t names_find(const struct names *names, const struct names_member *asker, c
         if (key->hash == hash && key->name && streq(key->name, name) &&
             (!names->isolated || m == asker))
             count = add_once(out, count, m);
+    }
+    return count;
+}
+
+/* The asker as a member of another network: both files have to say so. */
+static const struct names_member *self_in(const struct names_other *other,
+                                          const struct names_member *asker)
+{
+    return strv_has(&asker->also, other->network) ? names_by_id(&other->names, asker->id) : NULL;
+}
+
+size_t names_find(const struct names *names, const struct names_member *asker, const char *name,
+                  const struct names_member **out, size_t most)
+{
+    size_t count = find_here(names, asker, name, out, most, 0);
+    for (size_t i = 0; i < names->other_count; i++) {
+        const struct names_member *self = self_in(&names->others[i], asker);
+        if (self)
+            count = find_here(&names->others[i].names, self, name, out, most, count);
     }
     return count;
 }
@@ -122,12 +146,27 @@ bool names_is_below(const struct names *names, const struct names_member *asker,
     return false;
 }
 
-bool names_is_own_address(const struct names *names, const struct ip_address *a)
+static bool has_address(const struct names *names, const struct names_member *asker,
+                        const struct ip_address *a, const struct names_member **who)
 {
+    bool within = false;
     for (size_t i = 0; i < names->subnet_count; i++)
-        if (ip_within(&names->subnets[i], a))
-            return true;
-    return false;
+        within |= ip_within(&names->subnets[i], a);
+    *who = within ? names_by_address(names, a) : NULL;
+    if (names->isolated && *who != asker)
+        *who = NULL;
+    return within;
+}
+
+bool names_is_own_address(const struct names *names, const struct names_member *asker,
+                          const struct ip_address *a, const struct names_member **who)
+{
+    bool own = has_address(names, asker, a, who);
+    for (size_t i = 0; !own && i < names->other_count; i++) {
+        const struct names_member *self = self_in(&names->others[i], asker);
+        own = self && has_address(&names->others[i].names, self, a, who);
+    }
+    return own;
 }
 
 /* --- the file --- */
@@ -205,6 +244,10 @@ static int read_detail(struct names *names, const char *word, const char *value,
         strv_add(&m->aliases, value);
         return 0;
     }
+    if (streq(word, "also") && *value) {
+        strv_add(&m->also, value);
+        return 0;
+    }
     if (streq(word, "number"))
         return read_number(value, &m->number);
     if (streq(word, "egress"))
@@ -279,6 +322,8 @@ static void format_member(const struct names_member *m, struct buf *out)
     buf_fmt(out, "member %s %s\n", m->id, m->name);
     if (m->number > 0)
         buf_fmt(out, "number %u\n", m->number);
+    for (size_t i = 0; i < m->also.len; i++)
+        buf_fmt(out, "also %s\n", m->also.items[i]);
     for (size_t i = 0; i < m->aliases.len; i++)
         buf_fmt(out, "alias %s\n", m->aliases.items[i]);
     for (size_t i = 0; i < m->address_count; i++)
@@ -324,6 +369,7 @@ static void free_member(struct names_member *m)
 {
     free(m->name);
     strv_free(&m->aliases);
+    strv_free(&m->also);
     egress_free(&m->egress);
 }
 
@@ -348,6 +394,8 @@ void names_put(struct names *names, const struct names_member *member)
     m.name = xstrdup(member->name);
     m.aliases = (struct strv){0};
     strv_copy(&m.aliases, &member->aliases);
+    m.also = (struct strv){0};
+    strv_copy(&m.also, &member->also);
     m.egress = (struct egress_list){0};
     egress_copy(&member->egress, &m.egress);
     names->members = xrealloc(names->members, names->count + 1, sizeof *names->members);
@@ -365,9 +413,38 @@ void names_free(struct names *names)
 {
     for (size_t i = 0; i < names->count; i++)
         free_member(&names->members[i]);
+    for (size_t i = 0; i < names->other_count; i++) {
+        free(names->others[i].network);
+        names_free(&names->others[i].names);
+    }
+    free(names->others);
     forget_keys(names);
     free(names->members);
     *names = (struct names){0};
+}
+
+/* --- other networks --- */
+
+int names_add_other(struct names *names, const char *network, const char *text, size_t length)
+{
+    autonames other = {0};
+    int rc = names_parse(text, length, &other, NULL);
+    if (rc < 0)
+        return rc;
+    names->others = xrealloc(names->others, names->other_count + 1, sizeof *names->others);
+    names->others[names->other_count++] = (struct names_other){xstrdup(network), other};
+    other = (struct names){0};
+    return 0;
+}
+
+void names_move_others(struct names *from, struct names *to)
+{
+    struct names_other *others = to->others;
+    size_t count = to->other_count;
+    to->others = from->others;
+    to->other_count = from->other_count;
+    from->others = others;
+    from->other_count = count;
 }
 
 /* --- resolv.conf --- */

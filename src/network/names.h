@@ -13,6 +13,7 @@
  *   upstream ADDRESS         a server to ask; none: those of the host's resolv.conf
  *   member ID NAME           and of this one:
  *   number NUMBER            which of its networks this is; the first one when it is not said
+ *   also NETWORK             it is on that one as well, and asks here for who is there
  *   alias NAME
  *   address ADDRESS
  *   upstream ADDRESS         it has servers of its own
@@ -48,7 +49,7 @@ struct names_upstreams {
 struct names_member {
     char id[NAMES_ID_MAX + 1];
     char *name; /* owned */
-    struct strv aliases;
+    struct strv aliases, also;
     struct ip_address addresses[NAMES_ADDRESSES];
     size_t address_count;
     unsigned number; /* which of its networks */
@@ -57,6 +58,7 @@ struct names_member {
 };
 
 struct names_key;
+struct names_other;
 
 struct names {
     bool internal, isolated;
@@ -67,6 +69,8 @@ struct names {
     struct names_upstreams upstreams;
     struct names_member *members;
     size_t count;
+    struct names_other *others; /* networks that members are on as well */
+    size_t other_count;
     /* private: names and addresses, by their hashes; made by names_parse() */
     struct names_key *keys;
     size_t room;
@@ -79,6 +83,11 @@ void names_format(const struct names *names, struct buf *out);
 int names_write(int dir, const struct names *names, struct error *err);
 void names_free(struct names *names);
 #define autonames __attribute__((cleanup(names_free))) struct names
+
+/* The file of another network, for those who are on it as well. */
+int names_add_other(struct names *names, const char *network, const char *text, size_t length);
+/* Gives the others of `from` to `to`, in the place of those it had. */
+void names_move_others(struct names *from, struct names *to);
 
 /* Adds a copy, in the place of a member of the same id. Only for writing: see below. */
 void names_put(struct names *names, const struct names_member *member);
@@ -93,7 +102,9 @@ size_t names_find(const struct names *names, const struct names_member *asker, c
                   const struct names_member **out, size_t most);
 /* Whether the name lies below that of somebody whom `asker` sees. */
 bool names_is_below(const struct names *names, const struct names_member *asker, const char *name);
-bool names_is_own_address(const struct names *names, const struct ip_address *a);
+/* Whether an address is for us alone to say whose it is; *who may be nobody. */
+bool names_is_own_address(const struct names *names, const struct names_member *asker,
+                          const struct ip_address *a, const struct names_member **who);
 
 /* The servers of a resolv.conf(5), at most NAMES_UPSTREAMS: how many. */
 size_t names_read_servers(const char *text, struct ip_address out[NAMES_UPSTREAMS]);

@@ -69,6 +69,8 @@ enum keeper_question {
 };
 #define KEEPER_ADDRESSES_MAX 32
 #define KEEPER_SECONDS_MAX 3720
+#define KEEPER_OTHERS_MAX 64 /* networks that members are on as well; more of them are not looked at */
+#define KEEPER_NETWORK_SIZE 128
 
 struct keeper_ask {
     uint32_t question;
@@ -82,7 +84,8 @@ struct keeper_ask {
 
 enum keeper_word {
     KEEPER_ANSWER,
-    KEEPER_NAMES,   /* with a descriptor of the file */
+    KEEPER_OTHER,   /* with a descriptor of the file of `network`; `number` of them came before */
+    KEEPER_NAMES,   /* with a descriptor of our own file, behind `number` others */
     KEEPER_SERVERS, /* those of the host */
 };
 
@@ -92,6 +95,7 @@ struct keeper_tell {
     int32_t result; /* 0 or a negative errno */
     uint32_t count;
     struct ip_address servers[3];
+    char network[KEEPER_NETWORK_SIZE];
 };
 
 #endif

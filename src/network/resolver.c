@@ -165,12 +165,10 @@ static bool answer_reverse(const struct asker *asker, const struct dns_query *q,
     struct ip_address a;
     struct dns_name target;
     struct dns_writer w;
+    const struct names_member *m;
     if (!ends_with(name, ".arpa") || !read_reverse(name, &a) ||
-        !names_is_own_address(&resolver.names, &a))
+        !names_is_own_address(&resolver.names, self, &a, &m))
         return false;
-    const struct names_member *m = names_by_address(&resolver.names, &a);
-    if (m && resolver.names.isolated && m != self)
-        m = NULL;
     begin(&w, asker, q);
     if (m && q->question.type == DNS_PTR && dns_name_from_text(m->name, &target) == 0)
         dns_put_target(&w, &q->question.name, DNS_PTR, LOCAL_TTL, &target);
@@ -372,15 +370,32 @@ static bool take_batch(int fd)
 
 /* --- the keeper --- */
 
-static void take_names(int fd)
+/* What was said of other networks since the last time. */
+static struct names heard;
+
+/* They come one after the other, and count once our own comes. */
+static void take_other(const struct keeper_tell *words, int fd)
+{
+    autobuf text = {0};
+    if (words->number == 0)
+        names_free(&heard);
+    if (heard.other_count < KEEPER_OTHERS_MAX && memchr(words->network, '\0', sizeof words->network) &&
+        read_fd(fd, NAMES_FILE_MAX, &text) == 0)
+        (void)names_add_other(&heard, words->network, buf_text(&text), text.len);
+}
+
+static void take_names(const struct keeper_tell *words, int fd)
 {
     autobuf text = {0};
     autonames fresh = {0};
+    if (words->number == 0)
+        names_free(&heard);
     if (read_fd(fd, NAMES_FILE_MAX, &text) < 0 ||
         names_parse(buf_text(&text), text.len, &fresh, NULL) < 0)
         return;
     bool moved =
         memcmp(&resolver.names.upstreams, &fresh.upstreams, sizeof fresh.upstreams) != 0;
+    names_move_others(&heard, &fresh);
     struct names old = resolver.names;
     resolver.names = fresh;
     fresh = old;
@@ -409,7 +424,9 @@ static bool hear_keeper(void)
         if (n != sizeof words)
             return false;
         if (words.word == KEEPER_NAMES && fd >= 0)
-            take_names(fd);
+            take_names(&words, fd);
+        else if (words.word == KEEPER_OTHER && fd >= 0)
+            take_other(&words, fd);
         else if (words.word == KEEPER_SERVERS)
             take_servers(&words);
         else if (words.word == KEEPER_ANSWER)

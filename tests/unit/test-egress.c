@@ -360,6 +360,7 @@ static void members_are_found_by_what_they_are_called_and_by_who_sees_them(void 
     const struct names_member *found[2];
     struct ip_address a = address("10.77.0.2"), b = address("fd77::3"),
                       other = address("10.77.0.9");
+    const struct names_member *who = NULL;
     (void)state;
     assert_int_equal(names_parse(file, strlen(file), &names, NULL), 0);
     const struct names_member *web = names_by_address(&names, &a),
@@ -376,7 +377,8 @@ static void members_are_found_by_what_they_are_called_and_by_who_sees_them(void 
     assert_true(names_is_below(&names, web, "a.b.db"));
     assert_false(names_is_below(&names, web, "db"));
     assert_false(names_is_below(&names, web, "xdb"));
-    assert_true(names_is_own_address(&names, &other));
+    assert_true(names_is_own_address(&names, web, &other, &who));
+    assert_null(who);
 }
 
 static void servers_are_read_from_resolv_conf(void **state)
