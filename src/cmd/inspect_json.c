@@ -273,6 +273,7 @@ static void write_host_config(struct json_out *w, const struct plan *plan)
     text_or_empty(w, "CgroupParent", plan->cgroup_parent);
     write_namespaces(w, plan);
     inspect_port_bindings(w, plan);
+    inspect_name_config(w, plan);
     write_security(w, plan);
     write_limits(w, plan);
     write_devices(w, plan);

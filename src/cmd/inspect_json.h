@@ -8,6 +8,8 @@
 /* A container as one object with Docker's names, and Posture. `written`: NULL, or the bytes for
  * SizeRw. */
 void inspect_write(struct json_out *w, const struct container *c, const uint64_t *written);
+/* Its list of destinations and what else was said about names, as it is in HostConfig. */
+void inspect_name_config(struct json_out *w, const struct plan *plan);
 /* NetworkSettings: where it is now. */
 void inspect_networks(struct json_out *w, const struct container *c);
 /* "key=value" words as an object. */

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What inspect shows of a container's networks, with Docker's names. */
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/memory.h"
 #include "base/text.h"
 #include "cmd/inspect_json.h"
 #include "cmd/port.h"
@@ -44,6 +48,41 @@ static void write_addresses(struct json_out *w, const struct shown *s)
     json_str(w, "MacAddress", s->mac);
 }
 
+/* The rules in force, as they were said: those that its network's resolver knows. */
+static void write_egress(struct json_out *w, const struct container *c, const char *network)
+{
+    struct network_place place = {c->all->root_top, c->all->state_top};
+    autonames names = {0};
+    autobuf text = {0};
+    autostrv rules = {0};
+    const struct names_member *m = NULL;
+    if (netd_names(&place, network, &names, NULL) == 0)
+        m = names_by_id(&names, c->id);
+    if (m && m->egress.limited) {
+        egress_format(&m->egress, &text);
+        strv_split(&rules, buf_text(&text), ',');
+    } else if (m) {
+        strv_add(&rules, "any");
+    }
+    json_strs(w, "Egress", &rules);
+}
+
+void inspect_name_config(struct json_out *w, const struct plan *plan)
+{
+    json_strs(w, "Egress", &plan->egress);
+    json_strs(w, "Dns", &plan->dns);
+    json_strs(w, "DnsSearch", &plan->dns_search);
+    json_strs(w, "DnsOptions", &plan->dns_options);
+    json_begin(w, "ExtraHosts", '[');
+    for (size_t i = 0; i < plan->extra_hosts.len; i++) {
+        const char *word = plan->extra_hosts.items[i], *equals = strchrnul(word, '=');
+        autofree char *text =
+            xasprintf("%.*s:%s", (int)(equals - word), word, *equals ? equals + 1 : "");
+        json_str(w, NULL, text);
+    }
+    json_end(w, ']');
+}
+
 void inspect_networks(struct json_out *w, const struct container *c)
 {
     struct shown shown = {0};
@@ -60,6 +99,7 @@ void inspect_networks(struct json_out *w, const struct container *c)
         json_str(w, "NetworkID", shown.id);
         write_addresses(w, &shown);
         json_strs(w, "Aliases", &endpoint->aliases);
+        write_egress(w, c, endpoint->network);
         json_end(w, '}');
     }
     json_end(w, '}');

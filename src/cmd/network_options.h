@@ -33,4 +33,9 @@ struct network_prune_options {
     struct strv filters;
 };
 
+struct network_log_options {
+    struct strv filters;
+    const char *since, *format;
+};
+
 #endif

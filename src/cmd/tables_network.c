@@ -56,6 +56,15 @@ static const struct option prune_table[] = {
     {"force", 'f', OPTION_BOOL, PRUNE(force), NULL, "Do not ask first"},
     {NULL},
 };
+
+#define LOG(field) offsetof(struct network_log_options, field)
+static const struct option log_table[] = {
+    {"filter", 'f', OPTION_LIST, LOG(filters), "KEY=VALUE",
+     "Show only what matches: container=, name=, verdict=denied|granted"},
+    {"since", 0, OPTION_STRING, LOG(since), "TIME", "Show only what was seen since then, or in the last 10m"},
+    {"format", 0, OPTION_STRING, LOG(format), "FORMAT", LIST_FORMAT_HELP},
+    {NULL},
+};
 /* clang-format on */
 
 const struct verb verb_network_create = {
@@ -135,4 +144,24 @@ const struct verb verb_network_prune = {
                 "caisson network prune -f --filter label=project=shop",
     .options = prune_table,
     .options_size = sizeof(struct network_prune_options),
+};
+
+const struct verb verb_network_log = {
+    .name = "network log",
+    .group = GROUP_NETWORKS,
+    .arguments = "[NETWORK...]",
+    .summary = "Show what egress lists let pass and refused",
+    .description = "Shows, for each container with a list of destinations (--egress), the names "
+                   "that it asked for and where its packets went: what was granted, what was "
+                   "denied, how often, and when last. A name without an address was refused "
+                   "because it is on no list; an address without a name is where packets went "
+                   "that nothing had granted. Counts are of what was logged: of packets at most "
+                   "some for each second.",
+    .examples = "caisson network log\n"
+                "caisson network log --filter verdict=denied --since 10m\n"
+                "caisson network log --filter container=agent --format json",
+    .options = log_table,
+    .options_size = sizeof(struct network_log_options),
+    .most = -1,
+    .completes = "network",
 };

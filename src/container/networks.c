@@ -227,6 +227,8 @@ static int take_names(struct planning *p, struct error *err)
     const struct request *r = p->request;
     struct plan *plan = p->plan;
     struct ip_address a;
+    if (r->dns.len > NAMES_UPSTREAMS)
+        return error_set(err, -E2BIG, "--dns: at most %d servers are asked", NAMES_UPSTREAMS);
     for (size_t i = 0; i < r->dns.len; i++) {
         if (ip_parse(r->dns.items[i], &a) < 0)
             return error_set(err, -EINVAL, "--dns %.60s is no address", r->dns.items[i]);

@@ -55,6 +55,9 @@ void joining_end(struct joining *j);
 /* Where it is on a network now. -ENOENT when it does not run, or not on that one. */
 int container_port(const struct container *c, const char *network, struct network_port *out);
 
+/* While it runs, once it has another name: its networks know it by that. */
+void container_networks_rename(const struct container *c);
+
 /* After its end: firewall elements and addresses, as far as they are there. */
 void container_networks_leave(struct container *c);
 /* The same for one of which nothing but its id is known: looks through all leases. */

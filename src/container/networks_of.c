@@ -13,6 +13,8 @@
 #include "container/programs.h"
 #include "container/summary.h"
 
+#define NAMESERVERS 3
+
 static unsigned flags_of(const struct plan *plan, const struct egress_list *list, size_t number)
 {
     return (list->limited ? LEASE_EGRESS : 0) | (plan->host_access ? LEASE_HOST : 0) | (plan->metadata_access ? LEASE_METADATA : 0) |
@@ -129,16 +131,20 @@ static void choose_outward(struct joining *j)
     j->ports[j->outward].default_route = true;
 }
 
-/* One server is enough: it answers the same at both of its addresses. */
-static void note_server(struct container *c, const struct joining *j)
+/* All of them answer the same, but one that it is disconnected from no longer does. One address of
+ * each is enough, and a C library asks no more than three: resolv.conf(5). */
+static void note_servers(struct container *c, const struct joining *j)
 {
-    const struct network_range *ranges = j->networks[j->outward].ranges;
-    char text[IP_TEXT_MAX];
-    autobuf line = {0};
-    ip_format(&ranges[ranges[0].subnet.address.family == 0].gateway, text);
-    buf_fmt(&line, "nameserver %s\n", text);
+    autobuf lines = {0};
+    for (size_t i = 0; i < j->count && i < NAMESERVERS; i++) {
+        size_t at = i == 0 ? j->outward : i <= j->outward ? i - 1 : i;
+        const struct network_range *ranges = j->networks[at].ranges;
+        char text[IP_TEXT_MAX];
+        ip_format(&ranges[ranges[0].subnet.address.family == 0].gateway, text);
+        buf_fmt(&lines, "nameserver %s\n", text);
+    }
     free(c->plan.resolv_own);
-    c->plan.resolv_own = buf_take(&line);
+    c->plan.resolv_own = buf_take(&lines);
 }
 
 static void note(const struct container *c, const struct joining *j, struct buf *addresses,
@@ -196,7 +202,7 @@ int joining_begin(struct container *c, struct joining *j, struct error *err)
     }
     choose_outward(j);
     note(c, j, &addresses, &hosts);
-    note_server(c, j);
+    note_servers(c, j);
     free(c->status.addresses);
     c->status.addresses = buf_take(&addresses);
     free(c->plan.hosts_own);
@@ -285,6 +291,20 @@ int container_port(const struct container *c, const char *network, struct networ
             return 0;
     }
     return -ENOENT;
+}
+
+void container_networks_rename(const struct container *c)
+{
+    struct network_place place = {c->all->root_top, c->all->state_top};
+    autostrv parts = {0};
+    if (c->status.addresses)
+        strv_split(&parts, c->status.addresses, ';');
+    for (size_t i = 0; i < parts.len; i++) {
+        struct network_port port = {.owner = c->id};
+        char name[NETWORK_NAME_SIZE];
+        if (parse_addresses(parts.items[i], name, &port) == 0)
+            netd_rename(&place, name, c->id, c->plan.name);
+    }
 }
 
 static void leave_one(const struct network_host *host, const char *id, const char *text)

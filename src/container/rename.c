@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "container/disk.h"
 #include "container/events.h"
+#include "container/networks.h"
 
 static int rename_locked(struct container *c, const char *name, struct error *err)
 {
@@ -26,6 +27,7 @@ static int rename_locked(struct container *c, const char *name, struct error *er
         return rc;
     }
     name_release(c->all, old, c->id, !c->in_state);
+    container_networks_rename(c);
     event_tell(c->all, &c->plan, c->id, "rename", "oldName", old);
     free(old);
     return 0;

@@ -100,6 +100,26 @@ static void add_others(const struct names_member *m)
             strv_add(&keeper.others, m->also.items[i]);
 }
 
+static int open_names(const char *network)
+{
+    autofd home = openat(keeper.networks, network, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    return home < 0 ? -1 : openat(home, NAMES_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+}
+
+static void read_others(void)
+{
+    struct names none = {0};
+    names_move_others(&none, &keeper.names);
+    names_free(&none);
+    for (size_t i = 0; i < keeper.others.len; i++) {
+        autobuf text = {0};
+        autofd fd = open_names(keeper.others.items[i]);
+        if (fd >= 0 && read_fd(fd, NAMES_FILE_MAX, &text) == 0)
+            (void)names_add_other(&keeper.names, keeper.others.items[i], buf_text(&text), text.len);
+    }
+    keeper.names_due = true;
+}
+
 /* A directory that is watched already keeps its number: inotify_add_watch(2). */
 static void find_others(void)
 {
@@ -126,8 +146,8 @@ static void read_names(void)
     struct names old = keeper.names;
     keeper.names = fresh;
     fresh = old;
-    keeper.names_due = true;
     find_others();
+    read_others();
     keeper.ending = keeper.names.count == 0;
 }
 
@@ -151,7 +171,7 @@ static bool is_of_other(int watch)
     return false;
 }
 
-static void one_change(const struct inotify_event *e, bool *names, bool *servers)
+static void one_change(const struct inotify_event *e, bool *names, bool *others, bool *servers)
 {
     const char *name = e->len > 0 ? e->name : "";
     if (e->mask & IN_Q_OVERFLOW)
@@ -159,7 +179,7 @@ static void one_change(const struct inotify_event *e, bool *names, bool *servers
     else if (e->wd == keeper.watches[0])
         *names |= streq(name, NAMES_FILE);
     else if (is_of_other(e->wd))
-        keeper.names_due |= streq(name, NAMES_FILE);
+        *others |= streq(name, NAMES_FILE);
     else
         *servers |= streq(name, RESOLV_NAME) || streq(name, keeper.target_name);
 }
@@ -170,17 +190,19 @@ static void tell_state(void);
 static void refresh(void)
 {
     _Alignas(struct inotify_event) char bytes[4096];
-    bool names = false, servers = false;
+    bool names = false, others = false, servers = false;
     ssize_t n;
     while ((n = read(keeper.inotify, bytes, sizeof bytes)) > 0) {
         for (char *at = bytes; at < bytes + n;) {
             const struct inotify_event *e = (const void *)at;
-            one_change(e, &names, &servers);
+            one_change(e, &names, &others, &servers);
             at += sizeof *e + e->len;
         }
     }
     if (names)
         read_names();
+    else if (others)
+        read_others();
     if (servers)
         read_servers();
     tell_state();
@@ -264,12 +286,6 @@ static int remake_resolver(struct error *err)
 static bool tell(const struct keeper_tell *words, const int *fd)
 {
     return send_fds(keeper.ask, words, sizeof *words, fd, fd ? 1 : 0) == 0;
-}
-
-static int open_names(const char *network)
-{
-    autofd home = openat(keeper.networks, network, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-    return home < 0 ? -1 : openat(home, NAMES_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 }
 
 /* Those of other networks first. False: not all of it went out. */
@@ -365,10 +381,11 @@ static int grant_address(struct nft *n, const struct names_member *m, const stru
     return added;
 }
 
-static int grant(const struct names_member *m, const struct keeper_ask *ask)
+static int grant(const struct names_member *asker, const struct keeper_ask *ask)
 {
     int added = 0;
-    if (!m->egress.limited || !egress_names(&m->egress, ask->name))
+    const struct names_member *m = names_outward(&keeper.names, asker);
+    if (!m || !m->egress.limited || !egress_names(&m->egress, ask->name))
         return -EPERM;
     autonft n;
     nft_begin(&n, table());

@@ -146,6 +146,18 @@ bool names_is_below(const struct names *names, const struct names_member *asker,
     return false;
 }
 
+const struct names_member *names_outward(const struct names *names,
+                                         const struct names_member *member)
+{
+    const struct names_member *out = names->internal ? NULL : member;
+    for (size_t i = 0; i < names->other_count; i++) {
+        const struct names_member *self = self_in(&names->others[i], member);
+        if (self && !names->others[i].names.internal && (!out || self->number < out->number))
+            out = self;
+    }
+    return out;
+}
+
 static bool has_address(const struct names *names, const struct names_member *asker,
                         const struct ip_address *a, const struct names_member **who)
 {

@@ -102,6 +102,10 @@ size_t names_find(const struct names *names, const struct names_member *asker, c
                   const struct names_member **out, size_t most);
 /* Whether the name lies below that of somebody whom `asker` sees. */
 bool names_is_below(const struct names *names, const struct names_member *asker, const char *name);
+/* Where it goes out: as the member of its first network that is not internal. Its list is the one
+ * that counts. */
+const struct names_member *names_outward(const struct names *names,
+                                         const struct names_member *member);
 /* Whether an address is for us alone to say whose it is; *who may be nobody. */
 bool names_is_own_address(const struct names *names, const struct names_member *asker,
                           const struct ip_address *a, const struct names_member **who);

@@ -33,11 +33,11 @@ enum netd_fd {
 
 /*
  * Its life. Two files in the state directory, both locked with flock(2):
- *   names.lock  held exclusively by whoever replaces `names` (names.h), until the program runs
+ *   names.lock  held exclusively by whoever replaces `names` (names.h) and starts the program
  *   netd.lock   held as long as the program lives, by its descriptor NETD_LOCK
  * To add a member: lock names.lock; replace `names`; try to lock netd.lock without waiting. When
- * that works nobody answers: start the program with this descriptor as NETD_LOCK, and read from the
- * pipe of NETD_READY. Give names.lock back. To remove one: the same without starting.
+ * that works nobody answers: start the program with this descriptor as NETD_LOCK. Give names.lock
+ * back, and read from the pipe of NETD_READY. To remove one: the same without starting.
  * The program ends when it holds names.lock and `names` has no member (or is gone), and until its
  * end it gives back neither. So who holds names.lock never sees one that is about to end.
  * Whoever finds netd.lock free while there are members (it was killed) starts it anew, in the same

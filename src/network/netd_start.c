@@ -9,6 +9,7 @@
 
 #include "base/cleanup.h"
 #include "base/io.h"
+#include "base/memory.h"
 #include "base/process.h"
 #include "base/text.h"
 #include "network/netd.h"
@@ -116,8 +117,8 @@ static int listen_on(const struct network_host *host, const struct network *netw
         return errno == EADDRINUSE
                    ? error_set(err, -errno,
                                "cannot answer names on network %s: port 53 of %s is in use by "
-                               "another program (ss -l%snp shows which), which listens on all "
-                               "addresses; let it listen on those that it needs",
+                               "another program (ss -l%snp shows which); if that listens on all "
+                               "addresses, let it listen on those that it is for",
                                network->name, text, type == SOCK_STREAM ? "t" : "u")
                    : error_errno(err, "cannot answer names on network %s at %s", network->name,
                                  text);
@@ -215,10 +216,7 @@ int netd_add(const struct network_host *host, const struct network *network,
     autofd alive = open_lock(home, NETD_LOCK_FILE, LOCK_EX | LOCK_NB, err);
     if (alive < 0)
         return alive == -EWOULDBLOCK ? 0 : alive;
-    rc = start(host, network, home, program, alive, out, err);
-    if (rc == 0)
-        out->lock = take_fd(&lock);
-    return rc;
+    return start(host, network, home, program, alive, out, err);
 }
 
 int netd_wait(struct netd_start *start, const char *network, struct error *err)
@@ -238,15 +236,28 @@ int netd_wait(struct netd_start *start, const char *network, struct error *err)
                      n > 0 ? text : "caisson-netd ended before it was ready");
 }
 
-/* A child of ours may have the lock's descriptor still: so it is given back, not only closed. */
 void netd_start_end(struct netd_start *start)
 {
-    if (start->lock >= 0) {
-        (void)flock(start->lock, LOCK_UN);
-        close(take_fd(&start->lock));
-    }
     if (start->said >= 0)
         close(take_fd(&start->said));
+}
+
+void netd_rename(const struct network_place *place, const char *network, const char *id,
+                 const char *name)
+{
+    autonames names = {0};
+    autofd home = open_home(place, network, NULL);
+    autofd lock = home < 0 ? -1 : open_lock(home, NETD_NAMES_LOCK_FILE, LOCK_EX, NULL);
+    if (lock < 0 || read_names(home, &names, NULL) < 0)
+        return;
+    for (size_t i = 0; i < names.count; i++) {
+        struct names_member *m = &names.members[i];
+        if (!streq(m->id, id))
+            continue;
+        free(m->name);
+        m->name = xstrdup(name);
+        (void)names_write(home, &names, NULL);
+    }
 }
 
 void netd_remove(const struct network_place *place, const char *network, const char *id)
@@ -258,4 +269,18 @@ void netd_remove(const struct network_place *place, const char *network, const c
         return;
     names_drop(&names, id);
     (void)names_write(home, &names, NULL);
+}
+
+int netd_log(const struct network_place *place, const char *network, struct egress_log *out,
+             struct error *err)
+{
+    autobuf text = {0};
+    autofd home = open_home(place, network, err);
+    int rc = home < 0 ? home : read_file_at(home, NETD_LOG_FILE, NETD_LOG_MAX, &text, NULL);
+    if (rc < 0)
+        return rc == -ENOENT ? rc : error_set(err, rc, "cannot read the log of network %s: %s",
+                                              network, error_describe(rc));
+    if (text.len > 0)
+        egress_log_parse(text.data, out);
+    return 0;
 }

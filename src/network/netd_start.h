@@ -9,16 +9,16 @@
 #define CAISSON_NETWORK_NETD_START_H
 
 #include "network/attach.h"
+#include "network/egress_log.h"
 #include "network/names.h"
 
 /* Where one was started: what has to be waited for. */
 struct netd_start {
     int said; /* -1, or the end of a pipe by which it says that it is ready, or why not */
-    int lock; /* -1, or of the names: who comes meanwhile waits */
 };
 #define NETD_START_NONE                                                                            \
     {                                                                                              \
-        .said = -1, .lock = -1                                                                     \
+        .said = -1                                                                                 \
     }
 
 /* Adds the member (borrowed) in the place of an older one of this id, and starts `program`, a path,
@@ -31,11 +31,18 @@ int netd_add(const struct network_host *host, const struct network *network,
 int netd_wait(struct netd_start *start, const char *network, struct error *err);
 void netd_start_end(struct netd_start *start);
 
+/* Gives the member another name; who is not there is no error. */
+void netd_rename(const struct network_place *place, const char *network, const char *id,
+                 const char *name);
 /* Who is not there is no error. The last one's going ends the program. */
 void netd_remove(const struct network_place *place, const char *network, const char *id);
 
 /* What the network's file says; -ENOENT where nobody ever was on it. */
 int netd_names(const struct network_place *place, const char *network, struct names *out,
                struct error *err);
+
+/* What lists let pass and refused, into an empty log. -ENOENT where nothing was written yet. */
+int netd_log(const struct network_place *place, const char *network, struct egress_log *out,
+             struct error *err);
 
 #endif

@@ -198,19 +198,20 @@ void resolver_pass_on(const struct asker *asker, const struct dns_query *q,
     struct dns_writer w;
     enum dns_rcode rcode = (enum dns_rcode)(clean->flags & DNS_RCODE);
     uint16_t flags = clean->flags & DNS_AD;
-    const struct names_member *m = names_by_address(&resolver.names, &asker->source);
-    if (!m) {
+    const struct names_member *m = names_by_address(&resolver.names, &asker->source),
+                              *out = m ? names_outward(&resolver.names, m) : NULL;
+    if (!out) {
         resolver_refuse(asker, q, DNS_REFUSED, DNS_UNEXPLAINED);
         return;
     }
     begin(&w, asker, q);
-    if (!m->egress.limited) {
+    if (!out->egress.limited) {
         dns_put_body(&w, clean, age);
         finish(&w, asker, q, rcode, flags, DNS_UNEXPLAINED);
         return;
     }
     struct dns_relay relay = {
-        .keep = may_lead_to, .closure = &m->egress, .ttl_max = LISTED_TTL_MAX, .age = age};
+        .keep = may_lead_to, .closure = &out->egress, .ttl_max = LISTED_TTL_MAX, .age = age};
     char name[DNS_TEXT_MAX];
     dns_name_text(&q->question.name, name);
     if (dns_relay(clean, &relay, &w) < 0) {
@@ -239,14 +240,14 @@ static bool answer_at_once(const struct asker *asker, const struct dns_query *q,
     }
     if (answer_name(asker, q, m, name) || answer_reverse(asker, q, m, name))
         return true;
-    if (resolver.names.internal || !egress_names(&m->egress, name)) {
-        if (!resolver.names.internal)
+    const struct names_member *out = names_outward(&resolver.names, m);
+    if (!out || !egress_names(&out->egress, name)) {
+        if (out)
             slots_tell_denied(asker, name);
-        resolver_refuse(asker, q, DNS_REFUSED,
-                        resolver.names.internal ? DNS_PROHIBITED : DNS_BLOCKED);
+        resolver_refuse(asker, q, DNS_REFUSED, out ? DNS_BLOCKED : DNS_PROHIBITED);
         return true;
     }
-    bool hints = m->egress.limited && (type == DNS_SVCB || type == DNS_HTTPS);
+    bool hints = out->egress.limited && (type == DNS_SVCB || type == DNS_HTTPS);
     if (type != DNS_ANY && !hints)
         return false;
     /* Hints of addresses (RFC 9460) would lead to where nothing was granted. */

@@ -5,7 +5,7 @@
  * Who asks is told by the source address, which the firewall does not let be forged.
  *   members' names      A, AAAA and PTR from the file of names; nothing else of them exists, nor
  *                       anything below them, and neither is ever asked outside
- *   an internal network REFUSED: nothing is asked outside (glibc and musl then say "try again", as
+ *   only internal ones  REFUSED: nothing is asked outside (glibc and musl then say "try again", as
  *                       Docker's do, and not that the name does not exist)
  *   on no egress list   REFUSED, at once
  *   everything else     is asked of the upstream servers, from a port and with an id of its own

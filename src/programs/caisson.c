@@ -49,6 +49,7 @@ static const struct verb_binding bindings[] = {
     {&verb_network_inspect, command_network_inspect},
     {&verb_network_rm, command_network_rm},
     {&verb_network_prune, command_network_prune},
+    {&verb_network_log, command_network_log},
     {&verb_version, command_version},
     {NULL, NULL},
 };

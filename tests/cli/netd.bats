@@ -261,10 +261,10 @@ print(client.recv(16).decode())' "$WORLD" >"$WORLD/said" 3>&- &
     ask c2 other.log.example.com
     ask c2 other.log.example.com
     not reach c2 203.0.113.60 443
-    logged() { cut -f1-7 "$STATE/egress" | grep -qxF "$1"; }
-    waits 5 logged "$(printf 'granted\t%s\tdual.log.example.com\t203.0.113.10\t443\ttcp\t1' "$ID2")"
-    waits 5 logged "$(printf 'denied\t%s\tother.log.example.com\t-\t-\t-\t2' "$ID2")"
-    waits 5 logged "$(printf 'denied\t%s\t-\t203.0.113.60\t443\ttcp\t1' "$ID2")"
+    logged() { cut -f1-8 "$STATE/egress" | grep -qxF "$1"; }
+    waits 5 logged "$(printf 'granted\t%s\tdb.Two\tdual.log.example.com\t203.0.113.10\t443\ttcp\t1' "$ID2")"
+    waits 5 logged "$(printf 'denied\t%s\tdb.Two\tother.log.example.com\t-\t-\t-\t2' "$ID2")"
+    waits 5 logged "$(printf 'denied\t%s\tdb.Two\t-\t203.0.113.60\t443\ttcp\t1' "$ID2")"
 }
 
 # --- hostile containers -------------------------------------------------------------------------

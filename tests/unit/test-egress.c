@@ -15,6 +15,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
+#include "base/memory.h"
 #include "base/text.h"
 #include "network/egress_log.h"
 #include "network/firewall.h"
@@ -424,8 +426,71 @@ static void the_log_counts_and_is_bounded_by_who_fills_it(void **state)
     egress_log_format(&egress_log, &text);
     assert_int_equal(egress_log.count, NETD_LOG_LINES);
     assert_true(starts_with(buf_text(&text),
-                            "denied\tquiet\tn1\t-\t-\t-\t2\t1970-01-01T00:00:00.000000002Z\n"));
+                            "denied\tquiet\t-\tn1\t-\t-\t-\t2\t1970-01-01T00:00:00.000000002Z\n"));
     assert_null(strstr(buf_text(&text), "\tn5\t"));
+}
+
+static void the_log_is_read_back_as_it_was_written_and_what_is_none_left_out(void **state)
+{
+    static const char lines[] =
+        "denied\tab12\tweb\ta.example\t-\t-\t-\t3\t2026-01-02T03:04:05.000000006Z\n"
+        "granted\tab12\t-\tb.example\t203.0.113.7\t443\ttcp\t1\t2026-01-02T03:04:06Z\n"
+        "granted\tab12\tweb\t-\t2001:db8::1\t-\ticmp\t2\t2026-01-02T03:04:07Z\n";
+    static const char *const wrong[] = {
+        "", "\n", "denied\tab12\tweb\ta\t-\t-\t-\t3\n", "maybe\ta\tb\tc\t-\t-\t-\t3\t2026-01-02T03:04:05Z\n",
+        "denied\ta\tb\tc\tx\t-\t-\t3\t2026-01-02T03:04:05Z\n",
+        "denied\ta\tb\tc\t-\t65536\t-\t3\t2026-01-02T03:04:05Z\n",
+        "denied\ta\tb\tc\t-\t-\t256\t3\t2026-01-02T03:04:05Z\n",
+        "denied\ta\tb\tc\t-\t-\t-\t-3\t2026-01-02T03:04:05Z\n",
+        "denied\ta\tb\tc\t-\t-\t-\t3\tyesterday\n"};
+    static struct egress_log log;
+    char text[sizeof lines];
+    autobuf again = {0};
+    (void)state;
+    memcpy(text, lines, sizeof lines);
+    egress_log_parse(text, &log);
+    egress_log_format(&log, &again);
+    assert_int_equal(log.count, 3);
+    assert_non_null(strstr(buf_text(&again), "denied\tab12\tweb\ta.example\t-\t-\t-\t3\t2026-01-02T03:04:05.000000006Z\n"));
+    assert_non_null(strstr(buf_text(&again), "\tb.example\t203.0.113.7\t443\ttcp\t1\t2026"));
+    assert_int_equal(log.lines[2].event.protocol, IPPROTO_ICMPV6);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        autofree char *copy = xstrdup(wrong[i]);
+        log.count = 0;
+        egress_log_parse(copy, &log);
+        assert_int_equal(log.count, 0);
+    }
+}
+
+static void who_is_on_two_networks_has_the_names_of_both_and_goes_out_by_the_first_that_leads_out(
+    void **state)
+{
+    static const char inner[] = "internal\nlog 1\nsubnet 10.1.0.0/24\n"
+                                "member aa web\nalso outer\naddress 10.1.0.2\n"
+                                "member bb db\naddress 10.1.0.3\n";
+    static const char outer[] = "log 2\nsubnet 10.2.0.0/24\n"
+                                "member aa web\nnumber 1\nalso inner\naddress 10.2.0.2\negress a.example\n"
+                                "member cc proxy\naddress 10.2.0.3\n";
+    autonames names = {0};
+    const struct names_member *found[3], *who = NULL;
+    struct ip_address a = address("10.1.0.2"), b = address("10.1.0.3"), c = address("10.2.0.3");
+    (void)state;
+    assert_int_equal(names_parse(inner, strlen(inner), &names, NULL), 0);
+    const struct names_member *web = names_by_address(&names, &a),
+                              *db = names_by_address(&names, &b);
+    assert_null(names_outward(&names, web));
+    assert_int_equal(names_find(&names, web, "proxy", found, 3), 0);
+    assert_int_equal(names_add_other(&names, "outer", outer, strlen(outer)), 0);
+    assert_int_equal(names_find(&names, web, "proxy", found, 3), 1);
+    assert_int_equal(names_find(&names, web, "db", found, 3), 1);
+    assert_int_equal(names_find(&names, web, "web", found, 3), 2);
+    assert_int_equal(names_find(&names, db, "proxy", found, 3), 0);
+    assert_int_equal(names_outward(&names, web)->number, 1);
+    assert_true(names_outward(&names, web)->egress.limited);
+    assert_null(names_outward(&names, db));
+    assert_true(names_is_own_address(&names, web, &c, &who));
+    assert_string_equal(who->name, "proxy");
+    assert_false(names_is_own_address(&names, db, &c, &who));
 }
 
 static void where_a_packet_goes_is_read_from_what_there_is_of_it(void **state)
@@ -476,6 +541,9 @@ int main(void)
         cmocka_unit_test(members_are_found_by_what_they_are_called_and_by_who_sees_them),
         cmocka_unit_test(servers_are_read_from_resolv_conf),
         cmocka_unit_test(where_a_packet_goes_is_read_from_what_there_is_of_it),
+        cmocka_unit_test(the_log_is_read_back_as_it_was_written_and_what_is_none_left_out),
+        cmocka_unit_test(
+            who_is_on_two_networks_has_the_names_of_both_and_goes_out_by_the_first_that_leads_out),
         cmocka_unit_test(the_log_counts_and_is_bounded_by_who_fills_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
