@@ -191,6 +191,20 @@ time.sleep(60)' "$BATS_TEST_TMPDIR/there" "$gateway" 3>&- &
     caisson run --rm --network bridge busybox true
 }
 
+@test "names are answered at the gateway of one's own network, to nobody else, and nothing else is" {
+    caisson network create shop
+    caisson network create other
+    rests web --network shop
+    rests db --network other
+    gateway=$(caisson network inspect -f '{{(index .IPAM.Config 0).Gateway}}' other)
+    [ "$(finds db db)" = "$(addresses db other)" ]
+    run ! caisson exec web timeout 5 nslookup db "$gateway"
+    run ! caisson exec web timeout 5 nslookup db 192.0.2.1
+    in_lan ip route add 10.208.0.0/12 via 192.0.2.1
+    [ "$(in_lan python3 "$BATS_TEST_DIRNAME/../lib/netd_ask.py" --server "$gateway" --wait 1 db)" = nothing ]
+    in_lan ip route del 10.208.0.0/12 via 192.0.2.1
+}
+
 # --- egress lists ---------------------------------------------------------------------------------
 
 @test "--egress lets exactly one name through, on one port, and the log says what it did not" {

@@ -203,15 +203,6 @@ EOF
     in_host nft delete table ip redirects
 }
 
-@test "the gateway's port 53 is as closed as any other of the host's" {
-    echo_begin "$HOST" 53
-    serve one --network bridge
-    serve free --network bridge --host-access
-    gateway=$(caisson network inspect -f '{{(index .IPAM.Config 0).Gateway}}' bridge)
-    run ! asks one "$gateway" 53
-    [ "$(asks free "$gateway" 53)" = "$(address free bridge)" ]
-}
-
 @test "a neighbour of the host does not reach a container's address, before and after a flush" {
     caisson network create shop
     serve one --network shop
@@ -442,14 +433,12 @@ says() {
     fails 125 "means nothing with --network none" caisson run --rm --network none --ip 10.5.0.9 busybox true
 }
 
-@test "/etc/hosts has the container's own address and what --add-host says, resolv.conf what --dns says" {
+@test "/etc/hosts has the container's own address and what --add-host says" {
     caisson network create shop
-    run caisson run --rm --network shop --add-host db:10.9.9.9 --add-host me:host-gateway --dns 192.0.2.53 --dns-search example.test --dns-option ndots:2 busybox cat /etc/hosts /etc/resolv.conf
+    run caisson run --rm --network shop --add-host db:10.9.9.9 --add-host me:host-gateway busybox cat /etc/hosts
     [[ $output == *"10.9.9.9"$'\t'"db"* ]]
     [[ $output == *"$(caisson network inspect -f '{{(index .IPAM.Config 0).Gateway}}' shop)"$'\t'"me"* ]]
-    [[ $output == *"nameserver 192.0.2.53"$'\n'"search example.test"$'\n'"options ndots:2"* ]]
     [[ $output =~ 10\.208\.[0-9.]+$'\t'[0-9a-f]{12} ]]
-    fails 125 "is no address" caisson run --rm --network shop --dns nowhere busybox true
     fails 125 "give NAME:IP" caisson run --rm --network shop --add-host x busybox true
 }
 
