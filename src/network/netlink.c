@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <endian.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -10,6 +11,10 @@
 
 /* Answers come in pieces of at most this (the kernel's NLMSG_GOODSIZE is below it). */
 #define ANSWER_MAX (64 << 10)
+/* What a socket has room for whatever net.core says, and what an acknowledgement takes up. */
+#define USUAL_BYTES (64 << 10)
+#define USUAL_ANSWERS 64
+#define ANSWER_ROOM 1024
 
 int netlink_open(int protocol, struct error *err)
 {
@@ -240,9 +245,27 @@ static uint32_t count_acknowledged(const struct netlink_batch *b)
     return count;
 }
 
+static void enlarge(int fd, int forced, int plain, size_t bytes)
+{
+    int size = bytes < INT_MAX / 2 ? (int)bytes : INT_MAX / 2;
+    if (setsockopt(fd, SOL_SOCKET, forced, &size, sizeof size) < 0)
+        (void)setsockopt(fd, SOL_SOCKET, plain, &size, sizeof size); /* as far as it goes */
+}
+
+/* The kernel takes a batch only whole, and puts all its answers into the socket before any of them
+ * is heard: those that find no room are lost, and the batch counts as failed though it was not. */
+static void make_room(int fd, const struct netlink_batch *b, uint32_t answers)
+{
+    if (b->bytes.len > USUAL_BYTES)
+        enlarge(fd, SO_SNDBUFFORCE, SO_SNDBUF, b->bytes.len);
+    if (answers > USUAL_ANSWERS)
+        enlarge(fd, SO_RCVBUFFORCE, SO_RCVBUF, (size_t)answers * ANSWER_ROOM);
+}
+
 int nl_send(int fd, struct netlink_batch *b, uint32_t *failed, struct error *err)
 {
     struct talk t = {.waiting = count_acknowledged(b)};
+    make_room(fd, b, t.waiting);
     int rc = say(fd, b, err);
     if (rc == 0 && t.waiting > 0)
         rc = converse(fd, &t, err);
