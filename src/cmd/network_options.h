@@ -28,6 +28,11 @@ struct network_rm_options {
     bool force;
 };
 
+struct network_check_options {
+    bool repair, quiet;
+    const char *format;
+};
+
 struct network_prune_options {
     bool force;
     struct strv filters;

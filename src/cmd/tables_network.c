@@ -65,6 +65,15 @@ static const struct option log_table[] = {
     {"format", 0, OPTION_STRING, LOG(format), "FORMAT", LIST_FORMAT_HELP},
     {NULL},
 };
+
+#define CHECK(field) offsetof(struct network_check_options, field)
+static const struct option check_table[] = {
+    {"repair", 0, OPTION_BOOL, CHECK(repair), NULL, "Restore what differs, and check again"},
+    {"quiet", 'q', OPTION_BOOL, CHECK(quiet), NULL, "Say nothing when all is as it should be"},
+    {"format", 0, OPTION_STRING, CHECK(format), "FORMAT",
+     "Print as table, as json, or by a Go template such as '{{.Network}} {{.Difference}}'"},
+    {NULL},
+};
 /* clang-format on */
 
 const struct verb verb_network_create = {
@@ -164,4 +173,32 @@ const struct verb verb_network_log = {
     .options_size = sizeof(struct network_log_options),
     .most = -1,
     .completes = "network",
+};
+
+const struct verb verb_network_check = {
+    .name = "network check",
+    .group = GROUP_NETWORKS,
+    .arguments = "[NETWORK...]",
+    .summary = "Compare networks with what they should be",
+    .description =
+        "Says what differs between what networks and the containers on them should have and what "
+        "the kernel has: bridges and their addresses, cables, forwarding, and the firewall down to "
+        "each rule and each element of its sets; and which addresses nobody gave back. What others "
+        "do to the same packets, in tables of their own, is not looked at.\n\n"
+        "Without differences it prints a line and ends with 0. Otherwise it prints a line for each "
+        "one, which says what restores it, and ends with 1; with --repair they are restored, and "
+        "it "
+        "ends with 1 only when some are left. When it cannot look, it ends with 2.\n\n"
+        "With names it tells only of those networks, and of what all have in common; --repair "
+        "always restores all. It takes half a second when something differs: what a start or an "
+        "end is just changing is no difference.",
+    .examples = "caisson network check\n"
+                "# After the host's own firewall was loaded anew\n"
+                "caisson network check -q --repair\n"
+                "caisson network check --format json shop",
+    .options = check_table,
+    .options_size = sizeof(struct network_check_options),
+    .most = -1,
+    .completes = "network",
+    .failure = 2,
 };

@@ -16,6 +16,7 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/text.h"
+#include "network/attach_parts.h"
 #include "network/netd_start.h"
 #include "network/networks_dir.h"
 #include "network/senders.h"
@@ -116,7 +117,7 @@ static int send_links(int fd, struct netlink_batch *b, const char *what, struct 
 
 /* --- forwarding --- */
 
-static bool is_on(const char *path)
+bool forwarding_is_on(const char *path)
 {
     autobuf text = {0};
     return read_kernel_file(path, 64, &text, NULL) == 0 && !starts_with(buf_text(&text), "0");
@@ -139,9 +140,7 @@ static void keep_listening_to_routers(void)
     }
 }
 
-static const struct forwarding {
-    const char *path, *note; /* the note lies in <state>/networks */
-} forwardings[2] = {
+const struct forwarding forwardings[2] = {
     {"/proc/sys/net/ipv4/ip_forward", ".forwarding4"},
     {"/proc/sys/net/ipv6/conf/all/forwarding", ".forwarding6"},
 };
@@ -151,16 +150,14 @@ static bool has_family(const struct network *network, size_t i)
     return network->ranges[i].subnet.address.family != 0;
 }
 
-/* What is off, and will be on because of us: noted before the firewall is made, which then forwards
- * nothing but ours, and that before it is on. 1 when something was noted. */
-static int note_forwarding(const struct network_host *host, const struct network *network,
-                           struct error *err)
+int note_forwarding(const struct network_host *host, const struct network *network,
+                    struct error *err)
 {
     autofd top = networks_open(host->place.state, true, err);
     int rc = top < 0 ? top : 0;
     bool noted = false;
     for (size_t i = 0; rc == 0 && i < 2; i++) {
-        if (!has_family(network, i) || is_on(forwardings[i].path))
+        if (!has_family(network, i) || forwarding_is_on(forwardings[i].path))
             continue;
         rc = write_file_at(top, forwardings[i].note, "", 0, 0600, VOLATILE, err);
         noted = true;
@@ -168,10 +165,10 @@ static int note_forwarding(const struct network_host *host, const struct network
     return rc < 0 ? rc : noted;
 }
 
-static int forward(const struct network *network, struct error *err)
+int forward(const struct network *network, struct error *err)
 {
     for (size_t i = 0; i < 2; i++) {
-        if (!has_family(network, i) || is_on(forwardings[i].path))
+        if (!has_family(network, i) || forwarding_is_on(forwardings[i].path))
             continue;
         if (i == 1)
             keep_listening_to_routers();
@@ -183,8 +180,7 @@ static int forward(const struct network *network, struct error *err)
     return 0;
 }
 
-/* FIREWALL_OURS_4 and _6. */
-static unsigned forwards_for_us(const struct network_host *host)
+unsigned forwards_for_us(const struct network_host *host)
 {
     autofd top = networks_open(host->place.state, false, NULL);
     unsigned ours = 0;
@@ -196,8 +192,7 @@ static unsigned forwards_for_us(const struct network_host *host)
 
 /* --- the firewall from the books --- */
 
-/* The host's end of the cable to a container's n-th network. */
-static void cable_name(const char *owner, unsigned number, char name[IFNAMSIZ])
+void cable_name(const char *owner, unsigned number, char name[IFNAMSIZ])
 {
     snprintf(name, IFNAMSIZ, SENDERS_CABLE_PREFIX "%.10s%u", owner, number % NETWORK_PORTS_MAX);
 }
@@ -236,8 +231,8 @@ static void write_list(struct nft *n, const struct passing *p, const struct name
         egress_add(n, p->key, m && m->egress.limited ? &m->egress : &none, names->group);
 }
 
-static int write_network(const struct network_host *host, const struct network *network,
-                         struct nft *n, struct error *err)
+int write_network(const struct network_host *host, const struct network *network, struct nft *n,
+                  struct error *err)
 {
     struct firewall_network elements;
     autoleases leases = {0};
@@ -273,7 +268,7 @@ static int write_networks(const struct network_host *host, struct nft *n, struct
     return rc;
 }
 
-static int restore(const struct network_host *host, bool stale, struct error *err)
+int restore_firewall(const struct network_host *host, bool stale, struct error *err)
 {
     struct error why = {0};
     autonft n;
@@ -317,8 +312,7 @@ static int give_addresses(const struct network_host *host, const struct network 
                            network->bridge, network->name, why.text);
 }
 
-static int make_bridge(const struct network_host *host, const struct network *network,
-                       struct error *err)
+int make_bridge(const struct network_host *host, const struct network *network, struct error *err)
 {
     uint8_t mac[MAC_SIZE];
     struct error why = {0};
@@ -340,21 +334,26 @@ static int make_bridge(const struct network_host *host, const struct network *ne
     return rc < 0 ? rc : index;
 }
 
+int plug_lease(const struct network_host *host, const struct network *network,
+               const struct lease *lease, int bridge, struct error *err)
+{
+    char name[IFNAMSIZ];
+    autobatch b = {0};
+    cable_name(lease->owner, LEASE_PORT_OF(lease->flags), name);
+    if (link_index(host->routes, name, NULL) < 0)
+        return 0;
+    link_plug(&b, name, bridge, !network->shared);
+    return send_links(host->routes, &b, "plug a container's cable in again", err);
+}
+
 /* Cables of containers that were on a bridge which somebody removed. */
 static int plug_again(const struct network_host *host, const struct network *network, int bridge,
                       struct error *err)
 {
     autoleases leases = {0};
     int rc = lease_list(&host->place, network->name, &leases, err);
-    for (size_t i = 0; rc == 0 && i < leases.count; i++) {
-        char name[IFNAMSIZ];
-        autobatch b = {0};
-        cable_name(leases.items[i].owner, LEASE_PORT_OF(leases.items[i].flags), name);
-        if (link_index(host->routes, name, NULL) < 0)
-            continue;
-        link_plug(&b, name, bridge, !network->shared);
-        rc = send_links(host->routes, &b, "plug a container's cable in again", err);
-    }
+    for (size_t i = 0; rc == 0 && i < leases.count; i++)
+        rc = plug_lease(host, network, &leases.items[i], bridge, err);
     return rc;
 }
 
@@ -367,7 +366,7 @@ static int ready_firewall(const struct network_host *host, const struct network 
     if (there < 0 || (there == FIREWALL_WHOLE && !made))
         return there < 0 ? there : 0;
     if (there != FIREWALL_WHOLE || noted)
-        return restore(host, there != FIREWALL_NONE, err);
+        return restore_firewall(host, there != FIREWALL_NONE, err);
     autonft n;
     nft_begin(&n, host->table);
     int rc = write_network(host, network, &n, err);
@@ -594,7 +593,7 @@ int network_take_down(const struct network_host *host, const struct network *net
     rc = nft_commit(&n, host->firewall, &why);
     /* Not all there, and so of no use: the next container sets it up anew. */
     if (rc == -ENOENT && firewall_look(host->firewall, host->table, NULL) == FIREWALL_WHOLE)
-        return restore(host, true, err);
+        return restore_firewall(host, true, err);
     return rc < 0 && rc != -ENOENT
                ? error_set(err, rc, "cannot take network %s out of the firewall: %s", network->name,
                            why.text)

@@ -82,13 +82,13 @@ static void put_peer(struct netlink_batch *b, const struct veth *v)
 }
 
 /* What a port of a bridge may do is said to the port, once it is one. */
-static void isolate_port(struct netlink_batch *b, const char *name)
+static void isolate_port(struct netlink_batch *b, const char *name, bool isolated)
 {
     begin_link(b, RTM_NEWLINK, 0, name);
     size_t info = nl_nest(b, IFLA_LINKINFO);
     nl_put_string(b, IFLA_INFO_SLAVE_KIND, "bridge");
     size_t data = nl_nest(b, IFLA_INFO_SLAVE_DATA);
-    nl_put_u8(b, IFLA_BRPORT_ISOLATED, 1);
+    nl_put_u8(b, IFLA_BRPORT_ISOLATED, isolated);
     nl_end(b, data);
     nl_end(b, info);
 }
@@ -107,7 +107,7 @@ void link_add_veth(struct netlink_batch *b, const struct veth *v)
     nl_end(b, data);
     nl_end(b, info);
     if (v->isolated)
-        isolate_port(b, v->name);
+        isolate_port(b, v->name, true);
     link_no_autoconfiguration(b, v->name);
     link_up(b, v->name);
 }
@@ -141,9 +141,14 @@ void link_plug(struct netlink_batch *b, const char *name, int bridge, bool isola
 {
     begin_turned(b, RTM_NEWLINK, 0, name, IFF_UP, 0);
     nl_put_u32(b, IFLA_MASTER, (uint32_t)bridge);
-    if (isolated)
-        isolate_port(b, name);
+    isolate_port(b, name, isolated);
     link_up(b, name);
+}
+
+void link_unplug(struct netlink_batch *b, const char *name)
+{
+    begin_link(b, RTM_NEWLINK, 0, name);
+    nl_put_u32(b, IFLA_MASTER, 0);
 }
 
 /* --- addresses and routes --- */
@@ -164,6 +169,15 @@ void link_add_address(struct netlink_batch *b, int index, const struct ip_prefix
         struct ip_address last = ip_last(p);
         nl_put(b, IFA_BROADCAST, last.bytes, size);
     }
+}
+
+void link_remove_address(struct netlink_batch *b, int index, const struct ip_prefix *p)
+{
+    struct ifaddrmsg address = {.ifa_family = (uint8_t)p->address.family,
+                                .ifa_prefixlen = (uint8_t)p->length,
+                                .ifa_index = (uint32_t)index};
+    nl_begin(b, RTM_DELADDR, 0, &address, sizeof address);
+    nl_put(b, IFA_LOCAL, p->address.bytes, ip_size(&p->address));
 }
 
 void link_add_route(struct netlink_batch *b, int index, const struct ip_prefix *to,

@@ -39,10 +39,14 @@ void link_down(struct netlink_batch *b, const char *name);
 void link_no_autoconfiguration(struct netlink_batch *b, const char *name);
 /* Makes it a port of a bridge (index), and takes it up; `isolated` as of struct veth. */
 void link_plug(struct netlink_batch *b, const char *name, int bridge, bool isolated);
+/* It is no port of a bridge any more. */
+void link_unplug(struct netlink_batch *b, const char *name);
 
 /* `p`: the address with the length of its network. IPv6 addresses are used at once, without looking
  * for duplicates (RFC 4862, 5.4): we give each out once. -EEXIST. */
 void link_add_address(struct netlink_batch *b, int index, const struct ip_prefix *p);
+/* -EADDRNOTAVAIL. */
+void link_remove_address(struct netlink_batch *b, int index, const struct ip_prefix *p);
 /* To a prefix (length 0: the default route) by way of `gateway`, or of the link itself where that
  * is none. */
 void link_add_route(struct netlink_batch *b, int index, const struct ip_prefix *to,

@@ -50,6 +50,7 @@ static const struct verb_binding bindings[] = {
     {&verb_network_rm, command_network_rm},
     {&verb_network_prune, command_network_prune},
     {&verb_network_log, command_network_log},
+    {&verb_network_check, command_network_check},
     {&verb_version, command_version},
     {NULL, NULL},
 };

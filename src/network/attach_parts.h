@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The parts of attach.c that checking and repairing (check.h) use as well. For src/network only. */
+#ifndef CAISSON_NETWORK_ATTACH_PARTS_H
+#define CAISSON_NETWORK_ATTACH_PARTS_H
+
+#include "network/attach.h"
+
+/* IPv4, IPv6. */
+extern const struct forwarding {
+    const char *path, *note; /* the note lies in <state>/networks */
+} forwardings[2];
+bool forwarding_is_on(const char *path);
+/* What is off, and will be on because of us: noted before the firewall is made, which then forwards
+ * nothing but ours, and that before it is on. 1 when something was noted. */
+int note_forwarding(const struct network_host *host, const struct network *network,
+                    struct error *err);
+/* On, for the families that the network has. */
+int forward(const struct network *network, struct error *err);
+/* FIREWALL_OURS_4 and _6. */
+unsigned forwards_for_us(const struct network_host *host);
+
+/* The host's end of the cable to a container's n-th network. */
+void cable_name(const char *owner, unsigned number, char name[IFNAMSIZ]);
+
+/* The elements of a network and of all who are on it. */
+int write_network(const struct network_host *host, const struct network *network, struct nft *n,
+                  struct error *err);
+/* The whole table from the books; with `stale` in the place of what there is of it. */
+int restore_firewall(const struct network_host *host, bool stale, struct error *err);
+
+/* Makes it, or what is missing of it: up, and with its addresses. Its index. */
+int make_bridge(const struct network_host *host, const struct network *network, struct error *err);
+/* The container's cable, if there is one, into the bridge with this index. */
+int plug_lease(const struct network_host *host, const struct network *network,
+               const struct lease *lease, int bridge, struct error *err);
+
+#endif
