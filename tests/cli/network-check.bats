@@ -196,7 +196,8 @@ repairs() {
         handle=$(in_host nft -a list chain $chain | grep -o 'handle [0-9]*$' | tail -n 1)
         # shellcheck disable=SC2086
         in_host nft delete rule $chain $handle
-        count=$(in_host nft -a list chain ${chain} | grep -c 'handle [0-9]*$')
+        # shellcheck disable=SC2086
+        count=$(in_host nft -a list chain $chain | grep -c 'handle [0-9]*$')
         # the first handle is the chain's own, and one rule is gone
         how="lacks its rule $count of $count"
         [ "$count" != 1 ] || how="has none of its rules"
