@@ -18,13 +18,13 @@ import random
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 # pylint: disable=wrong-import-position
+import network
 import peers
 from measure import Command, alone, interleaved, processes_named, pss
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 IMAGE = "localhost/bench/busybox:latest"
 LATER = [
-    ("run with a bridge network", "podman run / docker run", 0.03),
     ("build without cache", "docker build (BuildKit)", 0.6),
     ("build fully cached", "docker build (BuildKit)", 0.2),
     ("scan of an image seen before", "10 ms", None),
@@ -51,6 +51,7 @@ class Bench:
                     "CAISSON_STATE": f"{self.state}/state"}
         self.front = f"{self.build}/caisson"
         self.rows = []
+        self.image = IMAGE
         self.archive = f"{self.directory}/busybox.tar"
         self.rootfs = f"{self.directory}/rootfs"
         self.podman = None
@@ -261,6 +262,8 @@ def make_large_image(bench, archive):
 def amount(value, unit):
     if unit == "B":
         return f"{value / 1024:.0f} KiB"
+    if value < 0.0001:
+        return f"{value * 1e6:.2f} µs"
     return f"{value * 1000:.2f} ms" if value < 1 else f"{value:.2f} s"
 
 
@@ -282,6 +285,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", default="build", help="the build directory")
     parser.add_argument("--seconds", type=float, default=5, help="time for each comparison")
+    parser.add_argument("--only", choices=["network"], help="only these rows")
     parser.add_argument("--scale", type=int, default=200,
                         help="how many containers the scale row starts (1000 in the design)")
     words = parser.parse_args()
@@ -294,10 +298,12 @@ def main():
         bench.prepare()
         bench.find_peers()
         print(f"\n{'':46} {'caisson':>10}  {'against':32} {'':>10}   ratio  at most")
-        bench.run_rows()
-        bench.detached_rows()
-        bench.scale_row()
-        bench.load_row()
+        if words.only != "network":
+            bench.run_rows()
+            bench.detached_rows()
+            bench.scale_row()
+            bench.load_row()
+        network.rows(bench)
         for what, against, most in LATER:
             bench.absent(what, against, most, "not yet")
         print("\nWhat was run (medians of interleaved runs, wall time from spawn to exit):")
