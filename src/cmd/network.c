@@ -126,7 +126,7 @@ int command_network_create(const struct invocation *call, void *options, struct 
     network.labels = o->labels; /* borrowed */
     network.options = o->options;
     network.egress = o->egress;
-    rc = network_create(&host.place, host.routes, &network, o->ipv6, err);
+    rc = network_create(&host.place, host.outside, &network, o->ipv6, err);
     network_host_close(&host);
     return rc < 0 ? rc : print_word(network.id);
 }
@@ -183,7 +183,7 @@ static int prune_one(struct containers *all, const struct network_filter *filter
                      struct error *err)
 {
     autonetwork network = {0};
-    int rc = network_find(&host->place, host->routes, name, &network, err);
+    int rc = network_find(&host->place, host->outside, name, &network, err);
     if (rc == 0 && (network.created > filter->until ||
                     !label_filter_matches(&filter->labels, &network.labels)))
         return 0;

@@ -34,7 +34,7 @@ static int find_names(const struct invocation *call, const struct network_host *
         autonetwork network = {0};
         const char *word = call->arguments[i];
         if (!strv_has(&there, word) && !streq(word, NETWORK_DEFAULT))
-            rc = network_find(&host->place, host->routes, word, &network, err);
+            rc = network_find(&host->place, host->outside, word, &network, err);
         strv_add(out, *network.name ? network.name : word);
     }
     return rc;

@@ -110,7 +110,7 @@ static int add_rows(const struct network_ls_options *o, const struct network_fil
         struct error wrong = {0};
         autonetwork network = {0};
         autoleases leases = {0};
-        int rc = network_find(&host->place, host->routes, names->items[i], &network, &wrong);
+        int rc = network_find(&host->place, host->outside, names->items[i], &network, &wrong);
         if (rc == 0 && filter->dangling >= 0)
             rc = lease_list(&host->place, network.name, &leases, &wrong);
         if (rc == -ENOENT)
@@ -145,7 +145,7 @@ int command_network_ls(const struct invocation *call, void *options, struct erro
     if (rc == 0)
         rc = networks_here(&all, &host, err);
     if (rc == 0) /* it is there without having been made */
-        rc = network_find(&host.place, host.routes, NETWORK_DEFAULT, &usual, err);
+        rc = network_find(&host.place, host.outside, NETWORK_DEFAULT, &usual, err);
     if (rc == 0)
         rc = network_list(&host.place, &names, err);
     int status = 0;
@@ -269,7 +269,7 @@ int command_network_inspect(const struct invocation *call, void *options, struct
         struct error wrong = {0};
         autonetwork network = {0};
         autoleases leases = {0};
-        rc = network_find(&host.place, host.routes, call->arguments[i], &network, &wrong);
+        rc = network_find(&host.place, host.outside, call->arguments[i], &network, &wrong);
         if (rc == 0)
             rc = lease_list(&host.place, network.name, &leases, &wrong);
         if (rc == 0) {

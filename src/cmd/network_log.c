@@ -146,7 +146,7 @@ static int choose(const struct invocation *call, const struct network_host *host
         return network_list(&host->place, names, err);
     for (size_t i = 0; i < call->count; i++) {
         autonetwork network = {0};
-        int rc = network_find(&host->place, host->routes, call->arguments[i], &network, err);
+        int rc = network_find(&host->place, host->outside, call->arguments[i], &network, err);
         if (rc < 0)
             return rc;
         strv_add(names, network.name);

@@ -34,7 +34,7 @@ static int find(const struct containers *all, const char *word, struct network *
     if (rc == 0)
         rc = networks_here(all, &host, err);
     if (rc == 0)
-        rc = network_find(&place, host.routes, word, out, err);
+        rc = network_find(&place, host.outside, word, out, err);
     network_host_close(&host);
     return rc;
 }

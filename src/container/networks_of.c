@@ -107,7 +107,7 @@ static int begin_one(struct container *c, struct joining *j, size_t i, struct er
     j->holds[i] = network_hold(&j->host.place, endpoint->network, LOCK_SH, err);
     if (j->holds[i] < 0)
         return j->holds[i];
-    int rc = network_find(&j->host.place, j->host.routes, endpoint->network, network, err);
+    int rc = network_find(&j->host.place, j->host.outside, endpoint->network, network, err);
     if (rc == 0)
         rc = network_ready(&j->host, network, err);
     if (rc == 0)
@@ -313,7 +313,7 @@ static void leave_one(const struct network_host *host, const char *id, const cha
     struct network_port port = {.owner = id};
     char name[NETWORK_NAME_SIZE];
     if (parse_addresses(text, name, &port) == 0 &&
-        network_find(&host->place, host->routes, name, &network, NULL) == 0)
+        network_find(&host->place, host->outside, name, &network, NULL) == 0)
         leave(host, &network, &port);
 }
 
@@ -363,9 +363,9 @@ static void sweep_one(const struct containers *all, struct network_host *host, c
     for (size_t i = 0; i < leases.count; i++) {
         if (!streq(leases.items[i].owner, id))
             continue;
-        if (host->routes < 0 && networks_here(all, host, NULL) < 0)
+        if (host->outside < 0 && networks_here(all, host, NULL) < 0)
             return;
-        if (*network.id || network_find(&place, host->routes, name, &network, NULL) == 0)
+        if (*network.id || network_find(&place, host->outside, name, &network, NULL) == 0)
             leave_lease(host, &network, &leases.items[i]);
     }
 }
@@ -425,7 +425,7 @@ int container_network_remove(struct containers *all, const char *word, bool unus
     autonetwork network = {0};
     int rc = networks_here(all, &host, err);
     if (rc == 0)
-        rc = network_find(&host.place, host.routes, word, &network, err);
+        rc = network_find(&host.place, host.outside, word, &network, err);
     autofd held = rc < 0 ? -1 : network_hold(&host.place, network.name, LOCK_EX | LOCK_NB, err);
     if (rc == 0 && held < 0)
         rc = held;

@@ -17,6 +17,7 @@
 #include "base/io.h"
 #include "base/text.h"
 #include "network/attach_parts.h"
+#include "network/elsewhere.h"
 #include "network/netd_start.h"
 #include "network/networks_dir.h"
 #include "network/senders.h"
@@ -36,24 +37,50 @@ static void name_table(int state, char table[NETWORK_TABLE_SIZE])
                  (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
 }
 
+static int open_host(struct network_host *host, bool exists, struct error *err)
+{
+    name_table(host->place.state, host->table);
+    host->outside = netlink_open(NETLINK_ROUTE, err);
+    if (host->outside < 0 || !exists)
+        return host->outside < 0 ? host->outside : 0;
+    host->routes = host->namespace < 0 ? host->outside
+                                       : elsewhere_netlink(host->namespace, NETLINK_ROUTE, err);
+    if (host->routes >= 0)
+        host->firewall = elsewhere_netlink(host->namespace, NETLINK_NETFILTER, err);
+    return host->routes < 0 ? host->routes : host->firewall < 0 ? host->firewall : 0;
+}
+
 int network_host_open(const struct network_place *place, struct network_host *out,
                       struct error *err)
 {
-    autofd routes = netlink_open(NETLINK_ROUTE, err);
-    autofd firewall = routes < 0 ? routes : netlink_open(NETLINK_NETFILTER, err);
-    if (firewall < 0)
-        return firewall;
-    *out = (struct network_host){
-        .place = *place, .routes = take_fd(&routes), .firewall = take_fd(&firewall)};
-    name_table(place->state, out->table);
-    return 0;
+    struct network_host host = NETWORK_HOST_NONE;
+    host.place = *place;
+    int rc = open_host(&host, true, err);
+    if (rc < 0)
+        network_host_close(&host);
+    else
+        *out = host;
+    return rc;
 }
 
-int network_host_socket(const struct network_host *host, int domain, int type)
+int network_host_open_home(const struct network_place *place, int home, int namespace,
+                           struct network_host *out, struct error *err)
 {
-    (void)host;
-    int fd = socket(domain, type, domain == AF_NETLINK ? NETLINK_NETFILTER : 0);
-    return fd < 0 ? -errno : fd;
+    struct network_host host = NETWORK_HOST_NONE;
+    host.place = *place;
+    host.home = home;
+    host.namespace = namespace;
+    int rc = open_host(&host, namespace >= 0, err);
+    if (rc < 0)
+        network_host_close(&host);
+    else
+        *out = host;
+    return rc;
+}
+
+int network_host_socket(const struct network_host *host, int domain, int type, int protocol)
+{
+    return host->routes < 0 ? -ENOTCONN : elsewhere_socket(host->namespace, domain, type, protocol);
 }
 
 /* Whoever closes a socket of nf_tables waits until the kernel is done with what was removed a
@@ -101,11 +128,14 @@ static void close_later(int fd)
 
 void network_host_close(struct network_host *host)
 {
-    if (host->routes >= 0)
-        close(host->routes);
+    int routes = host->routes == host->outside ? -1 : host->routes;
+    int fds[] = {host->outside, routes, host->namespace, host->home};
     if (host->firewall >= 0)
         close_later(host->firewall);
-    host->routes = host->firewall = -1;
+    for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
+    *host = (struct network_host)NETWORK_HOST_NONE;
 }
 
 static int send_links(int fd, struct netlink_batch *b, const char *what, struct error *err)
@@ -117,7 +147,7 @@ static int send_links(int fd, struct netlink_batch *b, const char *what, struct 
 
 /* --- forwarding --- */
 
-bool forwarding_is_on(const char *path)
+static bool is_on(const char *path)
 {
     autobuf text = {0};
     return read_kernel_file(path, 64, &text, NULL) == 0 && !starts_with(buf_text(&text), "0");
@@ -150,14 +180,35 @@ static bool has_family(const struct network *network, size_t i)
     return network->ranges[i].subnet.address.family != 0;
 }
 
+static int look_forwarding(void *closure)
+{
+    const struct network *network = closure;
+    int off = 0;
+    for (size_t i = 0; i < 2; i++)
+        if (has_family(network, i) && !is_on(forwardings[i].path))
+            off |= 1 << i;
+    return off;
+}
+
+int not_forwarded(const struct network_host *host, const struct network *network)
+{
+    return elsewhere_do(host->namespace, look_forwarding, (void *)network);
+}
+
+/* What is off, and will be on because of us: noted before the firewall is made, which then forwards
+ * nothing but ours, and that before it is on. 1 when something was noted. */
 int note_forwarding(const struct network_host *host, const struct network *network,
                     struct error *err)
 {
+    int off = not_forwarded(host, network);
+    if (off < 0)
+        return error_set(err, off, "cannot look whether the host forwards packets: %s",
+                         error_describe(off));
     autofd top = networks_open(host->place.state, true, err);
     int rc = top < 0 ? top : 0;
     bool noted = false;
     for (size_t i = 0; rc == 0 && i < 2; i++) {
-        if (!has_family(network, i) || forwarding_is_on(forwardings[i].path))
+        if (!(off >> i & 1))
             continue;
         rc = write_file_at(top, forwardings[i].note, "", 0, 0600, VOLATILE, err);
         noted = true;
@@ -165,19 +216,25 @@ int note_forwarding(const struct network_host *host, const struct network *netwo
     return rc < 0 ? rc : noted;
 }
 
-int forward(const struct network *network, struct error *err)
+static int turn_forwarding_on(void *closure)
 {
-    for (size_t i = 0; i < 2; i++) {
-        if (!has_family(network, i) || forwarding_is_on(forwardings[i].path))
+    int off = look_forwarding(closure), rc = 0;
+    for (size_t i = 0; rc == 0 && i < 2; i++) {
+        if (!(off >> i & 1))
             continue;
         if (i == 1)
             keep_listening_to_routers();
-        int rc = write_kernel_file_at(AT_FDCWD, forwardings[i].path, "1");
-        if (rc < 0)
-            return error_set(err, rc, "cannot let the host forward packets (%s): %s",
-                             forwardings[i].path, error_describe(rc));
+        rc = write_kernel_file_at(AT_FDCWD, forwardings[i].path, "1");
     }
-    return 0;
+    return rc;
+}
+
+int forward(const struct network_host *host, const struct network *network, struct error *err)
+{
+    int rc = elsewhere_do(host->namespace, turn_forwarding_on, (void *)network);
+    return rc < 0 ? error_set(err, rc, "cannot let the host forward packets (%s, %s): %s",
+                              forwardings[0].path, forwardings[1].path, error_describe(rc))
+                  : 0;
 }
 
 unsigned forwards_for_us(const struct network_host *host)
@@ -393,7 +450,7 @@ int network_ready(const struct network_host *host, const struct network *network
         return bridge;
     if (rc == 0)
         rc = ready_firewall(host, network, made, noted > 0, err);
-    return rc == 0 && made ? forward(network, err) : rc;
+    return rc == 0 && made ? forward(host, network, err) : rc;
 }
 
 /* --- a container --- */
@@ -523,6 +580,25 @@ int network_plug(const struct network_host *host, const struct network *network,
     return rc;
 }
 
+/* An end that is still there leads to a bridge that is not, in a namespace that is about to go. */
+int network_plug_again(const struct network_host *host, const struct network *network,
+                       const struct network_port *port, int inside, int namespace,
+                       struct error *err)
+{
+    char cable[IFNAMSIZ], name[IFNAMSIZ];
+    autobatch b = {0};
+    struct error why = {0};
+    cable_name(port->owner, port->number, cable);
+    if (link_index(host->routes, cable, NULL) >= 0)
+        return 0;
+    snprintf(name, sizeof name, "eth%u", port->number);
+    link_remove(&b, name);
+    int rc = nl_send(inside, &b, NULL, &why);
+    if (rc < 0 && rc != -ENODEV)
+        return error_set(err, rc, "cannot remove the container's old interface: %s", why.text);
+    return network_plug(host, network, port, inside, namespace, err);
+}
+
 /* One that is missing lets the others stay: then one by one. */
 static void remove_singly(const struct network_host *host, const struct network *network,
                           const struct network_port *port)
@@ -558,6 +634,8 @@ int network_unplug(const struct network_host *host, const struct network *networ
                    const struct network_port *port, struct error *err)
 {
     struct error why = {0};
+    if (host->routes < 0)
+        return 0;
     int rc = change_members(host, network, port, firewall_remove_member, &why);
     if (rc == -ENOENT)
         remove_singly(host, network, port);
@@ -581,6 +659,8 @@ int network_take_down(const struct network_host *host, const struct network *net
     struct error why = {0};
     struct firewall_network elements;
     autobatch b = {0};
+    if (host->routes < 0)
+        return 0;
     link_remove(&b, network->bridge);
     int rc = nl_send(host->routes, &b, NULL, &why);
     if (rc < 0 && rc != -ENODEV)
@@ -603,7 +683,7 @@ int network_take_down(const struct network_host *host, const struct network *net
 void network_tidy(const struct network_host *host)
 {
     autostrv names = {0};
-    if (forwards_for_us(host) || network_list(&host->place, &names, NULL) < 0)
+    if (host->routes < 0 || forwards_for_us(host) || network_list(&host->place, &names, NULL) < 0)
         return;
     autofd top = networks_open(host->place.root, false, NULL);
     for (size_t i = 0; top >= 0 && i < names.len; i++) {

@@ -19,21 +19,30 @@
 
 #define NETWORK_TABLE_SIZE 48
 
-/* Where bridges and the firewall are: two sockets of that network namespace. */
+/* Where bridges and the firewall are: in the host's network namespace, or in one that stands for it
+ * (home.h). */
 struct network_host {
     struct network_place place;
-    int routes, firewall;
+    int outside;          /* NETLINK_ROUTE of the host's own network: what is taken, who is it */
+    int namespace;        /* what stands for the host; -1: nothing does */
+    int home;             /* the connection that keeps that one there; -1 */
+    int routes, firewall; /* netlink sockets there; -1: it does not exist now, and so no bridge */
     char table[NETWORK_TABLE_SIZE]; /* the firewall's: others' containers are none of ours */
 };
 /* In this process's network namespace. */
 int network_host_open(const struct network_place *place, struct network_host *out,
                       struct error *err);
-/* A socket of that namespace: NETLINK_NETFILTER for AF_NETLINK. A negative errno. */
-int network_host_socket(const struct network_host *host, int domain, int type);
+/* In `namespace`, which `home` keeps there; both are taken over. -1 and -1: it does not exist, and
+ * what is to be taken away is gone. */
+int network_host_open_home(const struct network_place *place, int home, int namespace,
+                           struct network_host *out, struct error *err);
+/* A socket where the bridges are, as of socket(2), O_CLOEXEC. The descriptor or a negative errno.
+ */
+int network_host_socket(const struct network_host *host, int domain, int type, int protocol);
 void network_host_close(struct network_host *host);
 #define NETWORK_HOST_NONE                                                                          \
     {                                                                                              \
-        .routes = -1, .firewall = -1                                                               \
+        .outside = -1, .namespace = -1, .home = -1, .routes = -1, .firewall = -1                   \
     }
 
 /* The bridge is there, forwards, and the firewall stands. */
@@ -59,6 +68,11 @@ struct network_port {
  * container's network namespace, `namespace`: that namespace. */
 int network_plug(const struct network_host *host, const struct network *network,
                  const struct network_port *port, int inside, int namespace, struct error *err);
+/* The same for one that runs on, when its cable went with what stood for the host. Nothing to do
+ * when it is there. */
+int network_plug_again(const struct network_host *host, const struct network *network,
+                       const struct network_port *port, int inside, int namespace,
+                       struct error *err);
 /* Takes the firewall's elements away and the cable down: nobody at its other end can take it up
  * again, and it goes with their network namespace (removing it would take the kernel 15 ms). What
  * is missing is no error. */

@@ -9,13 +9,14 @@
 extern const struct forwarding {
     const char *path, *note; /* the note lies in <state>/networks */
 } forwardings[2];
-bool forwarding_is_on(const char *path);
+/* The families of a network that are not forwarded, a bit for each; or a negative errno. */
+int not_forwarded(const struct network_host *host, const struct network *network);
 /* What is off, and will be on because of us: noted before the firewall is made, which then forwards
  * nothing but ours, and that before it is on. 1 when something was noted. */
 int note_forwarding(const struct network_host *host, const struct network *network,
                     struct error *err);
 /* On, for the families that the network has. */
-int forward(const struct network *network, struct error *err);
+int forward(const struct network_host *host, const struct network *network, struct error *err);
 /* FIREWALL_OURS_4 and _6. */
 unsigned forwards_for_us(const struct network_host *host);
 

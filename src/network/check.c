@@ -107,18 +107,22 @@ static int check_books(const struct network_host *host, struct network_differenc
     return rc;
 }
 
-static void check_forwarding(const struct books *books, struct network_differences *out)
+static int check_forwarding(const struct network_host *host, const struct books *books,
+                            struct network_differences *out, struct error *err)
 {
-    for (size_t f = 0; f < 2; f++) {
-        bool on = forwarding_is_on(forwardings[f].path);
-        for (size_t i = 0; !on && i < books->count; i++) {
-            const struct book *book = &books->items[i];
-            if (book->network.ranges[f].subnet.address.family != 0)
+    for (size_t i = 0; i < books->count; i++) {
+        const struct book *book = &books->items[i];
+        int off = not_forwarded(host, &book->network);
+        if (off < 0)
+            return error_set(err, off, "cannot look whether the host forwards packets: %s",
+                             error_describe(off));
+        for (size_t f = 0; f < 2; f++)
+            if (off >> f & 1)
                 network_differs(
                     out, book->bridge ? NETWORK_BY_REPAIR : NETWORK_BY_RUN, book->network.name,
                     NULL, "the host does not forward its packets: %s is 0", forwardings[f].path);
-        }
     }
+    return 0;
 }
 
 int network_check(const struct network_host *host, struct network_differences *out,
@@ -133,7 +137,7 @@ int network_check(const struct network_host *host, struct network_differences *o
     if (rc == 0)
         rc = check_firewall(host, &books, out, err);
     if (rc == 0)
-        check_forwarding(&books, out);
+        rc = check_forwarding(host, &books, out, err);
     return rc;
 }
 
@@ -152,6 +156,6 @@ int network_repair(const struct network_host *host, struct error *err)
     if (rc == 0 && wrong.count > 0)
         rc = restore_firewall(host, true, err);
     for (size_t i = 0; rc == 0 && i < books.count; i++)
-        rc = forward(&books.items[i].network, err);
+        rc = forward(host, &books.items[i].network, err);
     return rc;
 }

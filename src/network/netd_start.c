@@ -104,7 +104,7 @@ static int listen_on(const struct network_host *host, const struct network *netw
     char text[IP_TEXT_MAX];
     int on = 1;
     struct socket_address to = socket_address_of(&network->ranges[family].gateway, DNS_PORT);
-    autofd fd = network_host_socket(host, to.any.sa_family, type | SOCK_CLOEXEC | SOCK_NONBLOCK);
+    autofd fd = network_host_socket(host, to.any.sa_family, type | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return error_set(err, fd, "cannot make a socket: %s", error_describe(fd));
     (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
@@ -157,7 +157,7 @@ static int make_line(const struct network_host *host, const struct network *netw
     if (rc == 0)
         rc = take_copy(line, lock);
     for (int i = 0; rc == 0 && i < 2; i++)
-        rc = take_place(line, network_host_socket(host, AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC));
+        rc = take_place(line, network_host_socket(host, AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER));
     if (rc == 0)
         rc = take_copy(line, ready);
     if (rc < 0)

@@ -18,16 +18,20 @@
 
 int netlink_open(int protocol, struct error *err)
 {
-    autofd fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
-    int on = 1;
+    int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
     if (fd < 0)
         return error_errno(err, "cannot open a netlink socket");
-    /* Only better messages and stricter checks, where the kernel has them. */
+    netlink_prepare(fd, protocol);
+    return fd;
+}
+
+void netlink_prepare(int fd, int protocol)
+{
+    int on = 1;
     (void)setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof on);
     (void)setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof on);
     if (protocol == NETLINK_ROUTE)
         (void)setsockopt(fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, sizeof on);
-    return take_fd(&fd);
 }
 
 /* --- writing --- */

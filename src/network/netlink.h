@@ -24,6 +24,9 @@
 /* A socket of NETLINK_ROUTE or NETLINK_NETFILTER in this process's network namespace. The
  * descriptor or a negative errno. */
 int netlink_open(int protocol, struct error *err);
+/* For one that was made otherwise: better messages and stricter checks, where the kernel has them.
+ */
+void netlink_prepare(int fd, int protocol);
 
 struct netlink_batch {
     struct buf bytes;
