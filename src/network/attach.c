@@ -20,6 +20,7 @@
 #include "network/elsewhere.h"
 #include "network/netd_start.h"
 #include "network/networks_dir.h"
+#include "network/own.h"
 #include "network/senders.h"
 
 #define CLOSER_STACK 16384
@@ -325,6 +326,32 @@ static int write_networks(const struct network_host *host, struct nft *n, struct
     return rc;
 }
 
+/* In the same transaction as the rules: they are never there without. */
+static int write_own(const struct network_host *host, struct nft *n, struct error *err)
+{
+    autoown own = {0};
+    int rc = host->namespace < 0 ? 0 : own_look(host->outside, &own, err);
+    if (rc == 0 && own.count > 0)
+        firewall_set_own(n, own.items, own.count);
+    return rc;
+}
+
+int network_own_changed(const struct network_host *host, struct error *err)
+{
+    autonft n;
+    autoown own = {0};
+    struct error why = {0};
+    int rc = own_look(host->outside, &own, err);
+    if (rc < 0)
+        return rc;
+    nft_begin(&n, host->table);
+    firewall_set_own(&n, own.items, own.count);
+    rc = nft_commit(&n, host->firewall, &why);
+    return rc < 0 && rc != -ENOENT
+               ? error_set(err, rc, "cannot close the host's addresses: %s", why.text)
+               : 0;
+}
+
 int restore_firewall(const struct network_host *host, bool stale, struct error *err)
 {
     struct error why = {0};
@@ -333,7 +360,9 @@ int restore_firewall(const struct network_host *host, bool stale, struct error *
     if (stale)
         firewall_delete_table(&n);
     firewall_add_table(&n, forwards_for_us(host));
-    int rc = write_networks(host, &n, err);
+    int rc = write_own(host, &n, err);
+    if (rc == 0)
+        rc = write_networks(host, &n, err);
     if (rc < 0)
         return rc;
     rc = nft_commit(&n, host->firewall, &why);

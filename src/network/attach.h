@@ -49,6 +49,10 @@ void network_host_close(struct network_host *host);
 int network_ready(const struct network_host *host, const struct network *network,
                   struct error *err);
 
+/* Where something stands for the host: the firewall knows the host's own addresses as they are now.
+ * No error while there is no firewall. */
+int network_own_changed(const struct network_host *host, struct error *err);
+
 /* How many networks a container can be on. */
 #define NETWORK_PORTS_MAX 16
 

@@ -19,12 +19,12 @@ static const struct {
     uint8_t protocol; /* of netfilter */
     uint32_t source, destination;
     enum nft_part part;
-    const char *members, *gateways, *subnets, *closed, *host, *metadata, *egress;
+    const char *members, *gateways, *subnets, *own, *closed, *host, *metadata, *egress;
 } families[2] = {
-    {AF_INET, NFPROTO_IPV4, 12, 16, NFT_PART_IPV4, "members4", "gateways4", "subnets4", "closed4",
-     "host4", "metadata4", "egress4"},
-    {AF_INET6, NFPROTO_IPV6, 8, 24, NFT_PART_IPV6, "members6", "gateways6", "subnets6", "closed6",
-     "host6", "metadata6", "egress6"},
+    {AF_INET, NFPROTO_IPV4, 12, 16, NFT_PART_IPV4, "members4", "gateways4", "subnets4", "own4",
+     "closed4", "host4", "metadata4", "egress4"},
+    {AF_INET6, NFPROTO_IPV6, 8, 24, NFT_PART_IPV6, "members6", "gateways6", "subnets6", "own6",
+     "closed6", "host6", "metadata6", "egress6"},
 };
 
 /* Where clouds answer questions about the machine, credentials included. */
@@ -73,6 +73,7 @@ static void add_family_sets(struct nft *n, size_t i)
         {.name = families[i].members, .key = {NFT_PART_INTERFACE, part}},
         {.name = families[i].gateways, .key = {NFT_PART_INTERFACE, part}},
         {.name = families[i].subnets, .key = {part}, .intervals = true},
+        {.name = families[i].own, .key = {part}, .intervals = true},
         {.name = families[i].closed, .key = {part}, .intervals = true},
         {.name = families[i].host, .key = {part}},
         {.name = families[i].metadata, .key = {part}},
@@ -194,6 +195,22 @@ static void close_redirections(struct nft *n)
     }
 }
 
+/* The host's services, where it is not us. */
+static void close_host(struct nft *n)
+{
+    for (size_t i = 0; i < 2; i++) {
+        nft_rule_begin(n, "from");
+        only_family(n, i);
+        load_destination(n, i, 0);
+        nft_lookup(n, families[i].own, 0, false);
+        load_source(n, i, 0);
+        nft_lookup(n, families[i].host, 0, true);
+        nft_counter(n);
+        nft_reject(n);
+        nft_rule_end(n);
+    }
+}
+
 static void add_from(struct nft *n)
 {
     refuse_forged(n, "from");
@@ -204,6 +221,7 @@ static void add_from(struct nft *n)
     nft_verdict(n, NFT_GOTO, "to");
     nft_rule_end(n);
     close_redirections(n);
+    close_host(n);
     nft_rule_begin(n, "from");
     on_interface(n, NFT_META_IIFNAME, "internal", false);
     nft_counter(n);
@@ -368,6 +386,16 @@ void firewall_delete_table(struct nft *n)
 }
 
 /* --- elements --- */
+
+void firewall_set_own(struct nft *n, const struct ip_prefix *own, size_t count)
+{
+    for (size_t i = 0; i < 2; i++)
+        nft_flush_set(n, families[i].own);
+    for (size_t i = 0; i < count; i++) {
+        struct nft_element range = range_of(&own[i]);
+        nft_add_elements(n, families[own[i].address.family == AF_INET6].own, &range, 1);
+    }
+}
 
 typedef void change_elements(struct nft *n, const char *set, const struct nft_element *elements,
                              size_t count);

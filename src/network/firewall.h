@@ -14,6 +14,9 @@
  *   from outside to its     nothing: not even packets that were routed here for its address
  *   own address
  *
+ * Where this is not the host itself but stands for it (home.h), what the host takes for its own
+ * lies outside: those addresses are kept in sets, and as closed as we are.
+ *
  * What we let pass is still for other tables to drop: an accept here overrides no rule of the
  * host's own firewall, nor does a packet of somebody else's ever meet more than one lookup here.
  *
@@ -45,6 +48,9 @@ int firewall_look(int fd, const char *table, struct error *err);
 void firewall_add_table(struct nft *n, unsigned ours_only);
 /* All of it, as far as it is there. */
 void firewall_delete_table(struct nft *n);
+
+/* What the host takes for its own: instead of what was said before. None overlaps with another. */
+void firewall_set_own(struct nft *n, const struct ip_prefix *own, size_t count);
 
 struct firewall_network {
     const char *bridge;

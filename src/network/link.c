@@ -267,6 +267,8 @@ bool link_is_own(int fd, const struct ip_address *address)
 
 struct route_walk {
     int family;
+    uint32_t number; /* of the table */
+    uint8_t type;
     route_each *each;
     void *closure;
 };
@@ -281,8 +283,7 @@ static int one_route(const struct nlmsghdr *message, void *closure)
     memcpy(&route, NLMSG_DATA(message), sizeof route);
     nl_attributes(message, sizeof route, table, RTA_TABLE);
     uint32_t number = table[RTA_TABLE] ? nl_u32(table[RTA_TABLE]) : route.rtm_table;
-    if (number != RT_TABLE_MAIN || route.rtm_type != RTN_UNICAST ||
-        route.rtm_family != walk->family)
+    if (number != walk->number || route.rtm_type != walk->type || route.rtm_family != walk->family)
         return 0;
     struct ip_prefix to = {.address = {.family = walk->family}, .length = route.rtm_dst_len};
     const void *bytes = nl_value(table[RTA_DST], ip_size(&to.address));
@@ -293,11 +294,23 @@ static int one_route(const struct nlmsghdr *message, void *closure)
     return walk->each(&to, (int)nl_u32(table[RTA_OIF]), walk->closure);
 }
 
-int link_routes(int fd, int family, route_each *each, void *closure, struct error *err)
+/* The kernel gives only that table, where it is asked strictly (netlink_open). */
+static int walk_routes(int fd, struct route_walk *walk, struct error *err)
 {
     autobatch b = {0};
-    struct route_walk walk = {family, each, closure};
-    struct rtmsg route = {.rtm_family = (uint8_t)family};
+    struct rtmsg route = {.rtm_family = (uint8_t)walk->family, .rtm_table = (uint8_t)walk->number};
     nl_begin(&b, RTM_GETROUTE, NLM_F_DUMP, &route, sizeof route);
-    return nl_ask(fd, &b, one_route, &walk, err);
+    return nl_ask(fd, &b, one_route, walk, err);
+}
+
+int link_routes(int fd, int family, route_each *each, void *closure, struct error *err)
+{
+    struct route_walk walk = {family, RT_TABLE_MAIN, RTN_UNICAST, each, closure};
+    return walk_routes(fd, &walk, err);
+}
+
+int link_own(int fd, int family, route_each *each, void *closure, struct error *err)
+{
+    struct route_walk walk = {family, RT_TABLE_LOCAL, RTN_LOCAL, each, closure};
+    return walk_routes(fd, &walk, err);
 }

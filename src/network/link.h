@@ -66,5 +66,8 @@ bool link_is_own(int fd, const struct ip_address *address);
 /* Every destination of the main table's routes. `each` returns 0, or what is to be returned. */
 typedef int route_each(const struct ip_prefix *to, int index, void *closure);
 int link_routes(int fd, int family, route_each *each, void *closure, struct error *err);
+/* The same for what the machine takes for itself: its own addresses, and prefixes that it answers
+ * for as a whole. */
+int link_own(int fd, int family, route_each *each, void *closure, struct error *err);
 
 #endif
