@@ -8,6 +8,7 @@
 #include "base/io.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "container/network_home.h"
 #include "runtime/ids.h"
 
 #define LOCALHOST "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
@@ -16,7 +17,7 @@
 int networks_here(const struct containers *all, struct network_host *out, struct error *err)
 {
     struct network_place place = {all->root_top, all->state_top};
-    return network_host_open(&place, out, err);
+    return ids_limited() ? network_home_look(all, out, err) : network_host_open(&place, out, err);
 }
 
 /* The default network is made when it is asked for: for that the host's routes are looked at. */
@@ -329,15 +330,12 @@ int plan_network(struct planning *p, struct error *err)
         plan->network = PLAN_NET_NONE;
     } else if (streq(first, "host")) {
         plan->network = PLAN_NET_HOST;
-    } else if (ids_limited()) {
-        return error_set(err, -ENOTSUP,
-                         "--network %.60s is root's to give so far; give none, host or "
-                         "container:NAME",
-                         first);
     } else {
         plan->host_access = r->host_access;
         plan->metadata_access = r->metadata_access;
-        rc = endpoints(p, &networks, err);
+        rc = ids_limited() ? network_home_check(err) : 0;
+        if (rc == 0)
+            rc = endpoints(p, &networks, err);
         if (rc == 0)
             rc = take_egress(p, err);
     }

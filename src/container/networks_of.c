@@ -9,9 +9,11 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "container/disk.h"
+#include "container/network_home.h"
 #include "container/networks.h"
 #include "container/programs.h"
 #include "container/summary.h"
+#include "runtime/ids.h"
 
 #define NAMESERVERS 3
 
@@ -167,8 +169,11 @@ static void note(const struct container *c, const struct joining *j, struct buf 
         char text[IP_TEXT_MAX];
         if (!equals || !streq(equals + 1, "host-gateway") || j->count == 0)
             continue;
-        ip_format(&j->networks[j->outward].ranges[0].gateway, text);
-        buf_fmt(hosts, "%s\t%.*s\n", text, (int)(equals - word), word);
+        struct ip_address host =
+            j->host.namespace < 0 ? j->networks[j->outward].ranges[0].gateway : network_home_host(&j->host);
+        ip_format(&host, text);
+        if (*text)
+            buf_fmt(hosts, "%s\t%.*s\n", text, (int)(equals - word), word);
     }
 }
 
@@ -180,7 +185,8 @@ int joining_begin(struct container *c, struct joining *j, struct error *err)
         return 0;
     int rc = publishing_begin(c, &j->publishing, err);
     if (rc == 0)
-        rc = networks_here(c->all, &j->host, err);
+        rc = ids_limited() ? network_home_begin(c->all, j->publishing.front, &j->host, err)
+                           : networks_here(c->all, &j->host, err);
     if (rc < 0)
         return rc;
     j->networks = xcalloc(count, sizeof *j->networks);
@@ -213,7 +219,7 @@ int joining_begin(struct container *c, struct joining *j, struct error *err)
 int joining_connect(void *closure, int inside, int namespace, int pidfd, struct error *err)
 {
     struct joining *j = closure;
-    int rc = 0;
+    int rc = network_home_keep_for(&j->host, pidfd, err);
     for (size_t i = 0; rc == 0 && i < j->count; i++)
         rc = network_plug(&j->host, &j->networks[i], &j->ports[i], inside, namespace, err);
     if (rc < 0 || j->publishing.listeners.count == 0)

@@ -18,6 +18,7 @@
 #include "base/text.h"
 #include "network/attach_parts.h"
 #include "network/elsewhere.h"
+#include "network/home.h"
 #include "network/netd_start.h"
 #include "network/networks_dir.h"
 #include "network/own.h"
@@ -368,7 +369,10 @@ int restore_firewall(const struct network_host *host, bool stale, struct error *
     rc = nft_commit(&n, host->firewall, &why);
     if (rc == -EEXIST && firewall_look(host->firewall, host->table, NULL) == FIREWALL_WHOLE)
         return 0; /* another command was quicker */
-    return rc < 0 ? error_set(err, rc, "cannot set up the firewall: %s", why.text) : 0;
+    if (rc < 0)
+        return error_set(err, rc, "cannot set up the firewall: %s", why.text);
+    /* What changed since we looked was told to a table that is gone. */
+    return host->home < 0 ? 0 : home_say(host->home, HOME_OWN, -1, err);
 }
 
 /* --- bridges --- */

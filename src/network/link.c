@@ -265,6 +265,39 @@ bool link_is_own(int fd, const struct ip_address *address)
     return type == RTN_LOCAL;
 }
 
+static int take_source(const struct nlmsghdr *message, void *closure)
+{
+    struct ip_address *source = closure;
+    const struct nlattr *table[RTA_PREFSRC + 1];
+    struct rtmsg route;
+    if (message->nlmsg_type != RTM_NEWROUTE || message->nlmsg_len < NLMSG_LENGTH(sizeof route))
+        return 0;
+    memcpy(&route, NLMSG_DATA(message), sizeof route);
+    nl_attributes(message, sizeof route, table, RTA_PREFSRC);
+    struct ip_address own = {.family = route.rtm_family};
+    const void *bytes = nl_value(table[RTA_PREFSRC], ip_size(&own));
+    if (!bytes)
+        return 0;
+    memcpy(own.bytes, bytes, ip_size(&own));
+    *source = own;
+    return 0;
+}
+
+/* Addresses for documentation are nobody's, and so behind the default route: RFC 5737, RFC 3849. */
+struct ip_address link_source(int fd, int family)
+{
+    static const struct ip_address far[] = {{AF_INET, {203, 0, 113, 1}},
+                                            {AF_INET6, {0x20, 0x01, 0x0d, 0xb8, 0xff, [15] = 1}}};
+    const struct ip_address *to = &far[family == AF_INET6];
+    struct ip_address source = {0};
+    autobatch b = {0};
+    struct rtmsg route = {.rtm_family = (uint8_t)family, .rtm_dst_len = (uint8_t)(8 * ip_size(to))};
+    nl_begin(&b, RTM_GETROUTE, 0, &route, sizeof route);
+    nl_put(&b, RTA_DST, to->bytes, ip_size(to));
+    (void)nl_ask(fd, &b, take_source, &source, NULL);
+    return source;
+}
+
 struct route_walk {
     int family;
     uint32_t number; /* of the table */

@@ -63,6 +63,9 @@ void link_add_last_port_rule(struct netlink_batch *b, int family, uint16_t port,
 /* Whether an address is one of the machine's own, where `fd` was opened. */
 bool link_is_own(int fd, const struct ip_address *address);
 
+/* The machine's own address that it would speak from to far away; family 0: there is no way. */
+struct ip_address link_source(int fd, int family);
+
 /* Every destination of the main table's routes. `each` returns 0, or what is to be returned. */
 typedef int route_each(const struct ip_prefix *to, int index, void *closure);
 int link_routes(int fd, int family, route_each *each, void *closure, struct error *err);
