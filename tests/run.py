@@ -102,12 +102,13 @@ def run_units(build, tally):
             tally.skip(f"unit test {name}: the machine lacks something")
 
 
-def run_bats(path, environment, before):
+def run_bats(path, environment, user):
     began = time.monotonic()
+    before, told = user.settings(path) if user else ([], {})
     # What a user's containers made belongs to other ids, which bats could not remove.
-    keep = ["--no-tempdir-cleanup"] if before else []
+    keep = ["--no-tempdir-cleanup"] if user else []
     done = subprocess.run([*before, "bats", "--tap", *keep, path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          text=True, errors="replace", env=environment, check=False)
+                          text=True, errors="replace", env={**environment, **told}, check=False)
     return path, done.returncode, done.stdout, time.monotonic() - began
 
 
@@ -141,12 +142,12 @@ def read_tap(path, status, text, seconds, tally, who):
     return failed
 
 
-def run_files(files, environment, before, tally, who):
+def run_files(files, environment, user, tally, who):
     """Two at a time; what failed runs once more by itself, since a test that waits for another process
     may not have got its turn beside others. Whatever passes only then is told."""
     late = []
     with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
-        for outcome in pool.map(lambda path: run_bats(path, environment, before), files):
+        for outcome in pool.map(lambda path: run_bats(path, environment, user), files):
             first = Tally()
             if read_tap(*outcome, first, who):
                 late.append(outcome[0])
@@ -154,7 +155,7 @@ def run_files(files, environment, before, tally, who):
                 tally.add(first)
     for path in late:
         print(f"once more, alone: {os.path.basename(path)}", flush=True)
-        if not read_tap(*run_bats(path, environment, before), tally, who):
+        if not read_tap(*run_bats(path, environment, user), tally, who):
             print(f"unsteady: {os.path.basename(path)}{who} passed only alone", flush=True)
 
 
@@ -232,6 +233,14 @@ class OrdinaryUser:
         return ["setpriv", "--reuid", self.name, "--regid", self.name, "--init-groups",
                 "--inh-caps=-all", "--"]
 
+    def settings(self, path):
+        """(what runs it, what it is told). Where a test needs a host of its own, which only root can
+        make, the file runs as root, and only caisson in it as the user (tests/lib/network.bash)."""
+        with open(path, encoding="utf-8") as file:
+            if "load ../lib/network\n" in file.read():
+                return [], {"CAISSON_TEST_USER": self.name}
+        return self.before(), {}
+
     def environment(self):
         return {"HOME": f"{self.directory}/home", "USER": self.name, "LOGNAME": self.name,
                 "XDG_RUNTIME_DIR": self.runtime,
@@ -266,9 +275,9 @@ def run_all_bats(files, build, tally, user=None):
     for name in ("CAISSON_ROOT", "CAISSON_STATE"):
         environment.pop(name, None)
     environment.update(user.environment() if user else {})
-    before, who = (user.before(), " as a user") if user else ([], "")
+    who = " as a user" if user else ""
     try:
-        run_files(files, environment, before, tally, who)
+        run_files(files, environment, user, tally, who)
         for what in leftovers(directory):
             print(f"FAIL left behind: {what}")
             tally.failed += 1

@@ -12,7 +12,7 @@ setup_file() {
     image
 }
 setup() {
-    host_usable || skip "needs root, nft, ip, ss, nsenter and python3"
+    host_usable || skip "needs root, nft, ip, ss, nsenter and python3; as a user pasta"
     PEERS=
 }
 teardown_file() {
@@ -78,7 +78,7 @@ sockets() { in_host ss -Hltun | grep -vc ':53 ' || true; }
 }
 
 @test "what serves in a container answers on its port, in the foreground too" {
-    in_host "$CAISSON_BUILD/caisson" run --rm --name web -p 8080:80 busybox sh -c 'echo it works | nc -l -p 80' >/dev/null 3>&- &
+    in_host "${PERSON[@]}" "$CAISSON_BUILD/caisson" run --rm --name web -p 8080:80 busybox sh -c 'echo it works | nc -l -p 80' >/dev/null 3>&- &
     answers() { in_host sh -c 'busybox nc -w 2 127.0.0.1 8080 </dev/null' | grep -q 'it works'; }
     waits 10 answers
     wait $!
@@ -271,7 +271,7 @@ sockets() { in_host ss -Hltun | grep -vc ':53 ' || true; }
     [ "$(from_host datagram 127.0.0.1 5300)" = "10.5.0.1 hello" ]
     caisson exec web sh -c 'ip rule del fwmark 0xca15; ip address del 10.5.0.9/24 dev eth0; ip address add 10.5.0.10/24 dev eth0'
     caisson exec thief ip address add 10.5.0.9/24 dev eth0
-    in_host nft flush ruleset # which lets nobody speak in another's name
+    in_networks nft flush ruleset # which lets nobody speak in another's name
     hears() { # in the thief's network: what comes to port 53 for three seconds
         nsenter --net="/proc/$(caisson inspect -f '{{.State.Pid}}' thief)/ns/net" python3 -c \
             'import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(3); s.bind(("10.5.0.9", 53)); print(s.recv(100))' 2>/dev/null
@@ -323,7 +323,7 @@ sockets() { in_host ss -Hltun | grep -vc ':53 ' || true; }
 }
 
 @test "when one port takes all connections it can, others still have some, and nobody spins" {
-    (ulimit -n 700; in_host "$CAISSON_BUILD/caisson" run -d --name web -p 8080:80 -p 8081:81 busybox sleep 1000 >/dev/null 3>&-)
+    (ulimit -n 700; in_host "${PERSON[@]}" "$CAISSON_BUILD/caisson" run -d --name web -p 8080:80 -p 8081:81 busybox sleep 1000 >/dev/null 3>&-)
     listens web 80
     listens web 81
     mkfifo "$BATS_TEST_TMPDIR/go"

@@ -17,17 +17,29 @@ export PATH="$CAISSON_BUILD:$PATH"
 export LC_ALL=C.UTF-8
 unset NO_COLOR
 
+# CAISSON_TEST_USER: who runs caisson in a file that root runs (tests/lib/network.bash); PERSON is
+# what to put before a command for that.
+PERSON=()
+if [ -n "${CAISSON_TEST_USER:-}" ]; then
+    PERSON=(setpriv --reuid "$CAISSON_TEST_USER" --regid "$CAISSON_TEST_USER" --init-groups --inh-caps=-all --)
+fi
+by_root() { [ "$(id -u)" = 0 ] && [ -z "${CAISSON_TEST_USER:-}" ]; }
+
 common_setup_file() {
     export CAISSON_ROOT=$BATS_FILE_TMPDIR/root
     export CAISSON_STATE=$BATS_FILE_TMPDIR/state
     umask 022
+    if [ -n "${CAISSON_TEST_USER:-}" ]; then
+        chmod 0755 "$BATS_RUN_TMPDIR"
+        chown "$CAISSON_TEST_USER" "$BATS_FILE_TMPDIR"
+    fi
     # Without a control group of its own every run of an ordinary user begins with a warning.
-    [ "$(id -u)" = 0 ] || export CAISSON_HINTS=no
+    by_root || export CAISSON_HINTS=no
 }
 
 # Whether limits can be in force at all: for root, or where a v2 group is delegated to the user.
 has_groups() {
-    [ "$(id -u)" = 0 ] || caisson info | grep -q '^ *control-groups *yes'
+    by_root || caisson info | grep -q '^ *control-groups *yes'
 }
 
 skip_without_groups() {
@@ -38,9 +50,9 @@ skip_without_groups() {
 common_teardown_file() {
     local ids mounts
     if [ -d "$CAISSON_ROOT/containers" ] || [ -d "$CAISSON_STATE" ]; then
-        ids=$("$CAISSON_BUILD/caisson" ps -aq 2>/dev/null || true)
+        ids=$("${PERSON[@]}" "$CAISSON_BUILD/caisson" ps -aq 2>/dev/null || true)
         # shellcheck disable=SC2086 # one word per id
-        [ -z "$ids" ] || "$CAISSON_BUILD/caisson" rm -f $ids >/dev/null
+        [ -z "$ids" ] || "${PERSON[@]}" "$CAISSON_BUILD/caisson" rm -f $ids >/dev/null
     fi
     mounts=$(grep -F " $BATS_FILE_TMPDIR" /proc/self/mountinfo || true)
     if [ -n "$mounts" ]; then
@@ -71,19 +83,20 @@ skip_unless_root() {
 image() {
     local shared=${CAISSON_TEST_DIR:-$BATS_RUN_TMPDIR}/shared
     [ -x /bin/busybox ] || skip "needs busybox-static"
-    mkdir -p "$shared"
+    "${PERSON[@]}" mkdir -p "$shared"
+    "${PERSON[@]}" touch "$shared/lock"
     (
-        exec 8>"$shared/lock"
+        exec 8<"$shared/lock"
         flock 8
         if [ ! -e "$shared/busybox.tar" ]; then
-            CAISSON_ROOT=$shared/root CAISSON_STATE=$shared/state \
+            CAISSON_ROOT=$shared/root CAISSON_STATE=$shared/state "${PERSON[@]}" \
                 "$CAISSON_BUILD/caisson" bootstrap busybox -t busybox >/dev/null
-            CAISSON_ROOT=$shared/root CAISSON_STATE=$shared/state \
+            CAISSON_ROOT=$shared/root CAISSON_STATE=$shared/state "${PERSON[@]}" \
                 "$CAISSON_BUILD/caisson" save -o "$shared/busybox.tar.new" busybox
-            mv "$shared/busybox.tar.new" "$shared/busybox.tar"
+            "${PERSON[@]}" mv "$shared/busybox.tar.new" "$shared/busybox.tar"
         fi
     ) || return
-    "$CAISSON_BUILD/caisson" load -q -i "$shared/busybox.tar" >/dev/null
+    "${PERSON[@]}" "$CAISSON_BUILD/caisson" load -q -i "$shared/busybox.tar" >/dev/null
 }
 
 # fails STATUS TEXT COMMAND...: the command ends with this status and tells TEXT on standard error.
