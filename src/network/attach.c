@@ -360,7 +360,7 @@ int restore_firewall(const struct network_host *host, bool stale, struct error *
     nft_begin(&n, host->table);
     if (stale)
         firewall_delete_table(&n);
-    firewall_add_table(&n, forwards_for_us(host));
+    firewall_add_table(&n, forwards_for_us(host) | (host->namespace < 0 ? 0 : FIREWALL_HIGH_PORTS));
     int rc = write_own(host, &n, err);
     if (rc == 0)
         rc = write_networks(host, &n, err);

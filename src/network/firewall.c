@@ -32,6 +32,8 @@ static const char *const closed[] = {"169.254.0.0/16", "100.100.100.200/32", "16
                                      "192.0.0.192/32", "fd00:ec2::/32",      "fd20:ce::254/128",
                                      "fe80::/10"};
 
+#define FIRST_HIGH_PORT 1024
+
 #define ADDRESS_WORD 4 /* behind the 16 bytes of an interface's name */
 
 int firewall_look(int fd, const char *table, struct error *err)
@@ -317,7 +319,7 @@ static void forward_nothing_else(struct nft *n, size_t family)
     nft_rule_end(n);
 }
 
-static void add_hooks(struct nft *n, unsigned ours_only)
+static void add_hooks(struct nft *n, unsigned flags)
 {
     static const char lo[IFNAMSIZ] = "lo";
     nft_rule_begin(n, "forward");
@@ -329,7 +331,7 @@ static void add_hooks(struct nft *n, unsigned ours_only)
     nft_verdict(n, NFT_GOTO, "to");
     nft_rule_end(n);
     for (size_t i = 0; i < 2; i++)
-        if (ours_only >> i & 1)
+        if (flags >> i & 1)
             forward_nothing_else(n, i);
     nft_rule_begin(n, "input");
     on_interface(n, NFT_META_IIFNAME, "bridges", false);
@@ -350,12 +352,15 @@ static void add_hooks(struct nft *n, unsigned ours_only)
         load_source(n, i, 0);
         nft_lookup(n, families[i].subnets, 0, false);
         on_interface(n, NFT_META_OIFNAME, "bridges", true);
-        nft_masquerade(n);
+        if (flags & FIREWALL_HIGH_PORTS)
+            nft_masquerade_ports(n, FIRST_HIGH_PORT, UINT16_MAX);
+        else
+            nft_masquerade(n);
         nft_rule_end(n);
     }
 }
 
-void firewall_add_table(struct nft *n, unsigned ours_only)
+void firewall_add_table(struct nft *n, unsigned flags)
 {
     static const struct nft_chain chains[] = {
         {.name = "from", .hook = -1},
@@ -373,7 +378,7 @@ void firewall_add_table(struct nft *n, unsigned ours_only)
     add_from(n);
     add_to(n);
     add_host(n);
-    add_hooks(n, ours_only);
+    add_hooks(n, flags);
     senders_add_table(n);
 }
 

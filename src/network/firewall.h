@@ -42,10 +42,12 @@ int firewall_look(int fd, const char *table, struct error *err);
 
 #define FIREWALL_OURS_4 1U
 #define FIREWALL_OURS_6 2U
+#define FIREWALL_HIGH_PORTS 4U
 
-/* Everything but the elements. `ours_only`: forwarding was off before there were containers, so
- * what neither comes from a bridge nor goes to one is not forwarded. */
-void firewall_add_table(struct nft *n, unsigned ours_only);
+/* Everything but the elements. FIREWALL_OURS_*: forwarding was off before there were containers, so
+ * what neither comes from a bridge nor goes to one is not forwarded. FIREWALL_HIGH_PORTS: what goes
+ * out does from ports that need no rights, because whoever passes it on has none. */
+void firewall_add_table(struct nft *n, unsigned flags);
 /* All of it, as far as it is there. */
 void firewall_delete_table(struct nft *n);
 

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <endian.h>
 #include <linux/netfilter.h>
+#include <linux/netfilter/nf_nat.h>
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nf_conntrack_tuple_common.h>
 #include <linux/netfilter/nf_log.h>
@@ -408,6 +409,15 @@ void nft_meta(struct nft *n, enum nft_meta_keys key, unsigned to)
     end_expression(n);
 }
 
+static void load_port(struct nft *n, uint16_t port, unsigned to)
+{
+    const uint16_t value = htons(port);
+    begin_expression(n, "immediate");
+    nl_put_be32(&n->batch, NFTA_IMMEDIATE_DREG, register_of(to));
+    put_value(n, NFTA_IMMEDIATE_DATA, &value, sizeof value);
+    end_expression(n);
+}
+
 static void load_number(struct nft *n, uint32_t value)
 {
     begin_expression(n, "immediate");
@@ -556,6 +566,17 @@ void nft_counter(struct nft *n)
 void nft_masquerade(struct nft *n)
 {
     begin_expression(n, "masq");
+    end_expression(n);
+}
+
+void nft_masquerade_ports(struct nft *n, uint16_t first, uint16_t last)
+{
+    load_port(n, first, 0);
+    load_port(n, last, 1);
+    begin_expression(n, "masq");
+    nl_put_be32(&n->batch, NFTA_MASQ_FLAGS, NF_NAT_RANGE_PROTO_SPECIFIED);
+    nl_put_be32(&n->batch, NFTA_MASQ_REG_PROTO_MIN, register_of(0));
+    nl_put_be32(&n->batch, NFTA_MASQ_REG_PROTO_MAX, register_of(1));
     end_expression(n);
 }
 
