@@ -51,10 +51,12 @@ static int line_up(const struct process_spec *spec, int *report)
 }
 
 /* In the child: from here on only system calls that are safe after fork(2). */
-static _Noreturn void execute(const struct process_spec *spec, int report)
+static _Noreturn void execute(const struct process_spec *spec, int report, pid_t parent)
 {
     int fds[3];
     process_reset_signals();
+    if (spec->die_with_us && (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent))
+        goto failed;
     /* First above 2, so that none of the three is overwritten before it was moved. */
     for (int i = 0; i < 3; i++) {
         int from = spec->fds[i] >= 0 ? spec->fds[i] : open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -106,13 +108,13 @@ int process_start(const struct process_spec *spec, pid_t *pid, int *pidfd, struc
         return error_errno(err, "cannot start %s", spec->program);
     autofd reader = report[0];
     autofd writer = report[1];
-    pid_t child = fork();
+    pid_t parent = getpid(), child = fork();
     if (child < 0)
         return error_errno(err, "cannot start %s", spec->program);
     if (child == 0) {
         if (spec->detached)
             detach(writer);
-        execute(spec, writer);
+        execute(spec, writer, parent);
     }
     close(take_fd(&writer));
     int code = 0;

@@ -27,6 +27,8 @@ struct process_spec {
     size_t line_count;
     const char *directory; /* working directory or NULL */
     bool detached; /* not our child, in a session of its own; its id is not told */
+    bool die_with_us;      /* killed when the thread that starts it ends, however that ends; as long
+                              as it does not come to more rights than it is started with */
 };
 
 /* Starts it. *pidfd (O_CLOEXEC) may be NULL; both are for `detached`. A program that cannot be executed is an error here

@@ -9,8 +9,14 @@
 
 void capabilities_drop_bounding(void)
 {
+    capabilities_bound(0);
+}
+
+void capabilities_bound(uint64_t set)
+{
     for (int cap = 0; prctl(PR_CAPBSET_READ, cap) >= 0; cap++)
-        (void)prctl(PR_CAPBSET_DROP, cap);
+        if (!(set >> cap & 1))
+            (void)prctl(PR_CAPBSET_DROP, cap);
 }
 
 int capabilities_set(uint64_t set)

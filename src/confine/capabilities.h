@@ -11,6 +11,9 @@
 /* Only execve(2) looks at the bounding set, which whoever calls this may not use; without
  * CAP_SETPCAP it stays as it is. */
 void capabilities_drop_bounding(void);
+/* For whoever executes a program of somebody else's, as root of a user namespace, which gets what
+ * this lets it have: these. */
+void capabilities_bound(uint64_t set);
 /* Exactly these: -EPERM where one of them is not held. */
 int capabilities_set(uint64_t set);
 /* What is held of these. */

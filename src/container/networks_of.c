@@ -224,6 +224,7 @@ int joining_connect(void *closure, int inside, int namespace, int pidfd, struct 
         rc = network_plug(&j->host, &j->networks[i], &j->ports[i], inside, namespace, err);
     if (rc < 0 || j->publishing.listeners.count == 0)
         return rc;
+    j->publishing.apart = j->host.namespace >= 0;
     const struct ip_address gateways[] = {j->networks[0].ranges[0].gateway,
                                           j->networks[0].ranges[1].gateway};
     return publishing_start(&j->publishing, j->ports[0].addresses, gateways, namespace, pidfd, err);

@@ -24,6 +24,7 @@ int plan_ports(struct planning *p, const char *network, struct error *err);
 struct publishing {
     struct listeners listeners;
     const char *front; /* the path of our program; borrowed */
+    bool apart;        /* the host is not on its networks: network/port_client.h */
     pid_t child;       /* 0, or what has to be waited for */
     int said;          /* -1, or what caisson-port says by */
 };

@@ -114,7 +114,8 @@ int publishing_start(struct publishing *p, const struct ip_address own[2],
                      const struct ip_address gateway[2], int namespace, int pidfd,
                      struct error *err)
 {
-    struct port_line line = {.pid = pidfd, .network = namespace, .listeners = p->listeners};
+    struct port_line line = {
+        .pid = pidfd, .network = namespace, .apart = p->apart, .listeners = p->listeners};
     autostrv words = {0};
     int said[2];
     forget_child(p); /* of a launch that is tried a second time */

@@ -26,11 +26,12 @@
 #define HOME_SOCKET ".home"
 #define HOME_LOCK ".home.lock"
 
-/* The interface of pasta's there, and its addresses: of one link, which nobody else is on. */
+/* The interface of pasta's there, and its addresses, which no network can have (subnets.c). */
 #define HOME_INTERFACE "outside"
 #define HOME_ADDRESS4 "169.254.202.21"
 #define HOME_LENGTH4 "30"
 #define HOME_GATEWAY4 "169.254.202.22"
+#define HOME_SUBNET6 "fd00:ca15:ca15::/64"
 #define HOME_ADDRESS6 "fd00:ca15:ca15::2"
 #define HOME_GATEWAY6 "fe80::ca15"
 

@@ -39,16 +39,23 @@ void home_child_end(struct home_child *child)
 
 /* --- the anchor --- */
 
-/* Addresses of pasta's interface are its own at once, without looking for others on its link. */
+/* Addresses of pasta's interface are its own at once, without looking for others on its link. IPv4
+ * addresses in disguise, which pasta might take for what they look like, lead nowhere: the host's
+ * loopback among them. */
 static int furnish(struct error *err)
 {
+    static const struct ip_prefix disguised[] = {{{.family = AF_INET6}, 96},
+                                                 {{AF_INET6, {[10] = 0xff, [11] = 0xff}}, 96}};
     autobatch b = {0};
     autofd routes = netlink_open(NETLINK_ROUTE, err);
     if (routes < 0)
         return routes;
     link_up(&b, "lo");
+    for (size_t i = 0; i < sizeof disguised / sizeof *disguised; i++)
+        link_add_dead_end(&b, &disguised[i]);
     (void)write_kernel_file_at(AT_FDCWD, "/proc/sys/net/ipv6/conf/default/accept_dad", "0");
-    return nl_send(routes, &b, NULL, err);
+    int rc = nl_send(routes, &b, NULL, err);
+    return rc == -EEXIST ? 0 : rc; /* another was there before */
 }
 
 /* Who may look into /proc of a process has no fewer rights than that; pasta has few. */
@@ -203,7 +210,8 @@ int home_pasta_start(const struct home_child *anchor, int routes, unsigned wante
     const struct process_spec spec = {.program = path,
                                       .argv = strv_argv(&argv),
                                       .environment = (char *const[]){NULL},
-                                      .fds = {-1, -1, writer}};
+                                      .fds = {-1, -1, writer},
+                                      .die_with_us = true};
     rc = process_start(&spec, &child.pid, &child.pidfd, err);
     close(take_fd(&writer));
     if (rc == 0)

@@ -31,7 +31,7 @@ unsigned home_ways(int routes);
 
 /* Starts pasta between this process's network namespace and that of the anchor, in which `routes`
  * is a socket, and waits until it has made the ways out `wanted` there. On failure `err` is what it
- * said. It ends when the anchor does. */
+ * said. It ends with this process. */
 int home_pasta_start(const struct home_child *anchor, int routes, unsigned wanted,
                      struct home_child *out, struct error *err);
 

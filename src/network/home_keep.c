@@ -64,7 +64,7 @@ static void pasta_ended(struct keeper *k)
 static int anchor_ended(struct keeper *k, struct error *err)
 {
     home_child_end(&k->anchor);
-    home_child_end(&k->pasta); /* it leaves with the anchor, sooner or later */
+    home_child_end(&k->pasta); /* which was to leave with it, and does not always see that */
     k->again = 0;
     return home_anchor_start(&k->host.namespace, &k->anchor, err);
 }

@@ -201,6 +201,20 @@ void link_add_route(struct netlink_batch *b, int index, const struct ip_prefix *
     nl_put_u32(b, RTA_OIF, (uint32_t)index);
 }
 
+void link_add_dead_end(struct netlink_batch *b, const struct ip_prefix *to)
+{
+    struct ip_address first = ip_first(to);
+    struct rtmsg route = {
+        .rtm_family = (uint8_t)to->address.family,
+        .rtm_dst_len = (uint8_t)to->length,
+        .rtm_table = RT_TABLE_MAIN,
+        .rtm_protocol = RTPROT_STATIC,
+        .rtm_type = RTN_UNREACHABLE,
+    };
+    nl_begin(b, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, &route, sizeof route);
+    nl_put(b, RTA_DST, first.bytes, ip_size(&first));
+}
+
 void link_add_mark_rule(struct netlink_batch *b, int family, uint32_t mark, uint32_t table)
 {
     struct fib_rule_hdr rule = {
@@ -242,45 +256,54 @@ void link_add_everything_local(struct netlink_batch *b, int loopback,
     nl_put(b, RTA_PREFSRC, source->bytes, ip_size(source));
 }
 
-static int take_type(const struct nlmsghdr *message, void *closure)
-{
-    uint8_t *type = closure;
-    struct rtmsg route;
-    if (message->nlmsg_type == RTM_NEWROUTE && message->nlmsg_len >= NLMSG_LENGTH(sizeof route)) {
-        memcpy(&route, NLMSG_DATA(message), sizeof route);
-        *type = route.rtm_type;
-    }
-    return 0;
-}
+/* The way to one address. */
+struct way {
+    uint8_t type; /* RTN_* */
+    bool by_gateway;
+    struct ip_address source;
+};
 
-bool link_is_own(int fd, const struct ip_address *address)
+static int take_way(const struct nlmsghdr *message, void *closure)
 {
-    autobatch b = {0};
-    uint8_t type = RTN_UNSPEC;
-    struct rtmsg route = {.rtm_family = (uint8_t)address->family,
-                          .rtm_dst_len = (uint8_t)(8 * ip_size(address))};
-    nl_begin(&b, RTM_GETROUTE, 0, &route, sizeof route);
-    nl_put(&b, RTA_DST, address->bytes, ip_size(address));
-    (void)nl_ask(fd, &b, take_type, &type, NULL); /* no way to it: then it is not our own */
-    return type == RTN_LOCAL;
-}
-
-static int take_source(const struct nlmsghdr *message, void *closure)
-{
-    struct ip_address *source = closure;
-    const struct nlattr *table[RTA_PREFSRC + 1];
+    struct way *way = closure;
+    const struct nlattr *table[RTA_VIA + 1];
     struct rtmsg route;
     if (message->nlmsg_type != RTM_NEWROUTE || message->nlmsg_len < NLMSG_LENGTH(sizeof route))
         return 0;
     memcpy(&route, NLMSG_DATA(message), sizeof route);
-    nl_attributes(message, sizeof route, table, RTA_PREFSRC);
-    struct ip_address own = {.family = route.rtm_family};
-    const void *bytes = nl_value(table[RTA_PREFSRC], ip_size(&own));
-    if (!bytes)
-        return 0;
-    memcpy(own.bytes, bytes, ip_size(&own));
-    *source = own;
+    nl_attributes(message, sizeof route, table, RTA_VIA);
+    way->type = route.rtm_type;
+    way->by_gateway = table[RTA_GATEWAY] || table[RTA_VIA];
+    struct ip_address source = {.family = route.rtm_family};
+    const void *bytes = nl_value(table[RTA_PREFSRC], ip_size(&source));
+    if (bytes) {
+        memcpy(source.bytes, bytes, ip_size(&source));
+        way->source = source;
+    }
     return 0;
+}
+
+static struct way find_way(int fd, const struct ip_address *address)
+{
+    autobatch b = {0};
+    struct way way = {.type = RTN_UNSPEC};
+    struct rtmsg route = {.rtm_family = (uint8_t)address->family,
+                          .rtm_dst_len = (uint8_t)(8 * ip_size(address))};
+    nl_begin(&b, RTM_GETROUTE, 0, &route, sizeof route);
+    nl_put(&b, RTA_DST, address->bytes, ip_size(address));
+    (void)nl_ask(fd, &b, take_way, &way, NULL); /* no way to it: then it is not our own */
+    return way;
+}
+
+bool link_is_own(int fd, const struct ip_address *address)
+{
+    return find_way(fd, address).type == RTN_LOCAL;
+}
+
+bool link_is_near(int fd, const struct ip_address *address)
+{
+    struct way way = find_way(fd, address);
+    return way.type == RTN_LOCAL || (way.type == RTN_UNICAST && !way.by_gateway);
 }
 
 /* Addresses for documentation are nobody's, and so behind the default route: RFC 5737, RFC 3849. */
@@ -288,14 +311,7 @@ struct ip_address link_source(int fd, int family)
 {
     static const struct ip_address far[] = {{AF_INET, {203, 0, 113, 1}},
                                             {AF_INET6, {0x20, 0x01, 0x0d, 0xb8, 0xff, [15] = 1}}};
-    const struct ip_address *to = &far[family == AF_INET6];
-    struct ip_address source = {0};
-    autobatch b = {0};
-    struct rtmsg route = {.rtm_family = (uint8_t)family, .rtm_dst_len = (uint8_t)(8 * ip_size(to))};
-    nl_begin(&b, RTM_GETROUTE, 0, &route, sizeof route);
-    nl_put(&b, RTA_DST, to->bytes, ip_size(to));
-    (void)nl_ask(fd, &b, take_source, &source, NULL);
-    return source;
+    return find_way(fd, &far[family == AF_INET6]).source;
 }
 
 struct route_walk {

@@ -52,6 +52,9 @@ void link_remove_address(struct netlink_batch *b, int index, const struct ip_pre
 void link_add_route(struct netlink_batch *b, int index, const struct ip_prefix *to,
                     const struct ip_address *gateway);
 
+/* What is sent to a prefix goes nowhere. */
+void link_add_dead_end(struct netlink_batch *b, const struct ip_prefix *to);
+
 /* Packets of an address family that bear `mark` are looked up in `table`, before the main one; in
  * which every address is to be this machine's own. -EEXIST where it is there already. */
 void link_add_mark_rule(struct netlink_batch *b, int family, uint32_t mark, uint32_t table);
@@ -62,6 +65,8 @@ void link_add_everything_local(struct netlink_batch *b, int loopback,
 void link_add_last_port_rule(struct netlink_batch *b, int family, uint16_t port, uint32_t table);
 /* Whether an address is one of the machine's own, where `fd` was opened. */
 bool link_is_own(int fd, const struct ip_address *address);
+/* Whether it is reached without a gateway: one's own, or a neighbour's. */
+bool link_is_near(int fd, const struct ip_address *address);
 
 /* The machine's own address that it would speak from to far away; family 0: there is no way. */
 struct ip_address link_source(int fd, int family);

@@ -2,11 +2,14 @@
 #include "network/own.h"
 
 #include <linux/rtnetlink.h>
+#include <net/if.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
 #include "base/cleanup.h"
 #include "base/memory.h"
+#include "base/text.h"
+#include "network/firewall.h"
 #include "network/link.h"
 
 void own_free(struct own *own)
@@ -40,12 +43,23 @@ static int add(const struct ip_prefix *prefix, int index, void *closure)
     return 0;
 }
 
+static int add_bridged(const struct ip_prefix *prefix, int index, void *closure)
+{
+    char name[IFNAMSIZ];
+    bool ours = if_indextoname((unsigned)index, name) && starts_with(name, FIREWALL_BRIDGE_PREFIX);
+    return ours ? add(prefix, index, closure) : 0;
+}
+
 int own_look(int outside, struct own *out, struct error *err)
 {
+    static const int families[] = {AF_INET, AF_INET6};
     struct own own = {0};
-    int rc = link_own(outside, AF_INET, add, &own, err);
-    if (rc == 0)
-        rc = link_own(outside, AF_INET6, add, &own, err);
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < 2; i++) {
+        rc = link_own(outside, families[i], add, &own, err);
+        if (rc == 0)
+            rc = link_routes(outside, families[i], add_bridged, &own, err);
+    }
     if (rc < 0)
         own_free(&own);
     else

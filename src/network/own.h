@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the host takes for its own, for a firewall that is not the host's (home.h): its addresses,
- * but for loopback ones, which lead nowhere from another network namespace. They come and go; so
- * they are looked at when the table is made, and whenever the kernel says that they changed.
+ * What belongs to the host, for a firewall that is not the host's (home.h): its addresses, but for
+ * loopback ones, which lead nowhere from another network namespace; and root's containers, which
+ * processes on the host reach, and pasta is one. They come and go; so they are looked at when the
+ * table is made, and whenever the kernel says that they changed.
  *
  * For src/network only.
  */

@@ -32,7 +32,7 @@ static struct socket_address appearance(const struct port_place *place,
     struct ip_address a = socket_address_ip(client);
     bool same = place->own[a.family == AF_INET6].family != 0;
     if (same && !nobodys_alone(&a) && !link_is_own(place->outside, &a) &&
-        !link_is_own(place->inside, &a))
+        !(place->apart ? link_is_near : link_is_own)(place->inside, &a))
         return socket_address_of(&a, socket_address_port(client));
     return socket_address_of(&place->gateway[place->own[0].family == 0], 0);
 }

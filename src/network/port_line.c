@@ -27,6 +27,10 @@ void port_line_write(const struct port_line *line, struct strv *words)
         strv_add(words, fds[i].name);
         strv_fmt(words, "%d", fds[i].fd);
     }
+    if (line->apart) {
+        strv_add(words, "--apart");
+        strv_add(words, "yes");
+    }
     for (size_t i = 0; i < 2; i++) {
         char own[IP_TEXT_MAX], gateway[IP_TEXT_MAX];
         if (line->own[i].family == 0)
@@ -97,6 +101,8 @@ int port_line_read(char *const *words, struct port_line *out)
             rc = read_fd_word(value, &line.network);
         else if (streq(*at, "--said"))
             rc = read_fd_word(value, &line.said);
+        else if (streq(*at, "--apart"))
+            rc = (line.apart = streq(value, "yes")) ? 0 : -EINVAL;
         else if (streq(*at, "--at"))
             rc = read_address(value, &line);
         else

@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "network/home.h"
 #include "network/link.h"
 #include "network/networks_dir.h"
 
@@ -66,7 +67,10 @@ static int add_route(const struct ip_prefix *to, int index, void *closure)
 static int collect(const struct network_place *place, int routes, struct taken_list *list,
                    struct error *err)
 {
+    struct ip_prefix home;
     autostrv names = {0};
+    if (ip_prefix_parse(HOME_SUBNET6, false, &home) == 0)
+        add(list, &home, "the way out of", "ordinary users' networks");
     autofd top = networks_open(place->root, false, err);
     int rc = top < 0 ? top : network_list(place, &names, err);
     for (size_t i = 0; rc == 0 && i < names.len; i++) {

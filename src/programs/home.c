@@ -25,6 +25,12 @@
 
 #define EXIT_USAGE 125
 
+/* To enter the namespace and to administer it; the rest is what pasta, which has the same, holds on
+ * to before it gives up nearly all. That it gets no more than we have lets it die with us. */
+#define KEPT                                                                                       \
+    (1ull << CAP_SYS_ADMIN | 1ull << CAP_NET_ADMIN | 1ull << CAP_NET_BIND_SERVICE |                \
+     1ull << CAP_SETUID | 1ull << CAP_SETGID | 1ull << CAP_SETFCAP)
+
 static int read_fd_word(const char *text, int *out)
 {
     uint64_t number;
@@ -63,7 +69,8 @@ static void become_independent(void)
     umask(077);
     (void)!chdir("/");
     (void)systemd_start(&unit, NULL, NULL);
-    (void)capabilities_set(1ull << CAP_SYS_ADMIN | 1ull << CAP_NET_ADMIN);
+    capabilities_bound(KEPT);
+    (void)capabilities_set(KEPT);
 }
 
 int main(int argc, char **argv)

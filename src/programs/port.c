@@ -74,11 +74,12 @@ static int watch_all(const struct port_line *line, struct port_loop *loop, struc
 
 static int prepare(const struct port_line *line, struct port_loop *loop, struct error *err)
 {
-    *loop = (struct port_loop){.place = {.outside = netlink_open(NETLINK_ROUTE, err)},
-                               .listener_count = line->listeners.count,
-                               .seats = count_seats(line->listeners.count),
-                               .last = &loop->first,
-                               .now = clock_monotonic()};
+    *loop = (struct port_loop){
+        .place = {.apart = line->apart, .outside = netlink_open(NETLINK_ROUTE, err)},
+        .listener_count = line->listeners.count,
+        .seats = count_seats(line->listeners.count),
+        .last = &loop->first,
+        .now = clock_monotonic()};
     loop->listeners = xcalloc(loop->listener_count, sizeof *loop->listeners);
     memcpy(loop->place.own, line->own, sizeof line->own);
     memcpy(loop->place.gateway, line->gateway, sizeof line->gateway);

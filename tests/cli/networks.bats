@@ -63,6 +63,7 @@ tables() { in_networks nft list tables | grep -c caisson || true; }
     fails 1 "overlaps with 10.1.0.0/16 of network wide" caisson network create --subnet 10.1.2.0/24 other
     fails 1 "overlaps with 192.0.2.0/24 of the host's route by interface lan" caisson network create --subnet 192.0.0.0/16 other
     fails 1 "overlaps with 2001:db8::/64 of the host's route" caisson network create --subnet 2001:db8::/64 other
+    fails 1 "overlaps with fd00:ca15:ca15::/64 of the way out of ordinary users' networks" caisson network create --subnet fd00:ca15:ca15::/48 other
     fails 1 "that is an address in 10.3.0.0/16" caisson network create --subnet 10.3.1.0/16 other
     fails 1 "give a prefix of 8 to 30 bits" caisson network create --subnet 10.3.0.0/31 other
     fails 1 "no addresses of hosts" caisson network create --subnet 127.5.0.0/16 other

@@ -34,7 +34,7 @@ anchor() {
 }
 pasta_of() {
     local pid
-    pid=$(keeper "$@") && pgrep -P "$pid" 'pasta.*'
+    pid=$(keeper "$@") && pgrep -P "$pid" -f '^pasta '
 }
 # Whose network namespace has the bridges; fails when there is none.
 networks_pid() { if by_root; then echo "$HOST"; else anchor; fi; }
