@@ -37,6 +37,9 @@ teardown() {
     caisson network rm -f bridge >/dev/null
     [ -z "$ECHO" ] || kill "$ECHO"
     ECHO=
+    in_host ip address replace 192.0.2.1/24 dev lan
+    in_host ip route replace default via 192.0.2.2
+    in_host ip -6 route replace default via 2001:db8::2
 }
 
 nothing_left() { [ -z "$(keeper "$@")" ] && [ -z "$(pgrep -u "$CAISSON_TEST_USER" -f '^pasta ')" ]; }
