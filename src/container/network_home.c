@@ -13,6 +13,7 @@
 #include "container/programs.h"
 #include "network/elsewhere.h"
 #include "network/home.h"
+#include "network/netd_start.h"
 #include "runtime/syscalls.h"
 
 int network_home_check(struct error *err)
@@ -44,10 +45,8 @@ struct ip_address network_home_host(const struct network_host *host)
 static struct network_port port_of(const struct leases *leases, size_t first)
 {
     const struct lease *lease = &leases->items[first];
-    struct network_port port = {.owner = lease->owner,
-                                .number = LEASE_PORT_OF(lease->flags),
-                                .flags = lease->flags,
-                                .default_route = LEASE_PORT_OF(lease->flags) == 0};
+    struct network_port port = {
+        .owner = lease->owner, .number = LEASE_PORT_OF(lease->flags), .flags = lease->flags};
     memcpy(port.mac, lease->mac, MAC_SIZE);
     for (size_t i = first; i < leases->count; i++)
         if (streq(leases->items[i].owner, lease->owner))
@@ -55,8 +54,9 @@ static struct network_port port_of(const struct leases *leases, size_t first)
     return port;
 }
 
-/* The first process of a container that runs, and no other with its number. -ESRCH. */
-static int first_process(const struct containers *all, const char *id, pid_t *pid)
+/* The first process of a container that runs, and no other with its number: a pidfd, or -ESRCH.
+ * *addresses: as in its status, an allocation. */
+static int first_process(const struct containers *all, const char *id, pid_t *pid, char **addresses)
 {
     struct container_status status = {0};
     autofd state = openat(all->state_fd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -65,17 +65,38 @@ static int first_process(const struct containers *all, const char *id, pid_t *pi
     autofd pidfd = status.pid > 0 ? sys_pidfd_open(status.pid) : -1;
     bool alive = pidfd >= 0 && process_alive(status.pid, status.start_time);
     *pid = status.pid;
+    *addresses = take_ptr(status.addresses);
     status_free(&status);
     return alive ? take_fd(&pidfd) : -ESRCH;
 }
 
+/* Whether a container's way out is by this network: the first that has one, else the first. */
+static bool leads_out(const struct network_host *host, const char *addresses, const char *network)
+{
+    autostrv parts = {0};
+    bool first = true, leads = false;
+    strv_split(&parts, addresses ? addresses : "", ';');
+    for (size_t i = 0; i < parts.len; i++) {
+        autonetwork other = {0};
+        parts.items[i][strcspn(parts.items[i], " ")] = '\0';
+        bool open = network_find(&host->place, host->outside, parts.items[i], &other, NULL) == 0 &&
+                    !other.internal;
+        if (first || open)
+            leads = streq(parts.items[i], network);
+        if (open)
+            return leads;
+        first = false;
+    }
+    return leads;
+}
+
 static int bring_one(const struct containers *all, const struct network_host *host,
-                     const struct network *network, const struct network_port *port,
-                     struct error *err)
+                     const struct network *network, struct network_port *port, struct error *err)
 {
     char path[40];
     pid_t pid;
-    autofd pidfd = first_process(all, port->owner, &pid);
+    autofree char *addresses = NULL;
+    autofd pidfd = first_process(all, port->owner, &pid, &addresses);
     if (pidfd < 0)
         return 0; /* it has ended, or is being started by somebody who lays its cable */
     int rc = network_ready(host, network, err);
@@ -83,6 +104,7 @@ static int bring_one(const struct containers *all, const struct network_host *ho
         rc = network_home_keep_for(host, pidfd, err);
     if (rc < 0)
         return rc;
+    port->default_route = leads_out(host, addresses, network->name);
     snprintf(path, sizeof path, "/proc/%d/ns/net", (int)pid);
     autofd namespace = open(path, O_RDONLY | O_CLOEXEC);
     autofd inside = namespace < 0 ? -1 : elsewhere_netlink(namespace, NETLINK_ROUTE, NULL);
@@ -99,8 +121,20 @@ static bool seen_before(const struct leases *leases, size_t i)
     return false;
 }
 
+static int answer_names(const struct network_host *host, const struct network *network,
+                        const char *front, struct error *err)
+{
+    struct netd_start start = NETD_START_NONE;
+    autofree char *program = program_beside(front, "caisson-netd", err);
+    int rc = program ? netd_again(host, network, program, &start, err) : -ENOENT;
+    if (rc == 0)
+        rc = netd_wait(&start, network->name, err);
+    netd_start_end(&start);
+    return rc;
+}
+
 static int bring_network(const struct containers *all, const struct network_host *host,
-                         const char *name, struct error *err)
+                         const char *front, const char *name, struct error *err)
 {
     autonetwork network = {0};
     autoleases leases = {0};
@@ -113,16 +147,18 @@ static int bring_network(const struct containers *all, const struct network_host
         if (!seen_before(&leases, i))
             rc = bring_one(all, host, &network, &port, err);
     }
+    if (rc == 0 && link_index(host->routes, network.bridge, NULL) > 0) /* somebody came */
+        rc = answer_names(host, &network, front, err);
     return rc;
 }
 
 static int bring_back(const struct containers *all, const struct network_host *host,
-                      struct error *err)
+                      const char *front, struct error *err)
 {
     autostrv names = {0};
     int rc = network_list(&host->place, &names, err);
     for (size_t i = 0; rc == 0 && i < names.len; i++)
-        rc = bring_network(all, host, names.items[i], err);
+        rc = bring_network(all, host, front, names.items[i], err);
     return rc < 0 ? rc : home_say(host->home, HOME_WHOLE, -1, err);
 }
 
@@ -219,7 +255,7 @@ static int begin_alone(struct containers *all, const char *front, int directory,
         rc = open_to_outside(all, &home, out, err);
     if (rc < 0 || whole)
         return rc;
-    rc = bring_back(all, out, err);
+    rc = bring_back(all, out, front, err);
     if (rc < 0)
         network_host_close(out);
     return rc;

@@ -327,6 +327,11 @@ static int write_networks(const struct network_host *host, struct nft *n, struct
     return rc;
 }
 
+unsigned table_flags(const struct network_host *host)
+{
+    return forwards_for_us(host) | (host->namespace < 0 ? 0 : FIREWALL_HIGH_PORTS);
+}
+
 /* In the same transaction as the rules: they are never there without. */
 static int write_own(const struct network_host *host, struct nft *n, struct error *err)
 {
@@ -360,7 +365,7 @@ int restore_firewall(const struct network_host *host, bool stale, struct error *
     nft_begin(&n, host->table);
     if (stale)
         firewall_delete_table(&n);
-    firewall_add_table(&n, forwards_for_us(host) | (host->namespace < 0 ? 0 : FIREWALL_HIGH_PORTS));
+    firewall_add_table(&n, table_flags(host));
     int rc = write_own(host, &n, err);
     if (rc == 0)
         rc = write_networks(host, &n, err);
@@ -585,19 +590,22 @@ static int lay_cable(const struct network_host *host, const struct veth *veth, s
     return rc;
 }
 
-int network_plug(const struct network_host *host, const struct network *network,
-                 const struct network_port *port, int inside, int namespace, struct error *err)
+static int find_bridge(const struct network_host *host, const struct network *network,
+                       struct error *err)
+{
+    int bridge = link_index(host->routes, network->bridge, err);
+    return bridge < 0 ? error_set(err, bridge, "bridge %s of network %s went away",
+                                  network->bridge, network->name)
+                      : bridge;
+}
+
+static int connect_port(const struct network_host *host, const struct network *network,
+                        const struct network_port *port, int bridge, int inside, int namespace,
+                        struct error *err)
 {
     char cable[IFNAMSIZ], name[IFNAMSIZ];
     cable_name(port->owner, port->number, cable);
     snprintf(name, sizeof name, "eth%u", port->number);
-    int bridge = link_index(host->routes, network->bridge, err);
-    if (bridge < 0)
-        return error_set(err, bridge, "bridge %s of network %s went away", network->bridge,
-                         network->name);
-    int rc = let_through(host, network, port, err);
-    if (rc < 0)
-        return rc;
     struct veth veth = {.name = cable,
                         .bridge = bridge,
                         .isolated = !network->shared,
@@ -605,9 +613,18 @@ int network_plug(const struct network_host *host, const struct network *network,
                         .peer_namespace = namespace,
                         .mtu = network->mtu};
     memcpy(veth.peer_mac, port->mac, MAC_SIZE);
-    rc = lay_cable(host, &veth, err);
-    if (rc == 0)
-        rc = configure_inside(network, port, name, inside, err);
+    int rc = lay_cable(host, &veth, err);
+    return rc < 0 ? rc : configure_inside(network, port, name, inside, err);
+}
+
+int network_plug(const struct network_host *host, const struct network *network,
+                 const struct network_port *port, int inside, int namespace, struct error *err)
+{
+    int bridge = find_bridge(host, network, err);
+    int rc = bridge < 0 ? bridge : let_through(host, network, port, err);
+    if (rc < 0)
+        return rc;
+    rc = connect_port(host, network, port, bridge, inside, namespace, err);
     if (rc < 0)
         (void)network_unplug(host, network, port, NULL);
     return rc;
@@ -629,7 +646,9 @@ int network_plug_again(const struct network_host *host, const struct network *ne
     int rc = nl_send(inside, &b, NULL, &why);
     if (rc < 0 && rc != -ENODEV)
         return error_set(err, rc, "cannot remove the container's old interface: %s", why.text);
-    return network_plug(host, network, port, inside, namespace, err);
+    int bridge = find_bridge(host, network, err);
+    return bridge < 0 ? bridge
+                      : connect_port(host, network, port, bridge, inside, namespace, err);
 }
 
 /* One that is missing lets the others stay: then one by one. */

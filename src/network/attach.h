@@ -72,8 +72,8 @@ struct network_port {
  * container's network namespace, `namespace`: that namespace. */
 int network_plug(const struct network_host *host, const struct network *network,
                  const struct network_port *port, int inside, int namespace, struct error *err);
-/* The same for one that runs on, when its cable went with what stood for the host. Nothing to do
- * when it is there. */
+/* Only the cable, for one that runs on, when it went with what stood for the host; the firewall has
+ * the container from the books. Nothing to do when it is there. */
 int network_plug_again(const struct network_host *host, const struct network *network,
                        const struct network_port *port, int inside, int namespace,
                        struct error *err);

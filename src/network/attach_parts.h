@@ -20,6 +20,9 @@ int forward(const struct network_host *host, const struct network *network, stru
 /* FIREWALL_OURS_4 and _6. */
 unsigned forwards_for_us(const struct network_host *host);
 
+/* Of the table on this host: firewall_add_table(). */
+unsigned table_flags(const struct network_host *host);
+
 /* The host's end of the cable to a container's n-th network. */
 void cable_name(const char *owner, unsigned number, char name[IFNAMSIZ]);
 

@@ -42,7 +42,7 @@ static int make_expected(const struct network_host *host, const struct books *bo
     int rc = 0;
     struct error why = {0};
     nft_begin(&n, host->table);
-    firewall_add_table(&n, forwards_for_us(host));
+    firewall_add_table(&n, table_flags(host));
     for (size_t i = 0; rc == 0 && i < books->count; i++)
         rc = write_network(host, &books->items[i].network, &n, err);
     if (rc < 0)

@@ -12,6 +12,7 @@
 #include "base/memory.h"
 #include "base/process.h"
 #include "base/text.h"
+#include "network/elsewhere.h"
 #include "network/netd.h"
 #include "network/networks_dir.h"
 #include "network/nflog.h"
@@ -65,14 +66,15 @@ int netd_names(const struct network_place *place, const char *network, struct na
 
 /* One that nobody reads yet; of two networks that begin at the same number one goes on to the
  * next. */
-static int choose_group(const struct network *network, uint16_t *out, struct error *err)
+static int choose_group(const struct network_host *host, const struct network *network,
+                        uint16_t *out, struct error *err)
 {
     unsigned first = 0;
     int rc = -EBUSY;
     (void)sscanf(network->id, "%4x", &first);
     for (unsigned i = 0; i < GROUP_TRIES && rc < 0; i++) {
         struct error why = {0};
-        autofd probe = netlink_open(NETLINK_NETFILTER, err);
+        autofd probe = elsewhere_netlink(host->namespace, NETLINK_NETFILTER, err);
         if (probe < 0)
             return probe;
         *out = (uint16_t)(GROUP_FIRST | (first + i));
@@ -204,7 +206,7 @@ int netd_add(const struct network_host *host, const struct network *network,
     autofd lock = home < 0 ? home : open_lock(home, NETD_NAMES_LOCK_FILE, LOCK_EX, err);
     int rc = lock < 0 ? lock : read_names(home, &names, err);
     if (rc == -ENOENT)
-        rc = choose_group(network, &names.group, err);
+        rc = choose_group(host, network, &names.group, err);
     if (rc < 0)
         return rc;
     *group = names.group;
@@ -217,6 +219,22 @@ int netd_add(const struct network_host *host, const struct network *network,
     if (alive < 0)
         return alive == -EWOULDBLOCK ? 0 : alive;
     return start(host, network, home, program, alive, out, err);
+}
+
+/* The one before has a lock that nobody finds any more, and ends with the last member. */
+int netd_again(const struct network_host *host, const struct network *network, const char *program,
+               struct netd_start *out, struct error *err)
+{
+    autonames names = {0};
+    autofd home = open_home(&host->place, network->name, err);
+    autofd lock = home < 0 ? home : open_lock(home, NETD_NAMES_LOCK_FILE, LOCK_EX, err);
+    int rc = lock < 0 ? lock : read_names(home, &names, err);
+    if (rc < 0 || names.count == 0)
+        return rc == -ENOENT ? 0 : rc;
+    if (unlinkat(home, NETD_LOCK_FILE, 0) < 0 && errno != ENOENT)
+        return error_errno(err, "cannot remove a network's %s", NETD_LOCK_FILE);
+    autofd alive = open_lock(home, NETD_LOCK_FILE, LOCK_EX | LOCK_NB, err);
+    return alive < 0 ? alive : start(host, network, home, program, alive, out, err);
 }
 
 int netd_wait(struct netd_start *start, const char *network, struct error *err)

@@ -27,6 +27,10 @@ struct netd_start {
 int netd_add(const struct network_host *host, const struct network *network,
              const struct names_member *member, const char *program, uint16_t *group,
              struct netd_start *out, struct error *err);
+/* Starts it anew for the members that there are, where the one before answers in a namespace that
+ * is no longer the host's. Nothing to do without members. */
+int netd_again(const struct network_host *host, const struct network *network, const char *program,
+               struct netd_start *out, struct error *err);
 /* Until it answers. Nothing to do where it did before. */
 int netd_wait(struct netd_start *start, const char *network, struct error *err);
 void netd_start_end(struct netd_start *start);
