@@ -42,7 +42,14 @@ teardown() {
     in_host ip -6 route replace default via 2001:db8::2
 }
 
-nothing_left() { [ -z "$(keeper "$@")" ] && [ -z "$(pgrep -u "$CAISSON_TEST_USER" -f '^pasta ')" ]; }
+# on_host WORDS...: which processes that pgrep finds are on this file's host.
+on_host() {
+    local pid
+    for pid in $(pgrep "$@"); do
+        [ "$(readlink "/proc/$pid/ns/net")" != "$(readlink "/proc/$HOST/ns/net")" ] || echo "$pid"
+    done
+}
+nothing_left() { [ -z "$(on_host -f '^caisson-home |^pasta |^caisson-netd')" ]; }
 # waits_for WORD CONTAINER ADDRESS PORT: until this is what is answered.
 waits_for() {
     answered() { [ "$(asks "$2" "$3" "$4")" = "$1" ]; }
@@ -113,10 +120,11 @@ killed() {
     for pid in $old; do
         waits 5 ended "$pid"
     done
-    gone() { ! asks app "$(address db shop)" 8080; }
+    gone() { ! asks app 192.0.2.2 9000; }
     waits 10 gone # so that there is something to bring back
     caisson run --rm --network bridge busybox true
     [ "$(asks app "$(address db shop)" 8080)" = "this is db" ]
+    [ "$(asks app db 8080)" = "this is db" ]
     [ "$(asks db "$(address both shop)" 8080)" = "this is both" ]
     [ "$(asks app 192.0.2.2 9000)" = 192.0.2.1 ]
     [ "$(asks app 2001:db8::2 9000)" = 2001:db8::1 ]
