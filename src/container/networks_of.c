@@ -264,6 +264,7 @@ void joining_end(struct joining *j)
 static void leave(const struct network_host *host, const struct network *network,
                   const struct network_port *port)
 {
+    autofd held = network_hold_firewall(host, NULL);
     (void)network_unplug(host, network, port, NULL);
     netd_remove(&host->place, network->name, port->owner);
     for (size_t f = 0; f < 2; f++)

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -358,13 +359,34 @@ int network_own_changed(const struct network_host *host, struct error *err)
                : 0;
 }
 
-int restore_firewall(const struct network_host *host, bool stale, struct error *err)
+/* Whoever makes elements from the leases would bring back what is taken away meanwhile, and miss
+ * what is added: it has to be alone. */
+static int hold_firewall(const struct network_host *host, int kind, struct error *err)
+{
+    autofd fd = networks_open(host->place.state, true, err);
+    int rc = fd < 0 ? fd : lock_fd(fd, kind);
+    if (fd >= 0 && rc < 0)
+        return error_set(err, rc, "cannot lock the directory of the networks' state: %s",
+                         error_describe(rc));
+    return rc < 0 ? rc : take_fd(&fd);
+}
+
+int network_hold_firewall(const struct network_host *host, struct error *err)
+{
+    return hold_firewall(host, LOCK_SH, err);
+}
+
+int restore_firewall(const struct network_host *host, bool anew, struct error *err)
 {
     struct error why = {0};
+    autofd held = hold_firewall(host, LOCK_EX, err);
+    if (held < 0)
+        return held;
+    if (!anew && firewall_look(host->firewall, host->table, NULL) == FIREWALL_WHOLE)
+        return 0; /* another command was quicker */
     autonft n;
     nft_begin(&n, host->table);
-    if (stale)
-        firewall_delete_table(&n);
+    firewall_delete_table(&n);
     firewall_add_table(&n, table_flags(host));
     int rc = write_own(host, &n, err);
     if (rc == 0)
@@ -372,10 +394,9 @@ int restore_firewall(const struct network_host *host, bool stale, struct error *
     if (rc < 0)
         return rc;
     rc = nft_commit(&n, host->firewall, &why);
-    if (rc == -EEXIST && firewall_look(host->firewall, host->table, NULL) == FIREWALL_WHOLE)
-        return 0; /* another command was quicker */
     if (rc < 0)
         return error_set(err, rc, "cannot set up the firewall: %s", why.text);
+    close(take_fd(&held)); /* home may want it */
     /* What changed since we looked was told to a table that is gone. */
     return host->home < 0 ? 0 : home_say(host->home, HOME_OWN, -1, err);
 }
@@ -461,10 +482,11 @@ static int ready_firewall(const struct network_host *host, const struct network 
     if (there < 0 || (there == FIREWALL_WHOLE && !made))
         return there < 0 ? there : 0;
     if (there != FIREWALL_WHOLE || noted)
-        return restore_firewall(host, there != FIREWALL_NONE, err);
+        return restore_firewall(host, noted, err);
     autonft n;
     nft_begin(&n, host->table);
-    int rc = write_network(host, network, &n, err);
+    autofd held = hold_firewall(host, LOCK_EX, err);
+    int rc = held < 0 ? held : write_network(host, network, &n, err);
     if (rc < 0)
         return rc;
     rc = nft_commit(&n, host->firewall, &why);
@@ -547,19 +569,23 @@ static int change_members(const struct network_host *host, const struct network 
     }
     if (listed && !adds)
         egress_remove(&n, key);
-    return nft_commit(&n, host->firewall, err);
+    autofd held = network_hold_firewall(host, err);
+    return held < 0 ? held : nft_commit(&n, host->firewall, err);
 }
 
-/* When something was flushed between network_ready() and now, once more. */
+/* When something was flushed between network_ready() and now, once more, and then again. */
+#define LET_THROUGH_TRIES 5
+
 static int let_through(const struct network_host *host, const struct network *network,
                        const struct network_port *port, struct error *err)
 {
     struct error why = {0};
-    int rc = change_members(host, network, port, firewall_add_member, &why);
-    if (rc == -ENOENT) {
-        rc = network_ready(host, network, err);
-        if (rc < 0)
-            return rc;
+    int rc = -ENOENT;
+    for (int i = 0; rc == -ENOENT && i < LET_THROUGH_TRIES; i++) {
+        int ready = i > 0 ? network_ready(host, network, err) : 0;
+        if (ready < 0)
+            return ready;
+        why = (struct error){0};
         rc = change_members(host, network, port, firewall_add_member, &why);
     }
     return rc < 0
@@ -713,6 +739,9 @@ int network_take_down(const struct network_host *host, const struct network *net
     autobatch b = {0};
     if (host->routes < 0)
         return 0;
+    autofd held = network_hold_firewall(host, err);
+    if (held < 0)
+        return held;
     link_remove(&b, network->bridge);
     int rc = nl_send(host->routes, &b, NULL, &why);
     if (rc < 0 && rc != -ENODEV)
@@ -723,6 +752,7 @@ int network_take_down(const struct network_host *host, const struct network *net
     network_firewall(network, &elements);
     firewall_remove_network(&n, &elements);
     rc = nft_commit(&n, host->firewall, &why);
+    close(take_fd(&held));
     /* Not all there, and so of no use: the next container sets it up anew. */
     if (rc == -ENOENT && firewall_look(host->firewall, host->table, NULL) == FIREWALL_WHOLE)
         return restore_firewall(host, true, err);

@@ -77,6 +77,9 @@ int network_plug(const struct network_host *host, const struct network *network,
 int network_plug_again(const struct network_host *host, const struct network *network,
                        const struct network_port *port, int inside, int namespace,
                        struct error *err);
+/* As long as this descriptor is open nobody makes the firewall's elements from the leases: for whom
+ * has to take away both. */
+int network_hold_firewall(const struct network_host *host, struct error *err);
 /* Takes the firewall's elements away and the cable down: nobody at its other end can take it up
  * again, and it goes with their network namespace (removing it would take the kernel 15 ms). What
  * is missing is no error. */

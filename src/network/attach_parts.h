@@ -29,8 +29,9 @@ void cable_name(const char *owner, unsigned number, char name[IFNAMSIZ]);
 /* The elements of a network and of all who are on it. */
 int write_network(const struct network_host *host, const struct network *network, struct nft *n,
                   struct error *err);
-/* The whole table from the books; with `stale` in the place of what there is of it. */
-int restore_firewall(const struct network_host *host, bool stale, struct error *err);
+/* The whole table from the books, in the place of what there is of it; also where that is whole
+ * only with `anew`. */
+int restore_firewall(const struct network_host *host, bool anew, struct error *err);
 
 /* Makes it, or what is missing of it: up, and with its addresses. Its index. */
 int make_bridge(const struct network_host *host, const struct network *network, struct error *err);
