@@ -5,10 +5,11 @@
 usage: networks_scale.py CAISSON CONTAINERS SECONDS SEED LAN_PID   (in the network namespace of a host of its
 own, whose neighbour LAN_PID is; tests/lib/network.bash)
 
-Turns of two kinds follow each other until as many containers were started and as much time has passed: in a
-calm one nobody is killed, and `network check`, over and over beside the starts and stops, has to say nothing
-at all; in a rough one some of the commands are killed with SIGKILL in the middle, and afterwards it has to
-say nothing once somebody has come by. After each turn every running container sends a datagram to every
+Turns of three kinds follow each other until as many containers were started and as much time has passed: in
+a calm one nobody is killed, and `network check`, over and over beside the starts and stops, has to say
+nothing at all; in a rough one some of the commands are killed with SIGKILL in the middle, and afterwards it
+has to say nothing once somebody has come by; in a flushed one all rules of the host are flushed every now and
+then, and afterwards the next container has brought back what is right, neither less nor more. After each turn every running container sends a datagram to every
 address of every other one, to the gateways, and to the world: what arrives has to be what the networks say,
 neither less nor more. Then all containers are there at once, the firewall is flushed and restored, and
 everything ends. Prints what was wrong and ends with 1, or what was done.
@@ -18,6 +19,7 @@ namespaces: a thousand probes cost no process.
 """
 import collections
 import ctypes
+import itertools
 import json
 import os
 import random
@@ -250,11 +252,18 @@ class Crowd:
         except Wrong as problem:
             self.problems.append(problem)
 
-    def turn(self, seconds, rough):
-        until = time.monotonic() + seconds
+    def flush_beside(self, until):
+        while time.monotonic() < until and not self.problems:
+            time.sleep(self.dice.random() * 0.2)
+            flush()
+            self.done["flushes"] += 1
+
+    def turn(self, kind, seconds):
+        until, rough = time.monotonic() + seconds, kind == "rough"
         threads = [threading.Thread(target=self.work, args=(until, rough, AT_ONCE)) for _ in range(WORKERS)]
-        if not rough:
-            threads.append(threading.Thread(target=self.check_beside, args=(until,)))
+        beside = {"calm": self.check_beside, "flushed": self.flush_beside}.get(kind)
+        if beside:
+            threads.append(threading.Thread(target=beside, args=(until,)))
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -264,6 +273,8 @@ class Crowd:
         if rough:
             self.remove_strays()
             come_by()
+        if kind == "flushed":
+            caisson("run", "--rm", "--network", "shop", "busybox", "true")
         check()
         self.done["probes"] += probe(self.running.values())
 
@@ -298,6 +309,10 @@ def remove(name):
         if time.monotonic() > end:
             raise Wrong(f"rm -f {name}: {done.stderr.strip()}")
         time.sleep(0.1)
+
+
+def flush():
+    subprocess.run(["nft", "flush", "ruleset"], check=True)
 
 
 def check():
@@ -350,7 +365,7 @@ def all_at_once(crowd):
         raise crowd.problems[0]
     check()
     crowd.done["probes"] += probe(crowd.running.values(), 400)
-    subprocess.run(["nft", "flush", "ruleset"], check=True)
+    flush()
     if caisson("network", "check", "-q", check=False).returncode != 1:
         raise Wrong("network check does not see that all rules were flushed")
     caisson("run", "--rm", "--network", "shop", "busybox", "true")
@@ -407,10 +422,9 @@ def main():
     end = time.monotonic() + SECONDS
     try:
         make_networks()
-        rough = False
+        kinds = itertools.cycle(("calm", "rough", "flushed"))
         while time.monotonic() < end or crowd.started < COUNT:
-            crowd.turn(3, rough)
-            rough = not rough
+            crowd.turn(next(kinds), 3)
         all_at_once(crowd)
         finish(crowd)
     except Wrong as problem:
