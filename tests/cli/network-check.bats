@@ -252,6 +252,27 @@ repairs() {
     repairs
 }
 
+@test "a list of destinations that the books name is in force, or closed, and nothing else" {
+    id=$(caisson inspect -f '{{.Id}}' web)
+    ip=$(address web shop)
+    lease=$CAISSON_STATE/networks/shop/leases/$ip
+    read -r owner flags mac <<<"$(readlink "$lease")"
+    ln -sfn "$owner $((flags | 4)) $mac" "$lease"
+    tells "network shop, container web: $ip of the firewall's set inet egress4 is missing"
+    repairs
+    in_host nft add chain inet "$TABLE" "egress-$id"
+    in_host nft delete element inet "$TABLE" egress4 "{ $ip }"
+    in_host nft add element inet "$TABLE" egress4 "{ $ip : goto egress-$id }"
+    well
+    in_host nft delete element inet "$TABLE" egress4 "{ $ip }"
+    in_host nft add element inet "$TABLE" egress4 "{ $ip : accept }"
+    tells "network shop, container web: $ip of the firewall's set inet egress4 is not as it was made"
+    repairs
+    ln -sfn "$owner $flags $mac" "$lease"
+    tells "network shop, container web: $ip of the firewall's set inet egress4 should not be there"
+    repairs
+}
+
 @test "tables of others are nobody's business" {
     in_host nft add table inet other
     in_host nft add chain inet other input '{ type filter hook input priority 0; }'
