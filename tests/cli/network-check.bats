@@ -252,25 +252,26 @@ repairs() {
     repairs
 }
 
-@test "a list of destinations that the books name is in force, or closed, and nothing else" {
-    id=$(caisson inspect -f '{{.Id}}' web)
-    ip=$(address web shop)
-    lease=$CAISSON_STATE/networks/shop/leases/$ip
-    read -r owner flags mac <<<"$(readlink "$lease")"
-    ln -sfn "$owner $((flags | 4)) $mac" "$lease"
-    tells "network shop, container web: $ip of the firewall's set inet egress4 is missing"
-    repairs
-    in_host nft add chain inet "$TABLE" "egress-$id"
-    in_host nft delete element inet "$TABLE" egress4 "{ $ip }"
-    in_host nft add element inet "$TABLE" egress4 "{ $ip : goto egress-$id }"
+@test "a container's list of destinations is in force, as it was said, and nothing beside it" {
+    caisson run -d --name listed --network shop --egress api.example.com:443,192.0.2.2:80 busybox sleep 600 >/dev/null
+    chain=egress-$(caisson inspect -f '{{.Id}}' listed)
+    ip=$(address listed shop)
     well
+    in_host nft insert rule inet "$TABLE" "$chain" accept
+    tells "rule 1 of chain inet $chain should not be there"
+    repairs
+    in_host nft flush chain inet "$TABLE" "$chain"
+    tells "chain inet $chain lacks its rule 1 of"
+    repairs
+    in_host nft delete element inet "$TABLE" egress4 "{ $ip }"
+    tells "network shop, container listed: $ip of the firewall's set inet egress4 is missing"
+    repairs
     in_host nft delete element inet "$TABLE" egress4 "{ $ip }"
     in_host nft add element inet "$TABLE" egress4 "{ $ip : accept }"
-    tells "network shop, container web: $ip of the firewall's set inet egress4 is not as it was made"
+    tells "network shop, container listed: $ip of the firewall's set inet egress4 is not as it was made"
     repairs
-    ln -sfn "$owner $flags $mac" "$lease"
-    tells "network shop, container web: $ip of the firewall's set inet egress4 should not be there"
-    repairs
+    caisson rm -f listed
+    well
 }
 
 @test "tables of others are nobody's business" {
