@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* network check: what differs between what should be and what is, and making it right. */
+#include <limits.h>
+
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "cmd/container_words.h"
+#include "cmd/front.h"
 #include "cmd/list.h"
 #include "cmd/network_options.h"
 #include "cmd/print.h"
+#include "container/network_home.h"
 #include "container/networks.h"
 #include "container/networks_check.h"
 #include "container/summary.h"
@@ -122,12 +126,29 @@ static int show(struct containers *all, const struct network_check_options *o,
 
 /* --- the verb --- */
 
+/* Where what stands for the host was killed, making it again restores all but what differs besides.
+ */
+static int find_home_again(struct containers *all, struct network_host *host,
+                           struct network_differences *found, struct error *err)
+{
+    char program[PATH_MAX];
+    autostrv all_of_them = {0};
+    int rc = networks_check(all, host, &all_of_them, found, err);
+    if (rc == 0 && found->count > 0)
+        rc = front_program(program, sizeof program, err);
+    if (rc < 0 || found->count == 0)
+        return rc;
+    network_host_close(host);
+    return network_home_begin(all, program, host, err);
+}
+
 /* `found`: what differed at first; `left`: in the end. */
-static int check_and_repair(struct containers *all, const struct network_host *host,
+static int check_and_repair(struct containers *all, struct network_host *host,
                             const struct strv *names, struct network_differences *found,
                             struct network_differences *left, struct error *err)
 {
-    int rc = networks_check(all, host, names, found, err);
+    int rc = host->routes < 0 ? find_home_again(all, host, found, err)
+                              : networks_check(all, host, names, found, err);
     size_t wrong = found->count;
     for (int i = 0; rc == 0 && wrong > 0 && i < REPAIRS; i++) {
         network_differences_free(left);

@@ -333,8 +333,8 @@ unsigned table_flags(const struct network_host *host)
     return forwards_for_us(host) | (host->namespace < 0 ? 0 : FIREWALL_HIGH_PORTS);
 }
 
-/* In the same transaction as the rules: they are never there without. */
-static int write_own(const struct network_host *host, struct nft *n, struct error *err)
+/* In the same transaction as the rules, which are never there without. */
+int write_own(const struct network_host *host, struct nft *n, struct error *err)
 {
     autoown own = {0};
     int rc = host->namespace < 0 ? 0 : own_look(host->outside, &own, err);

@@ -26,6 +26,8 @@ unsigned table_flags(const struct network_host *host);
 /* The host's end of the cable to a container's n-th network. */
 void cable_name(const char *owner, unsigned number, char name[IFNAMSIZ]);
 
+/* What belongs to the host, where that is elsewhere. */
+int write_own(const struct network_host *host, struct nft *n, struct error *err);
 /* The elements of a network and of all who are on it. */
 int write_network(const struct network_host *host, const struct network *network, struct nft *n,
                   struct error *err);

@@ -125,6 +125,14 @@ static int check_forwarding(const struct network_host *host, const struct books 
     return 0;
 }
 
+/* Where nothing stands for the host there is nothing else to be compared. */
+static void check_home(const struct books *books, struct network_differences *out)
+{
+    for (size_t i = 0; i < books->count; i++)
+        network_differs(out, NETWORK_BY_RUN, books->items[i].network.name, NULL,
+                        "what keeps it (caisson-home) is gone, and its bridge with that");
+}
+
 int network_check(const struct network_host *host, struct network_differences *out,
                   struct error *err)
 {
@@ -132,6 +140,10 @@ int network_check(const struct network_host *host, struct network_differences *o
     int rc = check_books(host, out, err);
     if (rc == 0)
         rc = books_read(host, &books, err);
+    if (rc < 0 || host->routes < 0) {
+        check_home(&books, out);
+        return rc;
+    }
     if (rc == 0)
         rc = check_links(host, &books, out, err);
     if (rc == 0)

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The firewall that there is against the one that the same code makes where nobody is. */
-#include <fcntl.h>
 #include <linux/netfilter.h>
-#include <sched.h>
 #include <string.h>
 
 #include "base/cleanup.h"
@@ -11,6 +9,7 @@
 #include "network/attach_parts.h"
 #include "network/check_parts.h"
 #include "network/egress.h"
+#include "network/elsewhere.h"
 #include "network/nft_dump.h"
 
 /* The two tables, and what people call them. */
@@ -21,20 +20,6 @@ static const struct {
 
 /* --- what should be --- */
 
-/* A socket of NETLINK_NETFILTER in a new network namespace, which is there as long as it. */
-static int open_apart(struct error *err)
-{
-    autofd here = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-    if (here < 0)
-        return error_errno(err, "cannot open /proc/self/ns/net");
-    if (unshare(CLONE_NEWNET) < 0)
-        return error_errno(err, "cannot make a network namespace to compare the firewall in");
-    autofd fd = netlink_open(NETLINK_NETFILTER, err);
-    if (setns(here, CLONE_NEWNET) < 0)
-        return error_errno(err, "cannot go back to the host's network namespace");
-    return take_fd(&fd);
-}
-
 static int make_expected(const struct network_host *host, const struct books *books, int fd,
                          struct error *err)
 {
@@ -43,6 +28,7 @@ static int make_expected(const struct network_host *host, const struct books *bo
     struct error why = {0};
     nft_begin(&n, host->table);
     firewall_add_table(&n, table_flags(host));
+    rc = write_own(host, &n, err);
     for (size_t i = 0; rc == 0 && i < books->count; i++)
         rc = write_network(host, &books->items[i].network, &n, err);
     if (rc < 0)
@@ -345,7 +331,7 @@ int check_firewall(const struct network_host *host, const struct books *books,
         return error_set(err, there, "%s", why.text);
     if (there == FIREWALL_NONE && books->count == 0 && !forwards_for_us(host))
         return 0;
-    autofd apart = open_apart(err);
+    autofd apart = elsewhere_fresh_netlink(NETLINK_NETFILTER, err);
     if (apart < 0)
         return apart;
     enum network_remedy remedy = there == FIREWALL_WHOLE ? NETWORK_BY_REPAIR : NETWORK_BY_RUN;

@@ -15,7 +15,7 @@
 #define STACK_SIZE (256 << 10)
 
 struct visit {
-    int namespace;
+    int namespace; /* -1: a new one */
     int (*what)(void *closure);
     void *closure;
     int result;
@@ -24,7 +24,8 @@ struct visit {
 static int go(void *argument)
 {
     struct visit *v = argument;
-    v->result = setns(v->namespace, CLONE_NEWNET) < 0 ? -errno : v->what(v->closure);
+    int rc = v->namespace < 0 ? unshare(CLONE_NEWNET) : setns(v->namespace, CLONE_NEWNET);
+    v->result = rc < 0 ? -errno : v->what(v->closure);
     return 0;
 }
 
@@ -73,6 +74,17 @@ int elsewhere_netlink(int namespace, int protocol, struct error *err)
     int fd = elsewhere_socket(namespace, AF_NETLINK, SOCK_RAW, protocol);
     if (fd < 0)
         return error_set(err, fd, "cannot open a netlink socket: %s", error_describe(fd));
+    netlink_prepare(fd, protocol);
+    return fd;
+}
+
+int elsewhere_fresh_netlink(int protocol, struct error *err)
+{
+    struct wanted wanted = {AF_NETLINK, SOCK_RAW, protocol};
+    struct visit v = {.namespace = -1, .what = make_socket, .closure = &wanted};
+    int fd = visit(&v);
+    if (fd < 0)
+        return error_set(err, fd, "cannot make a network namespace: %s", error_describe(fd));
     netlink_prepare(fd, protocol);
     return fd;
 }

@@ -20,4 +20,7 @@ int elsewhere_socket(int namespace, int domain, int type, int protocol);
 /* A socket of netlink there (netlink.h). */
 int elsewhere_netlink(int namespace, int protocol, struct error *err);
 
+/* The same in a new namespace, which goes with it. */
+int elsewhere_fresh_netlink(int protocol, struct error *err);
+
 #endif

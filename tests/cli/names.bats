@@ -166,15 +166,16 @@ nameserver $gateway" ]
 
 @test "without --dns the host's servers are asked" {
     mkdir -p "$BATS_TEST_TMPDIR/etc"
-    cp -r /etc/passwd /etc/group "$BATS_TEST_TMPDIR/etc/"
+    cp -r /etc/passwd /etc/group /etc/subuid /etc/subgid "$BATS_TEST_TMPDIR/etc/"
     printf 'nameserver 127.0.0.53\nsearch corp.example\n' >"$BATS_TEST_TMPDIR/etc/resolv.conf"
-    run in_host unshare -m sh -ec "mount --bind '$BATS_TEST_TMPDIR/etc' /etc; '$CAISSON_BUILD/caisson' run --rm --network bridge busybox sh -c 'cat /etc/resolv.conf; nslookup dual.host.example.com'"
+    run in_host unshare -m sh -ec "mount --bind '$BATS_TEST_TMPDIR/etc' /etc; ${PERSON[*]} '$CAISSON_BUILD/caisson' run --rm --network bridge busybox sh -c 'cat /etc/resolv.conf; nslookup dual.host.example.com'"
     [[ $output == "search corp.example"$'\n'"options ndots:0"$'\n'"nameserver "* ]]
     [[ $output == *203.0.113.10* ]]
     grep -q dual.host.example.com "$ASKED"
 }
 
 @test "a program on the host that has port 53 is named as the reason" {
+    only_root "a user's networks have addresses of their own"
     gateway=$(caisson network inspect -f '{{(index .IPAM.Config 0).Gateway}}' bridge)
     nsenter --net="/proc/$HOST/ns/net" python3 -c 'import pathlib, socket, sys, time
 s = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -272,14 +273,14 @@ time.sleep(60)' "$BATS_TEST_TMPDIR/there" "$gateway" 3>&- &
     caisson network create shop
     rests agent --network shop --egress api.example.com:443,203.0.113.50
     [ "$(finds agent api.example.com)" = 203.0.113.10 ]
-    in_host nft flush ruleset
+    in_networks nft flush ruleset
     caisson run --rm --network shop busybox true
     reaches agent 203.0.113.50 443
     run ! reaches agent 203.0.113.10 443
     run ! reaches agent 203.0.113.20 443
     [ "$(finds agent api.example.com)" = 203.0.113.10 ]
     reaches agent 203.0.113.10 443
-    [ "$(in_host nft list ruleset | grep -c 'log prefix')" = 1 ]
+    [ "$(in_networks nft list ruleset | grep -c 'log prefix')" = 1 ]
 }
 
 @test "changing addresses are all granted, a chain of names as well" {
@@ -335,12 +336,12 @@ time.sleep(60)' "$BATS_TEST_TMPDIR/there" "$gateway" 3>&- &
     fails 127 "nothere" caisson run --rm --network shop --egress none busybox nothere
     waits 5 no_netd
     run ! grep -q member "$CAISSON_STATE/networks/shop/names"
-    [ -z "$(in_host nft list ruleset | grep egress- || true)" ]
+    [ -z "$(in_networks nft list ruleset | grep egress- || true)" ]
 }
 
 @test "the end of a container takes its list along" {
     rests agent --network bridge --egress api.example.com
-    [ "$(in_host nft list ruleset | grep -c 'chain egress-')" = 1 ]
+    [ "$(in_networks nft list ruleset | grep -c 'chain egress-')" = 1 ]
     caisson rm -f agent
-    [ -z "$(in_host nft list ruleset 2>/dev/null | grep egress- || true)" ]
+    [ -z "$(in_networks nft list ruleset 2>/dev/null | grep egress- || true)" ]
 }

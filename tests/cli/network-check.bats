@@ -20,7 +20,7 @@ setup() {
     caisson run -d --name app --network shop --metadata-access busybox sleep 1000
     caisson run -d --name lone --network apart busybox sleep 1000
     caisson run -d --name usual --network bridge busybox sleep 1000
-    TABLE=$(in_host nft list tables inet | sed 's/table inet //')
+    TABLE=$(in_networks nft list tables inet | sed 's/table inet //')
     BRIDGE=$(caisson network inspect -f '{{.Bridge}}' shop)
 }
 teardown_file() {
@@ -35,7 +35,7 @@ teardown() {
     # shellcheck disable=SC2086 # one word per id
     [ -z "$ids" ] || caisson rm -f -v $ids >/dev/null
     caisson network rm -f shop back apart bridge >/dev/null
-    in_host nft flush ruleset
+    in_networks nft flush ruleset
 }
 
 short() { caisson inspect -f '{{.Id}}' "$1" | cut -c1-10; }
@@ -66,19 +66,19 @@ repairs() {
     [ "$(caisson network check shop)" = "networks are as they should be" ]
     [ "$(caisson network check -q)" = "" ]
     [ "$(caisson network check --format json)" = "" ]
-    in_host nft -a list ruleset >"$BATS_TEST_TMPDIR/before"
-    in_host ip -d address >>"$BATS_TEST_TMPDIR/before"
+    in_networks nft -a list ruleset >"$BATS_TEST_TMPDIR/before"
+    in_networks ip -d address >>"$BATS_TEST_TMPDIR/before"
     well
     [ "$(caisson network check --repair)" = "networks are as they should be" ]
-    in_host nft -a list ruleset >"$BATS_TEST_TMPDIR/after"
-    in_host ip -d address >>"$BATS_TEST_TMPDIR/after"
+    in_networks nft -a list ruleset >"$BATS_TEST_TMPDIR/after"
+    in_networks ip -d address >>"$BATS_TEST_TMPDIR/after"
     sed -i -E 's/(valid|preferred)_lft .*//; s/(timer|used) .*//; s/counter packets .* bytes [0-9]+//' "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/after"
     diff "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/after"
 }
 
 @test "what passed through the firewall is no difference" {
     caisson exec web sh -c 'ping -c 1 -W 1 192.0.2.2; nc -w 1 169.254.169.254 80 </dev/null' || true
-    [[ $(in_host nft list ruleset) == *"packets 1"* ]] || [[ $(in_host nft list ruleset) == *"packets 2"* ]]
+    [[ $(in_networks nft list ruleset) == *"packets 1"* ]] || [[ $(in_networks nft list ruleset) == *"packets 2"* ]]
     well
 }
 
@@ -118,33 +118,33 @@ repairs() {
 # --- the firewall ---------------------------------------------------------------------------------
 
 @test "after a flush of all rules both tables are missing, and --repair makes them whole" {
-    in_host nft flush ruleset
+    in_networks nft flush ruleset
     tells "table inet $TABLE is missing; the next caisson run on the network, or caisson network check --repair, restores it" \
         "table bridge $TABLE is missing"
     repairs
 }
 
 @test "after a flush of all rules the next run makes them whole, without --repair" {
-    in_host nft flush ruleset
+    in_networks nft flush ruleset
     caisson run --rm --network bridge busybox true
     well
 }
 
 @test "one of the two tables is missing" {
-    in_host nft delete table bridge "$TABLE"
+    in_networks nft delete table bridge "$TABLE"
     tells "table bridge $TABLE is missing"
     caisson run --rm --network bridge busybox true
     well
-    in_host nft delete table inet "$TABLE"
+    in_networks nft delete table inet "$TABLE"
     tells "table inet $TABLE is missing"
     repairs
 }
 
 @test "a table that is switched off, or empty of rules" {
-    in_host nft add table inet "$TABLE" '{ flags dormant; }'
+    in_networks nft add table inet "$TABLE" '{ flags dormant; }'
     tells "table inet is not as it was made; caisson network check --repair restores it"
     repairs
-    in_host nft flush table bridge "$TABLE"
+    in_networks nft flush table bridge "$TABLE"
     tells "chain bridge arriving has none of its rules"
     repairs
 }
@@ -154,7 +154,7 @@ repairs() {
     six=$(caisson inspect -f '{{.NetworkSettings.Networks.shop.GlobalIPv6Address}}' web)
     mac=$(caisson inspect -f '{{.NetworkSettings.Networks.shop.MacAddress}}' web)
     lost() { # SET ELEMENT WHOSE
-        in_host nft delete element inet "$TABLE" "$1" "{ $2 }"
+        in_networks nft delete element inet "$TABLE" "$1" "{ $2 }"
         tells "$3: $2 of the firewall's set inet $1 is missing; caisson network check --repair restores it"
         repairs
     }
@@ -165,21 +165,21 @@ repairs() {
     lost bridges "$BRIDGE" "network shop"
     lost shared "$BRIDGE . $BRIDGE" "network shop"
     lost internal "$(caisson network inspect -f '{{.Bridge}}' back)" "network back"
-    in_host nft delete element inet "$TABLE" subnets6 '{ fd05::/64 }'
+    in_networks nft delete element inet "$TABLE" subnets6 '{ fd05::/64 }'
     tells "network shop: fd05:: of the firewall's set inet subnets6 is missing"
     repairs
-    in_host nft delete element bridge "$TABLE" senders4 "{ cv$(short web)0 . $mac . $ip }"
+    in_networks nft delete element bridge "$TABLE" senders4 "{ cv$(short web)0 . $mac . $ip }"
     tells "network shop, container web: cv$(short web)0 . $mac . $ip of the firewall's set bridge senders4 is missing"
     repairs
 }
 
 @test "elements that should not be there" {
-    in_host nft add element inet "$TABLE" host4 "{ 10.5.0.99 }"
-    in_host nft add element inet "$TABLE" shared "{ $BRIDGE . lan }"
-    in_host nft add element inet "$TABLE" host6 "{ fd05::99 }"
-    in_host nft add element inet "$TABLE" subnets4 "{ 10.99.0.0/16 }"
-    in_host nft add element inet "$TABLE" egress4 "{ $(address web shop) : accept }"
-    in_host nft add element bridge "$TABLE" senders4 "{ cv$(short web)0 . 02:00:00:00:00:01 . $(address app shop) }"
+    in_networks nft add element inet "$TABLE" host4 "{ 10.5.0.99 }"
+    in_networks nft add element inet "$TABLE" shared "{ $BRIDGE . lan }"
+    in_networks nft add element inet "$TABLE" host6 "{ fd05::99 }"
+    in_networks nft add element inet "$TABLE" subnets4 "{ 10.99.0.0/16 }"
+    in_networks nft add element inet "$TABLE" egress4 "{ $(address web shop) : accept }"
+    in_networks nft add element bridge "$TABLE" senders4 "{ cv$(short web)0 . 02:00:00:00:00:01 . $(address app shop) }"
     tells "10.5.0.99 of the firewall's set inet host4 should not be there; caisson network check --repair restores it" \
         "network shop: $BRIDGE . lan of the firewall's set inet shared should not be there" \
         "fd05::99 of the firewall's set inet host6 should not be there" \
@@ -193,11 +193,11 @@ repairs() {
     for chain in "inet $TABLE from" "inet $TABLE to" "inet $TABLE host" "inet $TABLE forward" "inet $TABLE input" \
         "inet $TABLE arriving" "inet $TABLE leaving" "bridge $TABLE arriving"; do
         # shellcheck disable=SC2086 # three words
-        handle=$(in_host nft -a list chain $chain | grep -o 'handle [0-9]*$' | tail -n 1)
+        handle=$(in_networks nft -a list chain $chain | grep -o 'handle [0-9]*$' | tail -n 1)
         # shellcheck disable=SC2086
-        in_host nft delete rule $chain $handle
+        in_networks nft delete rule $chain $handle
         # shellcheck disable=SC2086
-        count=$(in_host nft -a list chain $chain | grep -c 'handle [0-9]*$')
+        count=$(in_networks nft -a list chain $chain | grep -c 'handle [0-9]*$')
         # the first handle is the chain's own, and one rule is gone
         how="lacks its rule $count of $count"
         [ "$count" != 1 ] || how="has none of its rules"
@@ -207,34 +207,34 @@ repairs() {
 }
 
 @test "a rule that should not be there, at the beginning, in between, at the end, and one that was changed" {
-    in_host nft insert rule inet "$TABLE" from accept
+    in_networks nft insert rule inet "$TABLE" from accept
     tells "rule 1 of chain inet from should not be there"
     repairs
-    handle=$(in_host nft -a list chain inet "$TABLE" host | grep -o 'handle [0-9]*$' | sed -n 4p)
-    in_host nft add rule inet "$TABLE" host position "${handle#handle }" accept
+    handle=$(in_networks nft -a list chain inet "$TABLE" host | grep -o 'handle [0-9]*$' | sed -n 4p)
+    in_networks nft add rule inet "$TABLE" host position "${handle#handle }" accept
     tells "rule 4 of chain inet host should not be there"
     repairs
-    in_host nft add rule bridge "$TABLE" arriving counter accept
+    in_networks nft add rule bridge "$TABLE" arriving counter accept
     tells "of chain bridge arriving should not be there"
     repairs
-    handle=$(in_host nft -a list chain inet "$TABLE" to | grep -o 'handle [0-9]*$' | tail -n 1)
-    in_host nft replace rule inet "$TABLE" to "$handle" counter accept
+    handle=$(in_networks nft -a list chain inet "$TABLE" to | grep -o 'handle [0-9]*$' | tail -n 1)
+    in_networks nft replace rule inet "$TABLE" to "$handle" counter accept
     tells "rule 3 of chain inet to should not be there" "chain inet to lacks its rule 3 of 3"
     repairs
 }
 
 @test "the same rules in another order" {
-    handle=$(in_host nft -a list chain inet "$TABLE" to | grep -o 'handle [0-9]*$' | sed -n 2p)
-    in_host nft delete rule inet "$TABLE" to "$handle"
-    in_host nft add rule inet "$TABLE" to ct state established,related accept
+    handle=$(in_networks nft -a list chain inet "$TABLE" to | grep -o 'handle [0-9]*$' | sed -n 2p)
+    in_networks nft delete rule inet "$TABLE" to "$handle"
+    in_networks nft add rule inet "$TABLE" to ct state established,related accept
     tells "chain inet to lacks its rule 1 of 3" "rule 3 of chain inet to should not be there"
     repairs
 }
 
 @test "chains and sets that should not be there, and a chain with another policy" {
-    in_host nft add chain inet "$TABLE" mine '{ type filter hook input priority -10; }'
-    in_host nft add set inet "$TABLE" own '{ type ipv4_addr; elements = { 10.9.9.9 }; }'
-    in_host nft chain inet "$TABLE" input '{ policy drop; }'
+    in_networks nft add chain inet "$TABLE" mine '{ type filter hook input priority -10; }'
+    in_networks nft add set inet "$TABLE" own '{ type ipv4_addr; elements = { 10.9.9.9 }; }'
+    in_networks nft chain inet "$TABLE" input '{ policy drop; }'
     tells "chain inet mine should not be there" "set inet own should not be there" \
         "chain inet input is not as it was made"
     repairs
@@ -243,11 +243,11 @@ repairs() {
 # Netd puts it in force, with what it is asked for; the books say only that there is one.
 @test "chain and sets of a container's own list of destinations are its own, and nobody else's" {
     id=$(caisson inspect -f '{{.Id}}' web)
-    in_host nft add chain inet "$TABLE" "egress-$id"
-    in_host nft add set inet "$TABLE" "egress4-$id" '{ type ipv4_addr . inet_proto . inet_service; flags timeout; }'
-    in_host nft add element inet "$TABLE" "egress4-$id" '{ 192.0.2.2 . tcp . 80 timeout 60s }'
+    in_networks nft add chain inet "$TABLE" "egress-$id"
+    in_networks nft add set inet "$TABLE" "egress4-$id" '{ type ipv4_addr . inet_proto . inet_service; flags timeout; }'
+    in_networks nft add element inet "$TABLE" "egress4-$id" '{ 192.0.2.2 . tcp . 80 timeout 60s }'
     well
-    in_host nft add chain inet "$TABLE" "egress-${id//[0-9a-f]/0}"
+    in_networks nft add chain inet "$TABLE" "egress-${id//[0-9a-f]/0}"
     tells "chain inet egress-${id//[0-9a-f]/0} should not be there"
     repairs
 }
@@ -275,11 +275,11 @@ repairs() {
 }
 
 @test "tables of others are nobody's business" {
-    in_host nft add table inet other
-    in_host nft add chain inet other input '{ type filter hook input priority 0; }'
-    in_host nft add rule inet other input accept
+    in_networks nft add table inet other
+    in_networks nft add chain inet other input '{ type filter hook input priority 0; }'
+    in_networks nft add rule inet other input accept
     well
-    in_host nft delete table inet other
+    in_networks nft delete table inet other
 }
 
 # Seen to fail when the socket had its usual room: no buffer space, and no run any more either.
@@ -289,7 +289,7 @@ repairs() {
     for i in $(seq 1000); do
         ln -s "$id 0 02:ca:0a:07:$(printf '%02x:%02x' $((i / 250)) $((i % 250)))" "$leases/10.107.$((i / 250)).$((i % 250))"
     done
-    in_host nft flush ruleset
+    in_networks nft flush ruleset
     tells "table inet $TABLE is missing" "table bridge $TABLE is missing"
     caisson run --rm --network bridge busybox true
     well
@@ -302,46 +302,46 @@ repairs() {
 # --- interfaces -----------------------------------------------------------------------------------
 
 @test "a bridge that was removed comes back with its cables, by --repair or by the next run on it" {
-    in_host ip link del "$BRIDGE"
+    in_networks ip link del "$BRIDGE"
     tells "network shop: bridge $BRIDGE is missing; the next caisson run on the network, or caisson network check --repair, restores it"
     repairs
-    in_host ip link del "$BRIDGE"
+    in_networks ip link del "$BRIDGE"
     caisson run --rm --network shop busybox true
     well
 }
 
 @test "a bridge with other addresses, one that is down, a stranger on it" {
-    in_host ip address del 10.5.0.1/24 dev "$BRIDGE"
-    in_host ip address add 10.5.0.1/16 dev "$BRIDGE"
-    in_host ip -6 address del fd05::1/64 dev "$BRIDGE"
+    in_networks ip address del 10.5.0.1/24 dev "$BRIDGE"
+    in_networks ip address add 10.5.0.1/16 dev "$BRIDGE"
+    in_networks ip -6 address del fd05::1/64 dev "$BRIDGE"
     tells "network shop: bridge $BRIDGE lacks its address 10.5.0.1/24" "bridge $BRIDGE lacks its address fd05::1/64" \
         "bridge $BRIDGE has the address 10.5.0.1/16, which is not caisson's"
     repairs
-    in_host ip link set "$BRIDGE" down
+    in_networks ip link set "$BRIDGE" down
     tells "network shop: bridge $BRIDGE is down" "lacks its address fd05::1/64"
     repairs
-    in_host ip link add stranger type veth peer name other
-    in_host ip link set stranger master "$BRIDGE"
+    in_networks ip link add stranger type veth peer name other
+    in_networks ip link set stranger master "$BRIDGE"
     tells "network shop: interface stranger is on bridge $BRIDGE, and no container's"
     repairs
-    in_host ip link del stranger
+    in_networks ip link del stranger
 }
 
 @test "a cable that was unplugged, taken down, kept apart or not, or is gone" {
     cable=cv$(short web)0
-    in_host ip link set "$cable" nomaster
+    in_networks ip link set "$cable" nomaster
     tells "network shop, container web: its cable $cable is not on its bridge; caisson network check --repair restores it"
     repairs
-    in_host ip link set "$cable" down
+    in_networks ip link set "$cable" down
     tells "network shop, container web: its cable $cable is down"
     repairs
-    in_host bridge link set dev "$cable" isolated on
+    in_networks bridge link set dev "$cable" isolated on
     tells "network shop, container web: its cable $cable is kept apart from those of the other containers"
     repairs
-    in_host bridge link set dev "cv$(short lone)0" isolated off
+    in_networks bridge link set dev "cv$(short lone)0" isolated off
     tells "network apart, container lone: its cable cv$(short lone)0 is not kept apart from those of the other containers"
     repairs
-    in_host ip link del "cv$(short web)1"
+    in_networks ip link del "cv$(short web)1"
     tells "network back, container web: its cable cv$(short web)1 is missing; only caisson restart of the container restores it"
     run -1 caisson network check --repair
     caisson restart -t 0 web
@@ -349,18 +349,18 @@ repairs() {
 }
 
 @test "forwarding that was switched off, for each family" {
-    in_host sysctl -qw net.ipv4.ip_forward=0
+    in_networks sysctl -qw net.ipv4.ip_forward=0
     run -1 caisson network check shop
     [[ $output == "network shop: the host does not forward its packets: /proc/sys/net/ipv4/ip_forward is 0; caisson network check --repair restores it" ]]
     tells "network shop: the host does not" "network back: the host does not" "network apart: the host does not" \
         "network bridge: the host does not"
     repairs
-    [ "$(in_host sysctl -n net.ipv4.ip_forward)" = 1 ]
-    in_host sysctl -qw net.ipv6.conf.all.forwarding=0
+    [ "$(in_networks sysctl -n net.ipv4.ip_forward)" = 1 ]
+    in_networks sysctl -qw net.ipv6.conf.all.forwarding=0
     tells "network shop: the host does not forward its packets: /proc/sys/net/ipv6/conf/all/forwarding is 0"
     repairs
     # and what it forwards since is the containers' alone
-    [ "$(in_host nft list chain inet "$TABLE" forward | grep -c 'oifname != "cs-')" = 2 ]
+    [ "$(in_networks nft list chain inet "$TABLE" forward | grep -c 'oifname != "cs-')" = 2 ]
 }
 
 # --- leases ---------------------------------------------------------------------------------------
@@ -374,8 +374,8 @@ repairs() {
 }
 
 @test "json has a line for each difference, names restrict what is told, and a damaged network is told" {
-    in_host ip link set "cv$(short web)0" down
-    in_host ip link set "cv$(short web)1" down
+    in_networks ip link set "cv$(short web)0" down
+    in_networks ip link set "cv$(short web)1" down
     run -1 caisson network check --format json back
     [[ $output == "{\"Network\":\"back\",\"Container\":\"web\",\"ContainerID\":\"$(caisson inspect -f '{{.Id}}' web)\",\"Difference\":\"its cable cv$(short web)1 is down\",\"RestoredBy\":\"repair\",\"Restored\":\"false\"}" ]]
     [ "$(caisson network check --repair --format '{{.Network}} {{.Restored}}' | xargs)" = "back true shop true" ]

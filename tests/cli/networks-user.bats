@@ -138,6 +138,23 @@ killed() {
     waits 10 nothing_left
 }
 
+@test "network check says that what keeps them is gone, and --repair brings it back" {
+    caisson network create shop
+    echo_begin "$LAN" 9000
+    serve db --network shop
+    serve app --network shop
+    [ "$(caisson network check)" = "networks are as they should be" ]
+    killed "$(keeper)"
+    run -1 caisson network check
+    [[ $output == "network shop: what keeps it (caisson-home) is gone, and its bridge with that; "* ]]
+    caisson network check --repair
+    [ "$(caisson network check)" = "networks are as they should be" ]
+    [ "$(asks app db 8080)" = "this is db" ]
+    [ "$(asks app 192.0.2.2 9000)" = 192.0.2.1 ]
+    caisson rm -f db app
+    [ "$(caisson network check)" = "networks are as they should be" ]
+}
+
 @test "who runs on when what keeps the networks was killed can be stopped, and leaves nothing" {
     caisson network create shop
     serve one --network shop
