@@ -32,6 +32,7 @@ groff-base          checks of the manual pages
 xz-utils            archives that the tests make
 zstd                archives that the tests make
 uidmap              ordinary users' containers
+passt               … and their networks
 iproute2            the networks of the tests
 nftables            shows what was sent to the firewall
 LIST

@@ -17,7 +17,7 @@ import tempfile
 HERE = os.path.dirname(os.path.abspath(__file__))
 # What the tests call, beside what the programs are linked with.
 PACKAGES = ["apparmor", "bats", "busybox-static", "dbus-user-session", "e2fsprogs", "groff-base",
-            "iproute2", "kmod", "libpam-systemd", "procps", "python3", "systemd-sysv", "uidmap",
+            "iproute2", "kmod", "libpam-systemd", "passt", "procps", "python3", "systemd-sysv", "uidmap",
             "xz-utils", "zstd"]
 KERNELS = ["linux-image-cloud-amd64", "linux-image-virtual", "linux-image-amd64"]
 # In the order in which they must be loaded; what is built in is not found, and not missed.
