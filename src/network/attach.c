@@ -260,6 +260,7 @@ void cable_name(const char *owner, unsigned number, char name[IFNAMSIZ])
 /* A member of the firewall, with room for what it points to. */
 struct passing {
     struct firewall_member member;
+    const char *owner; /* borrowed */
     char cable[IFNAMSIZ], key[EGRESS_KEY_MAX], chain[EGRESS_CHAIN_MAX];
 };
 
@@ -270,6 +271,7 @@ static void passing_of(const struct network *network, const struct lease *lease,
     cable_name(lease->owner, number, out->cable);
     egress_key(lease->owner, number, out->key);
     egress_chain(out->key, out->chain);
+    out->owner = lease->owner;
     out->member = (struct firewall_member){
         .bridge = network->bridge,
         .cable = out->cable,
@@ -282,13 +284,20 @@ static void passing_of(const struct network *network, const struct lease *lease,
 }
 
 /* A list that is not known lets nothing pass: who is about to join has its own added again. */
-static void write_list(struct nft *n, const struct passing *p, const struct names *names,
-                       const struct lease *lease)
+static void write_list(struct nft *n, const struct passing *p, const struct names *names)
 {
     static const struct egress_list none = {.limited = true};
-    const struct names_member *m = names_by_id(names, lease->owner);
-    if (!m || ip_equal(&m->addresses[0], &lease->address)) /* once for both of its addresses */
-        egress_add(n, p->key, m && m->egress.limited ? &m->egress : &none, names->group);
+    const struct names_member *m = names_by_id(names, p->owner);
+    egress_add(n, p->key, m && m->egress.limited ? &m->egress : &none, names->group);
+}
+
+/* Of its owner's leases: one list is for all of them. */
+static bool is_first(const struct leases *leases, size_t i)
+{
+    for (size_t j = 0; j < i; j++)
+        if (streq(leases->items[j].owner, leases->items[i].owner))
+            return false;
+    return true;
 }
 
 int write_network(const struct network_host *host, const struct network *network, struct nft *n,
@@ -306,8 +315,8 @@ int write_network(const struct network_host *host, const struct network *network
     for (size_t i = 0; i < leases.count; i++) {
         struct passing p;
         passing_of(network, &leases.items[i], &p);
-        if (p.member.egress)
-            write_list(n, &p, &names, &leases.items[i]);
+        if (p.member.egress && is_first(&leases, i))
+            write_list(n, &p, &names);
         firewall_add_member(n, &p.member);
     }
     return 0;

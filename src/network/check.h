@@ -8,9 +8,8 @@
  * all their expressions and in their order, chains with hooks and policies, sets, elements.
  *
  * Not seen: what other tables or programs (tc, XDP) do to the same packets; what a container
- * changed at its own end; the elements of sets that end by themselves, and whatever else belongs to
- * a container's own list of destinations (egress.h) where the books do not say it; counters and
- * comments.
+ * changed at its own end; the elements of sets that end by themselves, as destinations do that a
+ * name was granted; counters and comments.
  *
  * It reads one thing after the other, so what is just being set up or taken away looks like a
  * difference. Whoever asks looks twice (container/networks_check.c).

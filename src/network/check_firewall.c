@@ -8,7 +8,6 @@
 #include "base/text.h"
 #include "network/attach_parts.h"
 #include "network/check_parts.h"
-#include "network/egress.h"
 #include "network/elsewhere.h"
 #include "network/nft_dump.h"
 
@@ -82,30 +81,6 @@ static struct whose whose_element(const struct books *books, const struct nft_ob
     return found;
 }
 
-/* A chain or set of a list of destinations bears its container's id behind the first dash. */
-static bool is_containers_own(const struct books *books, const char *place)
-{
-    const char *dash = starts_with(place, "egress") ? strchr(place, '-') : NULL;
-    for (size_t i = 0; dash && i < books->count; i++)
-        for (size_t j = 0; j < books->items[i].leases.count; j++)
-            if (starts_with(dash + 1, books->items[i].leases.items[j].owner))
-                return true;
-    return false;
-}
-
-/* The books only say that there is a list, and not whose netd has put it in force already: then it
- * is the closed one that is expected. */
-static bool is_list_in_force(const struct books *books, const struct nft_object *there)
-{
-    char chain[EGRESS_CHAIN_MAX];
-    struct whose whose = whose_element(books, there);
-    if (!whose.owner)
-        return false;
-    egress_chain(whose.owner, chain);
-    size_t size = strlen(chain) + 1;
-    return memmem(there->value.data ? there->value.data : "", there->value.len, chain, size);
-}
-
 /* --- comparing --- */
 
 struct comparison {
@@ -176,7 +151,7 @@ static void tell_one_sided(struct comparison *c, const struct nft_object *o, boo
 {
     bool rest = is_end(o) && c->told == o - 1; /* of a range whose beginning was told */
     c->told = o;
-    if (rest || is_told_already(c, o) || (!wanted && is_containers_own(c->books, o->place)))
+    if (rest || is_told_already(c, o))
         return;
     tell(c, o, wanted ? "is missing" : "should not be there");
 }
@@ -197,7 +172,7 @@ static void compare_sorted(struct comparison *c)
         int order = i == wanted ? 1 : j == there ? -1 : order_of(a, b);
         if (order != 0)
             tell_one_sided(c, order < 0 ? a : b, order < 0);
-        else if (!same(&a->value, &b->value) && !is_list_in_force(c->books, b))
+        else if (!same(&a->value, &b->value))
             tell(c, b, "is not as it was made");
         i += order <= 0;
         j += order >= 0;

@@ -270,7 +270,7 @@ time.sleep(60)' "$BATS_TEST_TMPDIR/there" "$gateway" 3>&- &
 }
 
 @test "after a flush a list is whole again with the next command, and grants come with the next question" {
-    caisson network create shop
+    caisson network create --ipv6 shop
     rests agent --network shop --egress api.example.com:443,203.0.113.50
     [ "$(finds agent api.example.com)" = 203.0.113.10 ]
     in_networks nft flush ruleset
