@@ -292,6 +292,18 @@ repairs() {
     well
 }
 
+# Seen to fail when a member's IPv6 address was written before the list that it goes by: the order in which a
+# directory is read is nobody's choice.
+@test "after a flush containers with lists of destinations and both families are whole again" {
+    for i in 1 2 3 4 5 6 7 8; do
+        caisson run -d --name "agent$i" --network shop --egress "192.0.2.$i:80" busybox sleep 1000
+        well
+    done
+    in_host nft flush ruleset
+    caisson run --rm --network bridge busybox true
+    well
+}
+
 # --- interfaces -----------------------------------------------------------------------------------
 
 @test "a bridge that was removed comes back with its cables, by --repair or by the next run on it" {
