@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* network create, rm, prune: what changes networks. */
+#include <limits.h>
 #include <sys/socket.h>
 
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "cmd/container_words.h"
+#include "cmd/front.h"
 #include "cmd/network_options.h"
 #include "cmd/print.h"
 #include "cmd/prune_parts.h"
@@ -129,6 +131,58 @@ int command_network_create(const struct invocation *call, void *options, struct 
     rc = network_create(&host.place, host.outside, &network, o->ipv6, err);
     network_host_close(&host);
     return rc < 0 ? rc : print_word(network.id);
+}
+
+/* --- connect, disconnect --- */
+
+static int finish(int rc, const struct error *warning)
+{
+    if (rc == 0 && *warning->text)
+        tell_warning("%s", warning->text);
+    return rc;
+}
+
+int command_network_connect(const struct invocation *call, void *options, struct error *err)
+{
+    const struct network_connect_options *o = options;
+    const struct endpoint_words words = {.network = call->arguments[0],
+                                         .ip = o->ip,
+                                         .ip6 = o->ip6,
+                                         .mac = o->mac,
+                                         .aliases = o->aliases};
+    autocontainers all = {0};
+    autocontainer c = CONTAINER_EMPTY;
+    struct error warning = {0};
+    char program[PATH_MAX];
+    int rc = front_program(program, sizeof program, err);
+    if (rc == 0)
+        rc = containers_here(&all, err);
+    if (rc == 0)
+        rc = container_find(&all, call->arguments[1], &c, err);
+    if (rc == 0)
+        rc = front_seal_for(&c.plan, err);
+    if (rc == 0)
+        rc = container_network_connect(&c, &words, program, &warning, err);
+    return finish(rc, &warning);
+}
+
+int command_network_disconnect(const struct invocation *call, void *options, struct error *err)
+{
+    const struct network_disconnect_options *o = options;
+    autocontainers all = {0};
+    autocontainer c = CONTAINER_EMPTY;
+    struct error warning = {0};
+    char program[PATH_MAX];
+    int rc = front_program(program, sizeof program, err);
+    if (rc == 0)
+        rc = containers_here(&all, err);
+    if (rc == 0)
+        rc = container_find(&all, call->arguments[1], &c, err);
+    if (rc == 0)
+        rc = front_seal_for(&c.plan, err);
+    if (rc == 0)
+        rc = container_network_disconnect(&c, call->arguments[0], o->force, program, &warning, err);
+    return finish(rc, &warning);
 }
 
 /* --- rm --- */

@@ -43,4 +43,13 @@ struct network_log_options {
     const char *since, *format;
 };
 
+struct network_connect_options {
+    const char *ip, *ip6, *mac;
+    struct strv aliases;
+};
+
+struct network_disconnect_options {
+    bool force;
+};
+
 #endif

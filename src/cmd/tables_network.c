@@ -49,6 +49,21 @@ static const struct option rm_table[] = {
     {NULL},
 };
 
+#define CONNECT(field) offsetof(struct network_connect_options, field)
+static const struct option connect_table[] = {
+    {"ip", 0, OPTION_STRING, CONNECT(ip), "IP", "Its IPv4 address there (a free one)"},
+    {"ip6", 0, OPTION_STRING, CONNECT(ip6), "IP", "Its IPv6 address there (a free one)"},
+    {"mac-address", 0, OPTION_STRING, CONNECT(mac), "MAC", "Its hardware address (one that follows from the IP)"},
+    {"alias", 0, OPTION_LIST, CONNECT(aliases), "NAME", "One more name for it there"},
+    {NULL},
+};
+
+static const struct option disconnect_table[] = {
+    {"force", 'f', OPTION_BOOL, offsetof(struct network_disconnect_options, force), NULL,
+     "Do not mind when it is not on the network"},
+    {NULL},
+};
+
 #define PRUNE(field) offsetof(struct network_prune_options, field)
 static const struct option prune_table[] = {
     {"filter", 0, OPTION_LIST, PRUNE(filters), "KEY=VALUE",
@@ -201,4 +216,41 @@ const struct verb verb_network_check = {
     .most = -1,
     .completes = "network",
     .failure = 2,
+};
+
+const struct verb verb_network_connect = {
+    .name = "network connect",
+    .group = GROUP_NETWORKS,
+    .arguments = "NETWORK CONTAINER",
+    .summary = "Put a container on a network",
+    .description =
+        "Puts a container on one network more: one that runs at once, and with every start from "
+        "now on. It and the containers there know each other by name at once. What it sends to far "
+        "away goes on by the network by which it did; only where it had no way out, the new one is "
+        "it. A container that has the host's network or another's (--network host, container:NAME) "
+        "stays there.",
+    .examples = "caisson network connect shop web\n"
+                "caisson network connect --alias db --ip 10.1.2.9 shop postgres",
+    .options = connect_table,
+    .options_size = sizeof(struct network_connect_options),
+    .least = 2,
+    .most = 2,
+    .completes = "network",
+};
+
+const struct verb verb_network_disconnect = {
+    .name = "network disconnect",
+    .group = GROUP_NETWORKS,
+    .arguments = "NETWORK CONTAINER",
+    .summary = "Take a container from a network",
+    .description =
+        "Takes a container from a network: one that runs at once, and with every start from now "
+        "on. When that was its way out, the next of its networks that has one is it. The network "
+        "by which its ports are published, the first one, it keeps as long as it runs.",
+    .examples = "caisson network disconnect shop web",
+    .options = disconnect_table,
+    .options_size = sizeof(struct network_disconnect_options),
+    .least = 2,
+    .most = 2,
+    .completes = "network",
 };

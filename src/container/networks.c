@@ -91,11 +91,6 @@ static int check_alias(const char *text, struct error *err)
     return 0;
 }
 
-struct endpoint_words {
-    const char *network, *ip, *ip6, *mac;
-    struct strv aliases; /* borrowed words */
-};
-
 /* "name=NET,alias=NAME,ip=IP,ip6=IP,mac-address=MAC", or only a name. */
 static int split(const char *word, struct strv *parts, struct endpoint_words *out,
                  struct error *err)
@@ -135,14 +130,14 @@ static char *copy(const char *text)
     return text && *text ? xstrdup(text) : NULL;
 }
 
-static int add_endpoint(struct planning *p, const struct endpoint_words *words, struct error *err)
+int plan_endpoint(const struct containers *all, struct plan *plan,
+                  const struct endpoint_words *words, struct error *err)
 {
-    struct plan *plan = p->plan;
     autonetwork network = {0};
-    int rc = find(p->places->containers, words->network, &network, err);
+    int rc = find(all, words->network, &network, err);
     for (size_t i = 0; rc == 0 && i < plan->endpoint_count; i++)
         if (streq(plan->endpoints[i].network, network.name))
-            return error_set(err, -EINVAL, "--network %s is there twice", network.name);
+            return error_set(err, -EEXIST, "--network %s is there twice", network.name);
     if (rc == 0 && plan->endpoint_count == NETWORK_PORTS_MAX)
         return error_set(err, -E2BIG, "a container can be on %d networks", NETWORK_PORTS_MAX);
     if (rc == 0 && words->ip && *words->ip)
@@ -195,7 +190,7 @@ static int endpoints(struct planning *p, const struct strv *networks, struct err
         if (rc == 0 && flags)
             take_flags(r, &words);
         if (rc == 0)
-            rc = add_endpoint(p, &words, err);
+            rc = plan_endpoint(p->places->containers, p->plan, &words, err);
         strv_free(&words.aliases);
         if (rc < 0)
             return rc;
@@ -280,18 +275,23 @@ static void say_egress(struct planning *p)
     posture_add(&p->plan->posture, "egress", buf_text(&text), "--egress")->relaxed = any;
 }
 
+void plan_network_text(const struct plan *plan, struct buf *out)
+{
+    if (plan->network == PLAN_NET_HOST)
+        buf_str(out, "host");
+    else if (plan->endpoint_count == 0)
+        buf_str(out, "own namespace, nothing in it");
+    else
+        buf_str(out, "own namespace, on ");
+    for (size_t i = 0; i < plan->endpoint_count; i++)
+        buf_fmt(out, "%s%s", i ? ", " : "", plan->endpoints[i].network);
+}
+
 static void say_posture(struct planning *p, bool level_host)
 {
     struct plan *plan = p->plan;
     autobuf text = {0};
-    if (plan->network == PLAN_NET_NONE)
-        buf_str(&text, "own namespace, nothing in it");
-    else if (plan->network == PLAN_NET_HOST)
-        buf_str(&text, "host");
-    else
-        buf_str(&text, "own namespace, on ");
-    for (size_t i = 0; i < plan->endpoint_count; i++)
-        buf_fmt(&text, "%s%s", i ? ", " : "", plan->endpoints[i].network);
+    plan_network_text(plan, &text);
     struct protection *item =
         posture_add(&plan->posture, "network", buf_text(&text), "--network host");
     item->relaxed = plan->network == PLAN_NET_HOST && !level_host;

@@ -21,8 +21,18 @@ int networks_here(const struct containers *all, struct network_host *out, struct
 
 /* --network and what belongs to it, but for container:NAME, into endpoints of the plan. */
 int plan_network(struct planning *p, struct error *err);
+/* One network, and what is said with it; all borrowed, NULL or "" for what is not said. */
+struct endpoint_words {
+    const char *network, *ip, *ip6, *mac;
+    struct strv aliases;
+};
+/* As an endpoint of the plan. -EEXIST: it has one on this network. */
+int plan_endpoint(const struct containers *all, struct plan *plan,
+                  const struct endpoint_words *words, struct error *err);
 /* -EINVAL for flags that mean nothing without endpoints; `network` is what was asked for. */
 int plan_network_refuse(const struct request *r, const char *network, struct error *err);
+/* Where it is, for the posture. */
+void plan_network_text(const struct plan *plan, struct buf *out);
 /* resolv.conf and hosts of a container with endpoints. */
 void plan_network_files(struct plan *plan);
 
@@ -54,6 +64,15 @@ void joining_end(struct joining *j);
 
 /* Where it is on a network now. -ENOENT when it does not run, or not on that one. */
 int container_port(const struct container *c, const char *network, struct network_port *out);
+
+/* A container that runs is at once on one network more, or less, and with every start from now on;
+ * one that does not, from its next start. `front`: the path of our program. With `force` it is no
+ * error that it is not on that network. `warning` has a sentence afterwards where names are not
+ * found before that start. */
+int container_network_connect(struct container *c, const struct endpoint_words *words,
+                              const char *front, struct error *warning, struct error *err);
+int container_network_disconnect(struct container *c, const char *network, bool force,
+                                 const char *front, struct error *warning, struct error *err);
 
 /* While it runs, once it has another name: its networks know it by that. */
 void container_networks_rename(const struct container *c);

@@ -10,17 +10,17 @@
 #include "base/text.h"
 #include "container/disk.h"
 #include "container/network_home.h"
-#include "container/networks.h"
+#include "container/networks_parts.h"
 #include "container/programs.h"
 #include "container/summary.h"
 #include "runtime/ids.h"
 
 #define NAMESERVERS 3
 
-static unsigned flags_of(const struct plan *plan, const struct egress_list *list, size_t number)
+static unsigned flags_of(const struct plan *plan, const struct egress_list *list, unsigned number)
 {
-    return (list->limited ? LEASE_EGRESS : 0) | (plan->host_access ? LEASE_HOST : 0) | (plan->metadata_access ? LEASE_METADATA : 0) |
-           LEASE_PORT(number);
+    return (list->limited ? LEASE_EGRESS : 0) | (plan->host_access ? LEASE_HOST : 0) |
+           (plan->metadata_access ? LEASE_METADATA : 0) | LEASE_PORT(number);
 }
 
 /* --- before the start --- */
@@ -76,12 +76,12 @@ static int read_list(const struct container *c, const struct network *network,
     return rc;
 }
 
-static int add_names(const struct container *c, struct joining *j, size_t i, struct error *err)
+int joining_add_names(const struct container *c, struct joining *j, size_t i, struct error *err)
 {
     struct network_port *port = &j->ports[i];
     struct names_member m = {.name = c->plan.name,
                              .aliases = c->plan.endpoints[i].aliases,
-                             .number = (unsigned)i,
+                             .number = port->number,
                              .egress = j->lists[i]}; /* all borrowed */
     autostrv also = {0};
     for (size_t k = 0; k < c->plan.endpoint_count; k++)
@@ -101,7 +101,8 @@ static int add_names(const struct container *c, struct joining *j, size_t i, str
     return netd_add(&j->host, &j->networks[i], &m, program, &port->log_group, &j->starts[i], err);
 }
 
-static int begin_one(struct container *c, struct joining *j, size_t i, struct error *err)
+int joining_take(struct container *c, struct joining *j, size_t i, unsigned number,
+                 struct error *err)
 {
     const struct plan_endpoint *endpoint = &c->plan.endpoints[i];
     struct network *network = &j->networks[i];
@@ -115,77 +116,80 @@ static int begin_one(struct container *c, struct joining *j, size_t i, struct er
     if (rc == 0)
         rc = read_list(c, network, &j->lists[i], err);
     *port = (struct network_port){.owner = c->id,
-                                  .number = (unsigned)i,
-                                  .flags = flags_of(&c->plan, &j->lists[i], i),
+                                  .number = number,
+                                  .flags = flags_of(&c->plan, &j->lists[i], number),
                                   .egress = &j->lists[i]};
     if (rc == 0)
         rc = take_addresses(c, &j->host, network, endpoint, port, err);
     return rc;
 }
 
-/* The first that has a way out; where none has, nothing is lost by the first. */
-static void choose_outward(struct joining *j)
+/* Where none has a way out, it is the first that is asked for names. */
+void joining_choose_outward(struct joining *j)
 {
-    while (j->outward < j->count && j->networks[j->outward].internal)
-        j->outward++;
-    if (j->outward == j->count)
-        j->outward = 0;
-    j->ports[j->outward].default_route = true;
+    size_t found = j->count;
+    for (size_t i = 0; i < j->count; i++)
+        if (!j->networks[i].internal &&
+            (found == j->count || j->ports[i].number < j->ports[found].number))
+            found = i;
+    j->outward = found == j->count ? 0 : found;
+    if (found < j->count)
+        j->ports[found].default_route = true;
 }
 
 /* All of them answer the same, but one that it is disconnected from no longer does. One address of
  * each is enough, and a C library asks no more than three: resolv.conf(5). */
-static void note_servers(struct container *c, const struct joining *j)
+void joining_servers(const struct joining *j, struct buf *out)
 {
-    autobuf lines = {0};
     for (size_t i = 0; i < j->count && i < NAMESERVERS; i++) {
         size_t at = i == 0 ? j->outward : i <= j->outward ? i - 1 : i;
         const struct network_range *ranges = j->networks[at].ranges;
         char text[IP_TEXT_MAX];
         ip_format(&ranges[ranges[0].subnet.address.family == 0].gateway, text);
-        buf_fmt(&lines, "nameserver %s\n", text);
+        buf_fmt(out, "nameserver %s\n", text);
     }
-    free(c->plan.resolv_own);
-    c->plan.resolv_own = buf_take(&lines);
 }
 
-static void note(const struct container *c, const struct joining *j, struct buf *addresses,
-                 struct buf *hosts)
+void joining_note(struct container *c, const struct joining *j)
 {
+    autobuf out = {0};
     for (size_t i = 0; i < j->count; i++) {
         char texts[2][IP_TEXT_MAX], mac[MAC_TEXT_MAX];
         mac_format(j->ports[i].mac, mac);
-        for (size_t f = 0; f < 2; f++) {
+        for (size_t f = 0; f < 2; f++)
             ip_format(&j->ports[i].addresses[f], texts[f]);
-            if (*texts[f])
-                buf_fmt(hosts, "%s\t%s\n", texts[f],
-                        c->plan.hostname ? c->plan.hostname : "caisson");
-        }
-        buf_fmt(addresses, "%s%s %s %s %u %s", i ? ";" : "", j->networks[i].name,
+        buf_fmt(&out, "%s%s %s %s %u %s", i ? ";" : "", j->networks[i].name,
                 *texts[0] ? texts[0] : "-", *texts[1] ? texts[1] : "-", j->ports[i].flags, mac);
+    }
+    free(c->status.addresses);
+    c->status.addresses = out.len > 0 ? buf_take(&out) : NULL;
+}
+
+static void note_hosts(const struct container *c, const struct joining *j, struct buf *hosts)
+{
+    const char *name = c->plan.hostname ? c->plan.hostname : "caisson";
+    for (size_t i = 0; i < 2 * j->count; i++) {
+        char text[IP_TEXT_MAX];
+        ip_format(&j->ports[i / 2].addresses[i % 2], text);
+        if (*text)
+            buf_fmt(hosts, "%s\t%s\n", text, name);
     }
     for (size_t i = 0; i < c->plan.extra_hosts.len; i++) {
         const char *word = c->plan.extra_hosts.items[i], *equals = strchr(word, '=');
         char text[IP_TEXT_MAX];
         if (!equals || !streq(equals + 1, "host-gateway") || j->count == 0)
             continue;
-        struct ip_address host =
-            j->host.namespace < 0 ? j->networks[j->outward].ranges[0].gateway : network_home_host(&j->host);
+        struct ip_address host = j->host.namespace < 0 ? j->networks[j->outward].ranges[0].gateway
+                                                       : network_home_host(&j->host);
         ip_format(&host, text);
         if (*text)
             buf_fmt(hosts, "%s\t%.*s\n", text, (int)(equals - word), word);
     }
 }
 
-int joining_begin(struct container *c, struct joining *j, struct error *err)
+int joining_open(struct container *c, struct joining *j, size_t count, struct error *err)
 {
-    autobuf addresses = {0}, hosts = {0};
-    size_t count = c->plan.endpoint_count;
-    if (count == 0)
-        return 0;
-    int rc = publishing_begin(c, &j->publishing, err);
-    if (rc == 0)
-        rc = ids_limited() ? network_home_begin(c->all, j->publishing.front, &j->host, err)
+    int rc = ids_limited() ? network_home_begin(c->all, j->publishing.front, &j->host, err)
                            : networks_here(c->all, &j->host, err);
     if (rc < 0)
         return rc;
@@ -198,19 +202,34 @@ int joining_begin(struct container *c, struct joining *j, struct error *err)
         j->holds[i] = -1;
         j->starts[i] = (struct netd_start)NETD_START_NONE;
     }
+    return 0;
+}
+
+int joining_begin(struct container *c, struct joining *j, struct error *err)
+{
+    autobuf hosts = {0}, servers = {0};
+    size_t count = c->plan.endpoint_count;
+    if (count == 0)
+        return 0;
+    int rc = publishing_begin(c, &j->publishing, err);
+    if (rc == 0)
+        rc = joining_open(c, j, count, err);
+    if (rc < 0)
+        return rc;
     for (; rc == 0 && j->count < count; j->count++)
-        rc = begin_one(c, j, j->count, err);
+        rc = joining_take(c, j, j->count, (unsigned)j->count, err);
     for (size_t i = 0; rc == 0 && i < count; i++) /* all of them have their directories now */
-        rc = add_names(c, j, i, err);
+        rc = joining_add_names(c, j, i, err);
     if (rc < 0) {
         networks_sweep(c->all, c->id);
         return rc;
     }
-    choose_outward(j);
-    note(c, j, &addresses, &hosts);
-    note_servers(c, j);
-    free(c->status.addresses);
-    c->status.addresses = buf_take(&addresses);
+    joining_choose_outward(j);
+    joining_note(c, j);
+    note_hosts(c, j, &hosts);
+    joining_servers(j, &servers);
+    free(c->plan.resolv_own);
+    c->plan.resolv_own = buf_take(&servers);
     free(c->plan.hosts_own);
     c->plan.hosts_own = buf_take(&hosts);
     return 0;
@@ -261,8 +280,8 @@ void joining_end(struct joining *j)
 
 /* Before the address is free again: whoever else is in the network namespace (--network container:,
  * a socket that was handed on) would have it together with whoever gets it next. */
-static void leave(const struct network_host *host, const struct network *network,
-                  const struct network_port *port)
+void network_leave(const struct network_host *host, const struct network *network,
+                   const struct network_port *port)
 {
     autofd held = network_hold_firewall(host, NULL);
     (void)network_unplug(host, network, port, NULL);
@@ -322,7 +341,7 @@ static void leave_one(const struct network_host *host, const char *id, const cha
     char name[NETWORK_NAME_SIZE];
     if (parse_addresses(text, name, &port) == 0 &&
         network_find(&host->place, host->outside, name, &network, NULL) == 0)
-        leave(host, &network, &port);
+        network_leave(host, &network, &port);
 }
 
 void container_networks_leave(struct container *c)
@@ -346,7 +365,7 @@ static void leave_lease(const struct network_host *host, const struct network *n
                                 .addresses = {lease->address},
                                 .flags = lease->flags};
     memcpy(port.mac, lease->mac, MAC_SIZE);
-    leave(host, network, &port);
+    network_leave(host, network, &port);
 }
 
 void networks_sweep_dead(const struct containers *all, const struct network_host *host,

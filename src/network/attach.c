@@ -524,6 +524,22 @@ int network_ready(const struct network_host *host, const struct network *network
 
 /* --- a container --- */
 
+/* The container's end of the cable. */
+static void inner_name(const struct network_port *port, char name[IFNAMSIZ])
+{
+    snprintf(name, IFNAMSIZ, "eth%u", port->number);
+}
+
+static void route_out(const struct network *network, const struct network_port *port, int index,
+                      struct netlink_batch *b)
+{
+    for (size_t i = 0; i < 2; i++) {
+        struct ip_prefix everything = {{.family = port->addresses[i].family}, 0};
+        if (port->addresses[i].family != 0)
+            link_add_route(b, index, &everything, &network->ranges[i].gateway);
+    }
+}
+
 static int configure_inside(const struct network *network, const struct network_port *port,
                             const char *name, int inside, struct error *err)
 {
@@ -540,12 +556,36 @@ static int configure_inside(const struct network *network, const struct network_
         struct ip_prefix own = {port->addresses[i], range->subnet.length};
         link_add_address(&b, index, &own);
     }
-    for (size_t i = 0; port->default_route && i < 2; i++) {
-        struct ip_prefix everything = {{.family = port->addresses[i].family}, 0};
-        if (port->addresses[i].family != 0)
-            link_add_route(&b, index, &everything, &network->ranges[i].gateway);
-    }
+    if (port->default_route)
+        route_out(network, port, index, &b);
     return send_links(inside, &b, "give the container its address", err);
+}
+
+int network_route_out(const struct network *network, const struct network_port *port, int inside,
+                      struct error *err)
+{
+    autobatch b = {0};
+    char name[IFNAMSIZ];
+    inner_name(port, name);
+    int index = link_index(inside, name, err);
+    if (index < 0)
+        return error_set(err, index, "the container's interface %s went away", name);
+    route_out(network, port, index, &b);
+    return send_links(inside, &b, "lead the container out by another network", err);
+}
+
+int network_pull(const struct network_host *host, const struct network_port *port,
+                 struct error *err)
+{
+    autobatch b = {0};
+    struct error why = {0};
+    char cable[IFNAMSIZ];
+    cable_name(port->owner, port->number, cable);
+    link_remove(&b, cable);
+    int rc = host->routes < 0 ? 0 : nl_send(host->routes, &b, NULL, &why);
+    return rc == -ENODEV || rc == 0
+               ? 0
+               : error_set(err, rc, "cannot take the container's cable away: %s", why.text);
 }
 
 static struct lease lease_of(const struct network_port *port, size_t i)
@@ -640,7 +680,7 @@ static int connect_port(const struct network_host *host, const struct network *n
 {
     char cable[IFNAMSIZ], name[IFNAMSIZ];
     cable_name(port->owner, port->number, cable);
-    snprintf(name, sizeof name, "eth%u", port->number);
+    inner_name(port, name);
     struct veth veth = {.name = cable,
                         .bridge = bridge,
                         .isolated = !network->shared,
@@ -676,7 +716,7 @@ int network_plug_again(const struct network_host *host, const struct network *ne
     cable_name(port->owner, port->number, cable);
     if (link_index(host->routes, cable, NULL) >= 0)
         return 0;
-    snprintf(name, sizeof name, "eth%u", port->number);
+    inner_name(port, name);
     link_remove(&b, name);
     int rc = nl_send(inside, &b, NULL, &why);
     if (rc < 0 && rc != -ENODEV)

@@ -80,6 +80,12 @@ int network_plug_again(const struct network_host *host, const struct network *ne
 /* As long as this descriptor is open nobody makes the firewall's elements from the leases: for whom
  * has to take away both. */
 int network_hold_firewall(const struct network_host *host, struct error *err);
+/* Leads what it sends to far away to this network's gateways; it has no other such route. */
+int network_route_out(const struct network *network, const struct network_port *port, int inside,
+                      struct error *err);
+/* Takes the cable away, both ends of it, from one that runs on; before network_unplug(). */
+int network_pull(const struct network_host *host, const struct network_port *port,
+                 struct error *err);
 /* Takes the firewall's elements away and the cable down: nobody at its other end can take it up
  * again, and it goes with their network namespace (removing it would take the kernel 15 ms). What
  * is missing is no error. */

@@ -47,6 +47,8 @@ static const struct verb_binding bindings[] = {
     {&verb_network_create, command_network_create},
     {&verb_network_ls, command_network_ls},
     {&verb_network_inspect, command_network_inspect},
+    {&verb_network_connect, command_network_connect},
+    {&verb_network_disconnect, command_network_disconnect},
     {&verb_network_rm, command_network_rm},
     {&verb_network_prune, command_network_prune},
     {&verb_network_log, command_network_log},

@@ -40,6 +40,15 @@ static void free_posture(struct posture *posture)
     free(posture->level);
 }
 
+void plan_endpoint_free(struct plan_endpoint *endpoint)
+{
+    free(endpoint->network);
+    free(endpoint->ip4);
+    free(endpoint->ip6);
+    free(endpoint->mac);
+    strv_free(&endpoint->aliases);
+}
+
 void plan_free(struct plan *plan)
 {
     char *strings[] = {
@@ -75,13 +84,8 @@ void plan_free(struct plan *plan)
         plan->created,
         plan->cid_file,
     };
-    for (size_t i = 0; i < plan->endpoint_count; i++) {
-        free(plan->endpoints[i].network);
-        free(plan->endpoints[i].ip4);
-        free(plan->endpoints[i].ip6);
-        free(plan->endpoints[i].mac);
-        strv_free(&plan->endpoints[i].aliases);
-    }
+    for (size_t i = 0; i < plan->endpoint_count; i++)
+        plan_endpoint_free(&plan->endpoints[i]);
     free(plan->endpoints);
     port_bindings_free(&plan->ports);
     struct strv *lists[] = {

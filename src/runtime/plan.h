@@ -205,6 +205,8 @@ void plan_free(struct plan *plan);
 
 struct plan_mount *plan_add_mount(struct plan *plan);
 struct plan_endpoint *plan_add_endpoint(struct plan *plan);
+/* What it owns. */
+void plan_endpoint_free(struct plan_endpoint *endpoint);
 /* Looks the node up; -ENODEV and a sentence when `host` is no device. */
 int plan_add_device(struct plan *plan, const char *host, const char *path, unsigned access,
                     struct error *err);
