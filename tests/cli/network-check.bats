@@ -245,22 +245,22 @@ repairs() {
     chain=egress-$(caisson inspect -f '{{.Id}}' listed)
     ip=$(address listed shop)
     well
-    in_host nft insert rule inet "$TABLE" "$chain" accept
+    in_networks nft insert rule inet "$TABLE" "$chain" accept
     tells "rule 1 of chain inet $chain should not be there"
     repairs
-    in_host nft flush chain inet "$TABLE" "$chain"
+    in_networks nft flush chain inet "$TABLE" "$chain"
     tells "chain inet $chain has none of its rules"
     repairs
-    in_host nft add chain inet "$TABLE" "egress-${chain//[0-9a-f]/0}"
+    in_networks nft add chain inet "$TABLE" "egress-${chain//[0-9a-f]/0}"
     tells "should not be there"
     repairs
-    in_host nft add element inet "$TABLE" "${chain/egress/egress4}" '{ 192.0.2.2 . tcp . 443 timeout 60s }'
+    in_networks nft add element inet "$TABLE" "${chain/egress/egress4}" '{ 192.0.2.2 . tcp . 443 timeout 60s }'
     well
-    in_host nft delete element inet "$TABLE" egress4 "{ $ip }"
+    in_networks nft delete element inet "$TABLE" egress4 "{ $ip }"
     tells "network shop, container listed: $ip of the firewall's set inet egress4 is missing"
     repairs
-    in_host nft delete element inet "$TABLE" egress4 "{ $ip }"
-    in_host nft add element inet "$TABLE" egress4 "{ $ip : accept }"
+    in_networks nft delete element inet "$TABLE" egress4 "{ $ip }"
+    in_networks nft add element inet "$TABLE" egress4 "{ $ip : accept }"
     tells "network shop, container listed: $ip of the firewall's set inet egress4 is not as it was made"
     repairs
     caisson rm -f listed

@@ -49,7 +49,13 @@ on_host() {
         [ "$(readlink "/proc/$pid/ns/net")" != "$(readlink "/proc/$HOST/ns/net")" ] || echo "$pid"
     done
 }
-nothing_left() { [ -z "$(on_host -f '^caisson-home |^pasta |^caisson-netd')" ]; }
+nothing_left() {
+    local pid
+    for pid in $(on_host -f '^caisson-home |^pasta |^caisson-netd'); do
+        echo "left: $pid $(tr '\0' ' ' <"/proc/$pid/cmdline")" >&2
+        return 1
+    done
+}
 # waits_for WORD CONTAINER ADDRESS PORT: until this is what is answered.
 waits_for() {
     answered() { [ "$(asks "$2" "$3" "$4")" = "$1" ]; }
@@ -280,7 +286,7 @@ killed() {
 
 @test "ports that an ordinary user may not open are refused, and nothing is made" {
     fails 125 "cannot bind 127.0.0.1:80: Permission denied" caisson run --rm -p 80:80 busybox true
-    nothing_left
+    waits 10 nothing_left
 }
 
 # Seen to fail without `apart` in src/network/port_client.c.
@@ -321,7 +327,7 @@ killed() {
     in_host mount --bind "$BATS_TEST_TMPDIR/pasta" "$(realpath /usr/bin/pasta)"
     fails 125 "cannot connect your networks with the outside: pasta: it does not like this host" caisson run --rm --network bridge busybox true
     in_host umount "$(realpath /usr/bin/pasta)"
-    waits 5 nothing_left
+    waits 10 nothing_left || nothing_left
     caisson run --rm --network bridge busybox true
 }
 
