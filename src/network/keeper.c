@@ -500,6 +500,8 @@ static bool may_end(void)
 {
     autofd lock =
         openat(NETD_STATE, NETD_NAMES_LOCK_FILE, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (lock < 0 && errno == ENOENT)
+        return true; /* the directory is gone: nobody can be added any more */
     if (lock < 0 || lock_fd(lock, LOCK_EX | LOCK_NB) < 0)
         return false;
     read_names();
