@@ -157,6 +157,14 @@ static int start_it(struct engine *e, struct container *c, const struct request 
     return exit_code;
 }
 
+/* What it has by default, but cannot have here. */
+static void tell_network(const struct plan *plan, const struct request *r)
+{
+    const struct protection *network = posture_find(&plan->posture, "network");
+    if (hints_wanted(r) && network && network->why)
+        tell_warning("container %s has no network: %s", plan->name, network->why);
+}
+
 int command_run(const struct invocation *call, void *options, struct error *err)
 {
     struct request *r = options;
@@ -180,6 +188,7 @@ int command_run(const struct invocation *call, void *options, struct error *err)
         rc = container_claim(&e.containers, &plan, &c, err);
     if (rc < 0)
         return rc;
+    tell_network(&c.plan, r);
     rc = front_delegate(&c, hints_wanted(r), err);
     if (rc == 0)
         rc = write_cid_file(r->cid_file, c.id, err);
@@ -207,6 +216,7 @@ int command_create(const struct invocation *call, void *options, struct error *e
         rc = container_create(&e.containers, &plan, &c, err);
     if (rc < 0)
         return rc;
+    tell_network(&c.plan, r);
     rc = write_cid_file(r->cid_file, c.id, err);
     if (rc < 0) {
         (void)container_remove(&c, true, NULL);

@@ -72,7 +72,7 @@ static const char *const levels[] = {"restricted", "baseline", "privileged", NUL
     {"volumes-from", 0, OPTION_LIST, AT(volumes_from), "CONTAINER[:ro]", "Mount what another container has mounted", .group = STORAGE}, \
     {"image-volume", 0, OPTION_STRING, AT(image_volume), "KIND", "What is mounted at the image's VOLUMEs: an anonymous volume (the default), tmpfs, or nothing (ignore)", .group = STORAGE, .words = (const char *const[]){"anonymous", "tmpfs", "ignore", NULL}}, \
     {"read-only-tmpfs", 0, OPTION_TRISTATE, AT(read_only_tmpfs), NULL, "Places to write in a read-only root: /tmp, /var/tmp and /run (restricted: there are)", .group = STORAGE}, \
-    {"network", 0, OPTION_LIST, AT(networks), "NETWORK", "What it is on: none (the default), a network by its name (bridge: the way out, and nobody else), host or container:NAME; may be repeated", .group = NETWORK}, \
+    {"network", 0, OPTION_LIST, AT(networks), "NETWORK", "What it is on: bridge (the default: the way out, and nobody else), a network by its name, none, host or container:NAME; may be repeated", .group = NETWORK}, \
     {"net", 0, OPTION_LIST, AT(networks), "NETWORK", "The same as --network", .flags = OPTION_HIDDEN, .group = NETWORK}, \
     {"network-alias", 0, OPTION_LIST, AT(network_aliases), "NAME", "One more name for it on its network", .group = NETWORK}, \
     {"net-alias", 0, OPTION_LIST, AT(network_aliases), "NAME", "The same as --network-alias", .flags = OPTION_HIDDEN, .group = NETWORK}, \

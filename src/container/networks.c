@@ -287,7 +287,16 @@ void plan_network_text(const struct plan *plan, struct buf *out)
         buf_fmt(out, "%s%s", i ? ", " : "", plan->endpoints[i].network);
 }
 
-static void say_posture(struct planning *p, bool level_host)
+/* The default one, or what there is where that cannot be had: then `why` has a sentence. */
+static const char *usual_network(const struct request *r, bool level_host, struct error *why)
+{
+    bool meant = ports_wanted(r) || r->host_access || r->metadata_access || r->egress.len > 0;
+    if (level_host && !ports_wanted(r))
+        return "host";
+    return !meant && ids_limited() && network_home_check(why) < 0 ? "none" : NETWORK_DEFAULT;
+}
+
+static void say_posture(struct planning *p, bool level_host, const struct error *why)
 {
     struct plan *plan = p->plan;
     autobuf text = {0};
@@ -295,6 +304,8 @@ static void say_posture(struct planning *p, bool level_host)
     struct protection *item =
         posture_add(&plan->posture, "network", buf_text(&text), "--network host");
     item->relaxed = plan->network == PLAN_NET_HOST && !level_host;
+    if (*why->text)
+        item->why = xstrdup(why->text);
     if (plan->network != PLAN_NET_BRIDGE)
         return;
     posture_add(&plan->posture, "host-services", plan->host_access ? "open" : "closed",
@@ -313,16 +324,12 @@ int plan_network(struct planning *p, struct error *err)
     struct strv networks = r->networks;
     char default_network[] = NETWORK_DEFAULT, *only[] = {default_network, NULL};
     bool level_host = p->level == LEVEL_PRIVILEGED;
-    const char *first = networks.len ? networks.items[0] : "";
+    struct error why = {0};
+    bool said = networks.len > 0 && !streq(networks.items[0], "default");
+    const char *first = said ? networks.items[0] : usual_network(r, level_host, &why);
     int rc = 0;
-    if (streq(first, "default"))
-        networks.len = 0;
-    if (networks.len == 0 && ports_wanted(r)) {
+    if (!said)
         networks = (struct strv){.items = only, .len = 1};
-        first = NETWORK_DEFAULT;
-    }
-    if (networks.len == 0)
-        first = level_host ? "host" : "none";
     bool other = streq(first, "none") || streq(first, "host") || starts_with(first, "container:");
     if (other && networks.len > 1)
         return error_set(err, -EINVAL, "--network %s goes with no other network", first);
@@ -347,7 +354,7 @@ int plan_network(struct planning *p, struct error *err)
         return rc;
     if (plan->network == PLAN_NET_NONE || plan->network == PLAN_NET_BRIDGE)
         plan->namespaces |= PLAN_NS_NET;
-    say_posture(p, level_host);
+    say_posture(p, level_host, &why);
     return plan_ports(p, first, err);
 }
 
