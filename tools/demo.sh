@@ -67,7 +67,7 @@ tar -C "$(echo "$CAISSON_ROOT"/layers/*/fs)" --numeric-owner -c . -C "$place/pay
 echo "of the host" >"$place/canary"
 attack() {
     "$caisson" run --rm -q --level "$1" --memory 192m --pids-limit 128 attacked /usr/bin/attack \
-        --canary "$place/canary" --store "$CAISSON_ROOT" --disk 33554432 "${@:2}" >"$place/$1"
+        --network "$(readlink /proc/self/ns/net)" --canary "$place/canary" --store "$CAISSON_ROOT" --disk 33554432 "${@:2}" >"$place/$1"
 }
 attack restricted
 attack baseline

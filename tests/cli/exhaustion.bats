@@ -68,9 +68,9 @@ small() {
     skip_unless_root
     mkdir "$BATS_TEST_TMPDIR/small"
     mount -t tmpfs -o size=4m caisson-small "$BATS_TEST_TMPDIR/small"
-    caisson --state "$BATS_TEST_TMPDIR/small/state" run -d --name web busybox sleep 100
+    caisson --state "$BATS_TEST_TMPDIR/small/state" run -d --name web --network none busybox sleep 100
     mount -o remount,ro "$BATS_TEST_TMPDIR/small"
-    fails 125 "Read-only file system" caisson --state "$BATS_TEST_TMPDIR/small/state" run --rm busybox true
+    fails 125 "Read-only file system" caisson --state "$BATS_TEST_TMPDIR/small/state" run --rm --network none busybox true
     run -0 caisson --state "$BATS_TEST_TMPDIR/small/state" ps
     [[ $output == *web* ]]
     [ "$(caisson --state "$BATS_TEST_TMPDIR/small/state" exec web echo fine)" = fine ]

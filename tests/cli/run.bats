@@ -226,7 +226,7 @@ run_() { caisson run --rm "$@"; }
     waits 5 caisson exec net sh -c 'netstat -ltn | grep -q 7777'
     [ "$(run_ -i --network container:net busybox nc 127.0.0.1 7777 </dev/null)" = shared ]
     caisson rm -f net >/dev/null
-    [ "$(run_ busybox ls /sys/class/net)" = lo ]
+    [ "$(run_ --network none busybox ls /sys/class/net)" = lo ]
     [ "$(run_ --network host busybox readlink /proc/self/ns/net)" = "$(readlink /proc/self/ns/net)" ]
 }
 

@@ -24,6 +24,7 @@ struct verdict {
 };
 
 struct words {
+    const char *network; /* the host's namespace: what /proc/self/ns/net is a link to there; NULL */
     const char *canary; /* a file of the host's that must not be readable; NULL: /etc/shadow */
     const char *store;  /* the engine's store on the host */
     size_t memory;      /* most bytes that the memory attempt touches */
@@ -48,6 +49,6 @@ void refused(struct verdict *v, const char *what);
 /* Whether "root" here is root of the machine, whether the machine's processes and network show. */
 bool host_users(void);
 bool host_processes(void);
-bool host_network(void);
+bool host_network(const struct words *words);
 
 #endif

@@ -6,6 +6,7 @@
 #include <linux/bpf.h>
 #include <linux/perf_event.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
@@ -213,27 +214,39 @@ static void new_key(const struct words *words, struct verdict *out)
     judge_junk(syscall(SYS_add_key, "user", "attack", "x", 1, -1 /* thread */), "add_key", out);
 }
 
-/* connect(2) of a datagram socket asks for a route and sends nothing. */
+#define PATIENCE_MS 1000
+
+/* In the host's own network connect(2) of a datagram socket, which asks for a route and sends
+ * nothing; elsewhere of a stream socket, which nobody is to answer. */
 static void way_out(const struct words *words, struct verdict *out)
 {
     struct sockaddr_in metadata = {.sin_family = AF_INET, .sin_port = htons(80)};
-    (void)words;
+    int kind = host_network(words) ? SOCK_DGRAM : SOCK_STREAM | SOCK_NONBLOCK, error = 0;
+    socklen_t size = sizeof error;
     inet_pton(AF_INET, "169.254.169.254", &metadata.sin_addr);
-    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd >= 0 && connect(fd, (struct sockaddr *)&metadata, sizeof metadata) == 0)
-        verdict(out, SUCCEEDED, "there is a route to 169.254.169.254");
+    int fd = socket(AF_INET, kind | SOCK_CLOEXEC, 0);
+    int rc = fd < 0 ? -1 : connect(fd, (struct sockaddr *)&metadata, sizeof metadata);
+    if (rc < 0 && fd >= 0 && errno == EINPROGRESS) {
+        struct pollfd ready = {.fd = fd, .events = POLLOUT};
+        rc = poll(&ready, 1, PATIENCE_MS) > 0 &&
+                     getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error == 0
+                 ? 0
+                 : -1;
+        errno = error ? error : ETIMEDOUT;
+    }
+    if (rc == 0)
+        verdict(out, SUCCEEDED, "there is a way to 169.254.169.254");
     else
-        refused(out, "a route to the cloud's metadata");
+        refused(out, "a way to the cloud's metadata");
 }
 
 static void low_port(const struct words *words, struct verdict *out)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(80)};
-    (void)words;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(fd, 1) < 0)
         refused(out, "listen on port 80");
-    else if (host_network())
+    else if (host_network(words))
         verdict(out, SUCCEEDED, "listens on a port of the machine's");
     else
         verdict(out, CONTAINED, "listens in its own network");

@@ -26,7 +26,7 @@ attack() {
     local level=$1
     shift
     caisson run --rm --level "$level" --memory 192m --pids-limit 128 attack attack \
-        --canary "$BATS_FILE_TMPDIR/canary" --store "$CAISSON_ROOT" --disk 33554432 "$@"
+        --network "$(readlink /proc/self/ns/net)" --canary "$BATS_FILE_TMPDIR/canary" --store "$CAISSON_ROOT" --disk 33554432 "$@"
 }
 
 # held LEVEL: the table on standard input (name, allowed outcomes separated by |) is what LEVEL gives.

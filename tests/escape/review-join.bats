@@ -23,7 +23,7 @@ teardown() {
 # the host's others: "network of the host", "mounts of the host" and "command line of the host" within
 # two seconds of such a loop.
 @test "nothing of the host is seen through a process that exec puts into the container" {
-    caisson run -d --name web -v "$BATS_FILE_TMPDIR/payload:/payload:ro" busybox /payload/peek 8 hunter2
+    caisson run -d --name web --network none -v "$BATS_FILE_TMPDIR/payload:/payload:ro" busybox /payload/peek 8 hunter2
     waits 5 sh -c 'caisson logs web | grep -q looking'
     end=$((SECONDS + 7))
     while [ $SECONDS -lt $end ]; do
@@ -36,11 +36,11 @@ done" ]
 
 # Seen to fail when the container that joins was set up inside: all three within a second.
 @test "nothing of the host is seen in a process namespace while others join it" {
-    caisson run -d --name web -v "$BATS_FILE_TMPDIR/payload:/payload:ro" busybox /payload/peek 8 hunter2 -
+    caisson run -d --name web --network none -v "$BATS_FILE_TMPDIR/payload:/payload:ro" busybox /payload/peek 8 hunter2 -
     waits 5 sh -c 'caisson logs web | grep -q looking'
     end=$((SECONDS + 7)) count=0
     while [ $SECONDS -lt $end ]; do
-        caisson run --rm -e TOKEN=hunter2 --pid container:web busybox true || break
+        caisson run --rm --network none -e TOKEN=hunter2 --pid container:web busybox true || break
         count=$((count + 1))
     done
     caisson wait web
