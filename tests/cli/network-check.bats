@@ -299,7 +299,7 @@ repairs() {
         caisson run -d --name "agent$i" --network shop --egress "192.0.2.$i:80" busybox sleep 1000
         well
     done
-    in_host nft flush ruleset
+    in_networks nft flush ruleset
     caisson run --rm --network bridge busybox true
     well
 }
