@@ -26,13 +26,13 @@ struct process_spec {
     const int *line; /* or instead: that become 3, 4, 5 …; at most PROCESS_LINE_MAX */
     size_t line_count;
     const char *directory; /* working directory or NULL */
-    bool detached; /* not our child, in a session of its own; its id is not told */
+    bool detached;         /* not our child, in a session of its own; its id is not told */
     bool die_with_us;      /* killed when the thread that starts it ends, however that ends; as long
                               as it does not come to more rights than it is started with */
 };
 
-/* Starts it. *pidfd (O_CLOEXEC) may be NULL; both are for `detached`. A program that cannot be executed is an error here
- * (reported through a close-on-exec pipe), not an exit status later. */
+/* Starts it. *pidfd (O_CLOEXEC) may be NULL; both are for `detached`. A program that cannot be
+ * executed is an error here (reported through a close-on-exec pipe), not an exit status later. */
 int process_start(const struct process_spec *spec, pid_t *pid, int *pidfd, struct error *err);
 /* waitpid(2) until the end. *status as from wait(2). */
 int process_wait(pid_t pid, int *status, struct error *err);

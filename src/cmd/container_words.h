@@ -34,6 +34,7 @@ verb_handler command_ps, command_inspect, command_logs, command_attach, command_
 verb_handler command_volume_create, command_volume_ls, command_volume_inspect, command_volume_rm,
     command_volume_prune;
 verb_handler command_network_create, command_network_ls, command_network_inspect,
-    command_network_connect, command_network_disconnect, command_network_rm, command_network_prune, command_network_log, command_network_check;
+    command_network_connect, command_network_disconnect, command_network_rm, command_network_prune,
+    command_network_log, command_network_check;
 
 #endif

@@ -53,7 +53,8 @@ static const struct option rm_table[] = {
 static const struct option connect_table[] = {
     {"ip", 0, OPTION_STRING, CONNECT(ip), "IP", "Its IPv4 address there (a free one)"},
     {"ip6", 0, OPTION_STRING, CONNECT(ip6), "IP", "Its IPv6 address there (a free one)"},
-    {"mac-address", 0, OPTION_STRING, CONNECT(mac), "MAC", "Its hardware address (one that follows from the IP)"},
+    {"mac-address", 0, OPTION_STRING, CONNECT(mac), "MAC",
+     "Its hardware address (one that follows from the IP)"},
     {"alias", 0, OPTION_LIST, CONNECT(aliases), "NAME", "One more name for it there"},
     {NULL},
 };
@@ -76,7 +77,8 @@ static const struct option prune_table[] = {
 static const struct option log_table[] = {
     {"filter", 'f', OPTION_LIST, LOG(filters), "KEY=VALUE",
      "Show only what matches: container=, name=, verdict=denied|granted"},
-    {"since", 0, OPTION_STRING, LOG(since), "TIME", "Show only what was seen since then, or in the last 10m"},
+    {"since", 0, OPTION_STRING, LOG(since), "TIME",
+     "Show only what was seen since then, or in the last 10m"},
     {"format", 0, OPTION_STRING, LOG(format), "FORMAT", LIST_FORMAT_HELP},
     {NULL},
 };

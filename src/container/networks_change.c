@@ -332,7 +332,7 @@ int container_network_connect(struct container *c, const struct endpoint_words *
 static int turn_outward(struct joining *j, const struct inside *inside, struct error *err)
 {
     joining_choose_outward(j);
-    if ( j->networks[j->outward].internal)
+    if (j->networks[j->outward].internal)
         return 0;
     return network_route_out(&j->networks[j->outward], &j->ports[j->outward], inside->routes, err);
 }
@@ -351,8 +351,8 @@ static void drop(struct joining *j, size_t at)
 }
 
 /* `at`: of the endpoints as they were; the plan has it no more. */
-static int leave_running(struct container *c, struct joining *j, size_t at,
-                         struct error *warning, struct error *err)
+static int leave_running(struct container *c, struct joining *j, size_t at, struct error *warning,
+                         struct error *err)
 {
     autoinside inside = {-1, -1};
     int rc = inside_open(c, &inside, err);
@@ -429,8 +429,9 @@ int container_network_disconnect(struct container *c, const char *network, bool 
         return rc;
     size_t at = find_endpoint(&c->plan, name);
     if (at == c->plan.endpoint_count)
-        return force ? 0 : error_set(err, -ENOENT, "container %s is not on network %s",
-                                     c->plan.name, name);
+        return force ? 0
+                     : error_set(err, -ENOENT, "container %s is not on network %s", c->plan.name,
+                                 name);
     if (at == 0 && c->plan.ports.count > 0 && runs(c))
         return error_set(err, -EBUSY,
                          "container %s publishes its ports from network %s: stop it first",

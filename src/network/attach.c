@@ -669,8 +669,8 @@ static int find_bridge(const struct network_host *host, const struct network *ne
                        struct error *err)
 {
     int bridge = link_index(host->routes, network->bridge, err);
-    return bridge < 0 ? error_set(err, bridge, "bridge %s of network %s went away",
-                                  network->bridge, network->name)
+    return bridge < 0 ? error_set(err, bridge, "bridge %s of network %s went away", network->bridge,
+                                  network->name)
                       : bridge;
 }
 
@@ -722,8 +722,7 @@ int network_plug_again(const struct network_host *host, const struct network *ne
     if (rc < 0 && rc != -ENODEV)
         return error_set(err, rc, "cannot remove the container's old interface: %s", why.text);
     int bridge = find_bridge(host, network, err);
-    return bridge < 0 ? bridge
-                      : connect_port(host, network, port, bridge, inside, namespace, err);
+    return bridge < 0 ? bridge : connect_port(host, network, port, bridge, inside, namespace, err);
 }
 
 /* One that is missing lets the others stay: then one by one. */

@@ -18,8 +18,8 @@
 
 struct egress_event {
     bool granted;
-    char id[NAMES_ID_MAX + 1];  /* the container's, */
-    char who[EGRESS_WHO_SIZE];  /* and its name; "": not known */
+    char id[NAMES_ID_MAX + 1]; /* the container's, */
+    char who[EGRESS_WHO_SIZE]; /* and its name; "": not known */
     char name[256];            /* "": none */
     struct ip_address address; /* family 0: none */
     uint16_t port;

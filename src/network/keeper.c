@@ -221,9 +221,14 @@ static int listener_count(void)
 static int become_resolver(int ask, struct error *err)
 {
     /* NETD_LOCK stays, so that nobody starts another while this one has the ports. */
-    const int ours[] = {NETD_STATE,           NETD_NFT,     NETD_NFLOG,
-                        keeper.inotify,       keeper.epoll, keeper.resolv_dirs[0],
-                        keeper.resolv_dirs[1], keeper.networks};
+    const int ours[] = {NETD_STATE,
+                        NETD_NFT,
+                        NETD_NFLOG,
+                        keeper.inotify,
+                        keeper.epoll,
+                        keeper.resolv_dirs[0],
+                        keeper.resolv_dirs[1],
+                        keeper.networks};
     for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
         close(ours[i]);
     if (!keeper.ready)
@@ -368,8 +373,7 @@ static int grant_address(struct nft *n, const struct names_member *m, const stru
     int added = 0;
     for (size_t i = 0; i < count; i++) {
         uint64_t left = 0;
-        int rc =
-            nft_element_left(NETD_NFT, table(), grants[i].set, &grants[i].key, &left, NULL);
+        int rc = nft_element_left(NETD_NFT, table(), grants[i].set, &grants[i].key, &left, NULL);
         if (rc < 0 && rc != -ENOENT)
             return rc;
         note_grant(m, ask, a, &grants[i]);

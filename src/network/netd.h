@@ -69,7 +69,8 @@ enum keeper_question {
 };
 #define KEEPER_ADDRESSES_MAX 32
 #define KEEPER_SECONDS_MAX 3720
-#define KEEPER_OTHERS_MAX 64 /* networks that members are on as well; more of them are not looked at */
+#define KEEPER_OTHERS_MAX                                                                          \
+    64 /* networks that members are on as well; more of them are not looked at */
 #define KEEPER_NETWORK_SIZE 128
 
 struct keeper_ask {

@@ -27,7 +27,8 @@
 static int open_home(const struct network_place *place, const char *network, struct error *err)
 {
     autofd top = networks_open(place->state, false, err);
-    int home = top < 0 ? top : openat(top, network, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int home =
+        top < 0 ? top : openat(top, network, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (top >= 0 && home < 0)
         return errno == ENOENT ? -ENOENT
                                : error_errno(err, "cannot open the state of network %s", network);
@@ -52,8 +53,9 @@ static int read_names(int home, struct names *out, struct error *err)
     autobuf text = {0};
     int rc = read_file_at(home, NAMES_FILE, NAMES_FILE_MAX, &text, NULL);
     if (rc < 0)
-        return rc == -ENOENT ? rc : error_set(err, rc, "cannot read a network's names: %s",
-                                              error_describe(rc));
+        return rc == -ENOENT
+                   ? rc
+                   : error_set(err, rc, "cannot read a network's names: %s", error_describe(rc));
     return names_parse(buf_text(&text), text.len, out, err);
 }
 
@@ -166,8 +168,8 @@ static int make_line(const struct network_host *host, const struct network *netw
         return error_set(err, rc, "cannot start caisson-netd: %s", error_describe(rc));
     for (size_t i = 0; rc == 0 && i < 4; i++)
         if (network->ranges[i / 2].gateway.family != 0)
-            rc = take_place(line, listen_on(host, network, i / 2, i % 2 ? SOCK_STREAM : SOCK_DGRAM,
-                                            err));
+            rc = take_place(line,
+                            listen_on(host, network, i / 2, i % 2 ? SOCK_STREAM : SOCK_DGRAM, err));
     return rc;
 }
 
@@ -296,8 +298,9 @@ int netd_log(const struct network_place *place, const char *network, struct egre
     autofd home = open_home(place, network, err);
     int rc = home < 0 ? home : read_file_at(home, NETD_LOG_FILE, NETD_LOG_MAX, &text, NULL);
     if (rc < 0)
-        return rc == -ENOENT ? rc : error_set(err, rc, "cannot read the log of network %s: %s",
-                                              network, error_describe(rc));
+        return rc == -ENOENT ? rc
+                             : error_set(err, rc, "cannot read the log of network %s: %s", network,
+                                         error_describe(rc));
     if (text.len > 0)
         egress_log_parse(text.data, out);
     return 0;

@@ -380,7 +380,8 @@ static void take_other(const struct keeper_tell *words, int fd)
     autobuf text = {0};
     if (words->number == 0)
         names_free(&heard);
-    if (heard.other_count < KEEPER_OTHERS_MAX && memchr(words->network, '\0', sizeof words->network) &&
+    if (heard.other_count < KEEPER_OTHERS_MAX &&
+        memchr(words->network, '\0', sizeof words->network) &&
         read_fd(fd, NAMES_FILE_MAX, &text) == 0)
         (void)names_add_other(&heard, words->network, buf_text(&text), text.len);
 }
@@ -394,8 +395,7 @@ static void take_names(const struct keeper_tell *words, int fd)
     if (read_fd(fd, NAMES_FILE_MAX, &text) < 0 ||
         names_parse(buf_text(&text), text.len, &fresh, NULL) < 0)
         return;
-    bool moved =
-        memcmp(&resolver.names.upstreams, &fresh.upstreams, sizeof fresh.upstreams) != 0;
+    bool moved = memcmp(&resolver.names.upstreams, &fresh.upstreams, sizeof fresh.upstreams) != 0;
     names_move_others(&heard, &fresh);
     struct names old = resolver.names;
     resolver.names = fresh;

@@ -89,12 +89,12 @@ void plan_free(struct plan *plan)
     free(plan->endpoints);
     port_bindings_free(&plan->ports);
     struct strv *lists[] = {
-        &plan->args,       &plan->env,         &plan->sysctls,
-        &plan->layers,     &plan->masked,      &plan->read_only_paths,
-        &plan->labels,     &plan->annotations, &plan->health.test,
-        &plan->log_labels, &plan->log_env,     &plan->egress, &plan->dns,
-        &plan->dns_search, &plan->dns_options, &plan->extra_hosts,
-        &plan->exposed,
+        &plan->args,        &plan->env,         &plan->sysctls,
+        &plan->layers,      &plan->masked,      &plan->read_only_paths,
+        &plan->labels,      &plan->annotations, &plan->health.test,
+        &plan->log_labels,  &plan->log_env,     &plan->egress,
+        &plan->dns,         &plan->dns_search,  &plan->dns_options,
+        &plan->extra_hosts, &plan->exposed,
     };
     for (size_t i = 0; i < sizeof strings / sizeof *strings; i++)
         free(strings[i]);

@@ -25,10 +25,10 @@ struct verdict {
 
 struct words {
     const char *network; /* the host's namespace: what /proc/self/ns/net is a link to there; NULL */
-    const char *canary; /* a file of the host's that must not be readable; NULL: /etc/shadow */
-    const char *store;  /* the engine's store on the host */
-    size_t memory;      /* most bytes that the memory attempt touches */
-    size_t disk;        /* most bytes that the disk attempt writes to one place */
+    const char *canary;  /* a file of the host's that must not be readable; NULL: /etc/shadow */
+    const char *store;   /* the engine's store on the host */
+    size_t memory;       /* most bytes that the memory attempt touches */
+    size_t disk;         /* most bytes that the disk attempt writes to one place */
 };
 
 struct attempt {

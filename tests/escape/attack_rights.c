@@ -104,7 +104,8 @@ static void join_namespace(const struct words *words, struct verdict *out)
     if (fd < 0 || setns(fd, 0) < 0)
         refused(out, "setns");
     else
-        verdict(out, host_network(words) ? SUCCEEDED : CONTAINED, "joined the network of process 1");
+        verdict(out, host_network(words) ? SUCCEEDED : CONTAINED,
+                "joined the network of process 1");
 }
 
 static void mount_something(const struct words *words, struct verdict *out)

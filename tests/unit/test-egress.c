@@ -436,13 +436,15 @@ static void the_log_is_read_back_as_it_was_written_and_what_is_none_left_out(voi
         "denied\tab12\tweb\ta.example\t-\t-\t-\t3\t2026-01-02T03:04:05.000000006Z\n"
         "granted\tab12\t-\tb.example\t203.0.113.7\t443\ttcp\t1\t2026-01-02T03:04:06Z\n"
         "granted\tab12\tweb\t-\t2001:db8::1\t-\ticmp\t2\t2026-01-02T03:04:07Z\n";
-    static const char *const wrong[] = {
-        "", "\n", "denied\tab12\tweb\ta\t-\t-\t-\t3\n", "maybe\ta\tb\tc\t-\t-\t-\t3\t2026-01-02T03:04:05Z\n",
-        "denied\ta\tb\tc\tx\t-\t-\t3\t2026-01-02T03:04:05Z\n",
-        "denied\ta\tb\tc\t-\t65536\t-\t3\t2026-01-02T03:04:05Z\n",
-        "denied\ta\tb\tc\t-\t-\t256\t3\t2026-01-02T03:04:05Z\n",
-        "denied\ta\tb\tc\t-\t-\t-\t-3\t2026-01-02T03:04:05Z\n",
-        "denied\ta\tb\tc\t-\t-\t-\t3\tyesterday\n"};
+    static const char *const wrong[] = {"",
+                                        "\n",
+                                        "denied\tab12\tweb\ta\t-\t-\t-\t3\n",
+                                        "maybe\ta\tb\tc\t-\t-\t-\t3\t2026-01-02T03:04:05Z\n",
+                                        "denied\ta\tb\tc\tx\t-\t-\t3\t2026-01-02T03:04:05Z\n",
+                                        "denied\ta\tb\tc\t-\t65536\t-\t3\t2026-01-02T03:04:05Z\n",
+                                        "denied\ta\tb\tc\t-\t-\t256\t3\t2026-01-02T03:04:05Z\n",
+                                        "denied\ta\tb\tc\t-\t-\t-\t-3\t2026-01-02T03:04:05Z\n",
+                                        "denied\ta\tb\tc\t-\t-\t-\t3\tyesterday\n"};
     static struct egress_log log;
     char text[sizeof lines];
     autobuf again = {0};
@@ -451,7 +453,9 @@ static void the_log_is_read_back_as_it_was_written_and_what_is_none_left_out(voi
     egress_log_parse(text, &log);
     egress_log_format(&log, &again);
     assert_int_equal(log.count, 3);
-    assert_non_null(strstr(buf_text(&again), "denied\tab12\tweb\ta.example\t-\t-\t-\t3\t2026-01-02T03:04:05.000000006Z\n"));
+    assert_non_null(
+        strstr(buf_text(&again),
+               "denied\tab12\tweb\ta.example\t-\t-\t-\t3\t2026-01-02T03:04:05.000000006Z\n"));
     assert_non_null(strstr(buf_text(&again), "\tb.example\t203.0.113.7\t443\ttcp\t1\t2026"));
     assert_int_equal(log.lines[2].event.protocol, IPPROTO_ICMPV6);
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
@@ -462,15 +466,16 @@ static void the_log_is_read_back_as_it_was_written_and_what_is_none_left_out(voi
     }
 }
 
-static void who_is_on_two_networks_has_the_names_of_both_and_goes_out_by_the_first_that_leads_out(
-    void **state)
+static void
+who_is_on_two_networks_has_the_names_of_both_and_goes_out_by_the_first_that_leads_out(void **state)
 {
     static const char inner[] = "internal\nlog 1\nsubnet 10.1.0.0/24\n"
                                 "member aa web\nalso outer\naddress 10.1.0.2\n"
                                 "member bb db\naddress 10.1.0.3\n";
-    static const char outer[] = "log 2\nsubnet 10.2.0.0/24\n"
-                                "member aa web\nnumber 1\nalso inner\naddress 10.2.0.2\negress a.example\n"
-                                "member cc proxy\naddress 10.2.0.3\n";
+    static const char outer[] =
+        "log 2\nsubnet 10.2.0.0/24\n"
+        "member aa web\nnumber 1\nalso inner\naddress 10.2.0.2\negress a.example\n"
+        "member cc proxy\naddress 10.2.0.3\n";
     autonames names = {0};
     const struct names_member *found[3], *who = NULL;
     struct ip_address a = address("10.1.0.2"), b = address("10.1.0.3"), c = address("10.2.0.3");
