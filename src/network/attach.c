@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "network/attach_parts.h"
+#include "network/netd_start.h"
 #include "network/networks_dir.h"
 
 /* --- bridges --- */
@@ -119,6 +120,7 @@ int network_take_down(const struct network_host *host, const struct network *net
 {
     struct error why = {0};
     struct firewall_network elements;
+    autonames names = {0};
     autobatch b = {0};
     if (host->routes < 0)
         return 0;
@@ -133,6 +135,8 @@ int network_take_down(const struct network_host *host, const struct network *net
     autonft n;
     nft_begin(&n, host->table);
     network_firewall(network, &elements);
+    (void)netd_names(&host->place, network->name, &names, NULL);
+    elements.aside = names.aside;
     firewall_remove_network(&n, &elements);
     rc = nft_commit(&n, host->firewall, &why);
     close(take_fd(&held));

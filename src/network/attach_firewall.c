@@ -65,6 +65,7 @@ int write_network(const struct network_host *host, const struct network *network
         return rc;
     (void)netd_names(&host->place, network->name, &names, NULL);
     network_firewall(network, &elements);
+    elements.aside = names.aside;
     firewall_add_network(n, &elements);
     for (size_t i = 0; i < leases.count; i++) {
         struct passing p;

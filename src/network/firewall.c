@@ -11,7 +11,7 @@
 #include "network/senders.h"
 
 /* Written beside the table; another one is made anew. */
-static const char version[] = "caisson 2";
+static const char version[] = "caisson 3";
 
 /* Of a packet's header, where the addresses are: RFC 791, RFC 8200. */
 static const struct {
@@ -19,11 +19,11 @@ static const struct {
     uint8_t protocol; /* of netfilter */
     uint32_t source, destination;
     enum nft_part part;
-    const char *members, *gateways, *subnets, *own, *closed, *host, *metadata, *egress;
+    const char *members, *gateways, *aside, *subnets, *own, *closed, *host, *metadata, *egress;
 } families[2] = {
-    {AF_INET, NFPROTO_IPV4, 12, 16, NFT_PART_IPV4, "members4", "gateways4", "subnets4", "own4",
+    {AF_INET, NFPROTO_IPV4, 12, 16, NFT_PART_IPV4, "members4", "gateways4", "aside4", "subnets4", "own4",
      "closed4", "host4", "metadata4", "egress4"},
-    {AF_INET6, NFPROTO_IPV6, 8, 24, NFT_PART_IPV6, "members6", "gateways6", "subnets6", "own6",
+    {AF_INET6, NFPROTO_IPV6, 8, 24, NFT_PART_IPV6, "members6", "gateways6", "aside6", "subnets6", "own6",
      "closed6", "host6", "metadata6", "egress6"},
 };
 
@@ -74,6 +74,7 @@ static void add_family_sets(struct nft *n, size_t i)
     const struct nft_set sets[] = {
         {.name = families[i].members, .key = {NFT_PART_INTERFACE, part}},
         {.name = families[i].gateways, .key = {NFT_PART_INTERFACE, part}},
+        {.name = families[i].aside, .key = {NFT_PART_INTERFACE, part}},
         {.name = families[i].subnets, .key = {part}, .intervals = true},
         {.name = families[i].own, .key = {part}, .intervals = true},
         {.name = families[i].closed, .key = {part}, .intervals = true},
@@ -268,20 +269,42 @@ static void let_neighbours_be_found(struct nft *n)
     }
 }
 
-static void let_names_be_asked(struct nft *n)
+#define DNS_PORT 53
+
+/* A rule that goes on for what is sent to a port of one's own gateway, by UDP (0) or TCP. */
+static void begin_asking(struct nft *n, const char *chain, size_t family, size_t protocol,
+                         uint16_t port, const char *gateways)
 {
     static const uint8_t protocols[] = {IPPROTO_UDP, IPPROTO_TCP};
-    for (size_t i = 0; i < 4; i++) {
-        nft_rule_begin(n, "host");
-        only_family(n, i / 2);
-        nft_meta(n, NFT_META_L4PROTO, 0);
-        nft_compare_u8(n, 0, NFT_CMP_EQ, protocols[i % 2]);
-        nft_payload(n, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2, 0);
-        nft_compare_port(n, 0, NFT_CMP_EQ, 53);
-        nft_meta(n, NFT_META_IIFNAME, 0);
-        load_destination(n, i / 2, ADDRESS_WORD);
-        nft_lookup(n, families[i / 2].gateways, 0, false);
+    nft_rule_begin(n, chain);
+    only_family(n, family);
+    nft_meta(n, NFT_META_L4PROTO, 0);
+    nft_compare_u8(n, 0, NFT_CMP_EQ, protocols[protocol]);
+    nft_payload(n, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2, 0);
+    nft_compare_port(n, 0, NFT_CMP_EQ, port);
+    nft_meta(n, NFT_META_IIFNAME, 0);
+    load_destination(n, family, ADDRESS_WORD);
+    nft_lookup(n, gateways, 0, false);
+}
+
+static void let_names_be_asked(struct nft *n)
+{
+    for (size_t i = 0; i < 8; i++) {
+        bool aside = i >= 4;
+        size_t f = i / 2 % 2;
+        begin_asking(n, "host", f, i % 2, aside ? FIREWALL_ASIDE_PORT : DNS_PORT,
+                     aside ? families[f].aside : families[f].gateways);
         nft_verdict(n, NF_ACCEPT, NULL);
+        nft_rule_end(n);
+    }
+}
+
+/* Where somebody else has port 53, what is sent there is led to where names are answered. */
+static void lead_aside(struct nft *n)
+{
+    for (size_t i = 0; i < 4; i++) {
+        begin_asking(n, "asked", i / 2, i % 2, DNS_PORT, families[i / 2].aside);
+        nft_redirect(n, FIREWALL_ASIDE_PORT);
         nft_rule_end(n);
     }
 }
@@ -369,6 +392,7 @@ void firewall_add_table(struct nft *n, unsigned flags)
         {.name = "forward", NF_INET_FORWARD, NF_IP_PRI_FILTER, "filter"},
         {.name = "input", NF_INET_LOCAL_IN, NF_IP_PRI_FILTER, "filter"},
         {.name = "arriving", NF_INET_PRE_ROUTING, NF_IP_PRI_RAW, "filter"},
+        {.name = "asked", NF_INET_PRE_ROUTING, NF_IP_PRI_NAT_DST, "nat"},
         {.name = "leaving", NF_INET_POST_ROUTING, NF_IP_PRI_NAT_SRC, "nat"},
     };
     nft_add_table(n, true, version, sizeof version);
@@ -378,6 +402,7 @@ void firewall_add_table(struct nft *n, unsigned flags)
     add_from(n);
     add_to(n);
     add_host(n);
+    lead_aside(n);
     add_hooks(n, flags);
     senders_add_table(n);
 }
@@ -441,7 +466,17 @@ static void change_network(struct nft *n, change_elements *change,
         change(n, families[f].subnets, &range, 1);
         if (network->answers)
             change_pair(n, change, families[f].gateways, network->bridge, &network->gateways[i]);
+        if (network->aside)
+            change_pair(n, change, families[f].aside, network->bridge, &network->gateways[i]);
     }
+}
+
+void firewall_lead_aside(struct nft *n, const struct firewall_network *network)
+{
+    for (size_t f = 0; f < 2; f++)
+        if (network->subnets[f].address.family != 0)
+            change_pair(n, nft_add_elements, families[f].aside, network->bridge,
+                        &network->gateways[f]);
 }
 
 void firewall_add_network(struct nft *n, const struct firewall_network *network)

@@ -58,10 +58,14 @@ struct firewall_network {
     const char *bridge;
     struct ip_prefix subnets[2];   /* family 0: none */
     struct ip_address gateways[2]; /* of the same families */
-    bool answers;                  /* somebody answers for names on the gateways */
+    bool answers;                  /* somebody answers for names on the gateways, */
+    bool aside;                    /* at FIREWALL_ASIDE_PORT, since another has port 53 */
     bool internal;                 /* no way out */
     bool shared;                   /* its containers reach each other */
 };
+#define FIREWALL_ASIDE_PORT 51753
+/* What is sent to port 53 of the gateways goes there. */
+void firewall_lead_aside(struct nft *n, const struct firewall_network *network);
 void firewall_add_network(struct nft *n, const struct firewall_network *network);
 void firewall_remove_network(struct nft *n, const struct firewall_network *network);
 

@@ -329,7 +329,7 @@ static void tell_state(void)
 
 static bool is_sound(const struct keeper_ask *ask)
 {
-    if (!memchr(ask->name, '\0', sizeof ask->name) || ask->count > KEEPER_ADDRESSES_MAX ||
+    if (!memchr(ask->name, '\0', sizeof ask->name) || !memchr(ask->id, '\0', sizeof ask->id) || ask->count > KEEPER_ADDRESSES_MAX ||
         ask->seconds > KEEPER_SECONDS_MAX)
         return false;
     for (const char *c = ask->name; *c; c++)
@@ -420,6 +420,8 @@ static void serve(const struct keeper_ask *ask)
     }
     const struct names_member *m =
         is_sound(ask) ? names_by_address(&keeper.names, &ask->member) : NULL;
+    if (m && !streq(m->id, ask->id))
+        m = NULL; /* the address is another's by now */
     if (ask->question == KEEPER_DENIED && m)
         note_denied(m, ask);
     if (ask->question != KEEPER_GRANT)

@@ -284,6 +284,10 @@ static int read_line(struct names *names, char *line, struct error *err)
         names->isolated = true;
         return 0;
     }
+    if (streq(line, "aside")) {
+        names->aside = true;
+        return 0;
+    }
     if (streq(line, "table"))
         return read_table(names, value);
     if (streq(line, "log"))
@@ -354,6 +358,8 @@ void names_format(const struct names *names, struct buf *out)
         buf_str(out, "internal\n");
     if (names->isolated)
         buf_str(out, "isolated\n");
+    if (names->aside)
+        buf_str(out, "aside\n");
     if (names->table[0])
         buf_fmt(out, "table %s\n", names->table);
     buf_fmt(out, "log %u\n", names->group);

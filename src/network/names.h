@@ -7,6 +7,7 @@
  *
  *   internal                 nothing is asked outside
  *   isolated                 a member sees itself only
+ *   aside                    asked at another port, since somebody else has port 53 (firewall.h)
  *   table NAME               the firewall's; "caisson" when it is not said
  *   log NUMBER               the group of the kernel's log for what egress lists refuse
  *   subnet PREFIX            addresses of the network's own
@@ -61,7 +62,7 @@ struct names_key;
 struct names_other;
 
 struct names {
-    bool internal, isolated;
+    bool internal, isolated, aside;
     char table[NAMES_TABLE_SIZE]; /* "": FIREWALL_TABLE */
     uint16_t group;
     struct ip_prefix subnets[NAMES_SUBNETS];

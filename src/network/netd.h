@@ -72,11 +72,13 @@ enum keeper_question {
 #define KEEPER_OTHERS_MAX                                                                          \
     64 /* networks that members are on as well; more of them are not looked at */
 #define KEEPER_NETWORK_SIZE 128
+#define KEEPER_ID_SIZE 65
 
 struct keeper_ask {
     uint32_t question;
     uint32_t number; /* comes back with the answer */
     struct ip_address member;
+    char id[KEEPER_ID_SIZE]; /* who had that address when it asked */
     char name[256];
     uint32_t seconds;
     uint32_t count;

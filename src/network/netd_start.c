@@ -103,11 +103,11 @@ static void describe(const struct network_host *host, const struct network *netw
 /* --- the program --- */
 
 static int listen_on(const struct network_host *host, const struct network *network, size_t family,
-                     int type, struct error *err)
+                     int type, uint16_t port, struct error *err)
 {
     char text[IP_TEXT_MAX];
     int on = 1;
-    struct socket_address to = socket_address_of(&network->ranges[family].gateway, DNS_PORT);
+    struct socket_address to = socket_address_of(&network->ranges[family].gateway, port);
     autofd fd = network_host_socket(host, to.any.sa_family, type | SOCK_NONBLOCK, 0);
     if (fd < 0)
         return error_set(err, fd, "cannot make a socket: %s", error_describe(fd));
@@ -118,14 +118,8 @@ static int listen_on(const struct network_host *host, const struct network *netw
     }
     ip_format(&network->ranges[family].gateway, text);
     if (bind(fd, &to.any, to.length) < 0 || (type == SOCK_STREAM && listen(fd, WAITING_MAX) < 0))
-        return errno == EADDRINUSE
-                   ? error_set(err, -errno,
-                               "cannot answer names on network %s: port 53 of %s is in use by "
-                               "another program (ss -l%snp shows which); if that listens on all "
-                               "addresses, let it listen on those that it is for",
-                               network->name, text, type == SOCK_STREAM ? "t" : "u")
-                   : error_errno(err, "cannot answer names on network %s at %s", network->name,
-                                 text);
+        return error_errno(err, "cannot answer names on network %s at port %u of %s", network->name,
+                           port, text);
     return take_fd(&fd);
 }
 
@@ -155,7 +149,7 @@ static int take_copy(struct line *line, int fd)
 
 /* In the order of enum netd_fd. */
 static int make_line(const struct network_host *host, const struct network *network, int home,
-                     int lock, int ready, struct line *line, struct error *err)
+                     int lock, int ready, uint16_t port, struct line *line, struct error *err)
 {
     int rc = take_copy(line, home);
     if (rc == 0)
@@ -169,12 +163,35 @@ static int make_line(const struct network_host *host, const struct network *netw
     for (size_t i = 0; rc == 0 && i < 4; i++)
         if (network->ranges[i / 2].gateway.family != 0)
             rc = take_place(line,
-                            listen_on(host, network, i / 2, i % 2 ? SOCK_STREAM : SOCK_DGRAM, err));
+                            listen_on(host, network, i / 2, i % 2 ? SOCK_STREAM : SOCK_DGRAM, port,
+                                            err));
     return rc;
 }
 
+/* Somebody on the host listens at port 53 of all its addresses. Written down first: what a restored
+ * firewall leads there follows from that. No table is none to change: it is about to be restored. */
+static int go_aside(const struct network_host *host, const struct network *network, int home,
+                    struct names *names, struct error *err)
+{
+    struct firewall_network elements;
+    struct error why = {0};
+    autonft n;
+    names->aside = true;
+    int rc = names_write(home, names, err);
+    if (rc < 0)
+        return rc;
+    network_firewall(network, &elements);
+    nft_begin(&n, host->table);
+    firewall_lead_aside(&n, &elements);
+    rc = nft_commit(&n, host->firewall, &why);
+    return rc < 0 && rc != -ENOENT
+               ? error_set(err, rc, "cannot lead questions for names aside: %s", why.text)
+               : 0;
+}
+
 static int start(const struct network_host *host, const struct network *network, int home,
-                 const char *program, int lock, struct netd_start *out, struct error *err)
+                 const char *program, int lock, struct names *names, struct netd_start *out,
+                 struct error *err)
 {
     __attribute__((cleanup(line_end))) struct line line = {.count = 0};
     char name[] = "caisson-netd", *argv[] = {name, NULL}, *environment[] = {NULL};
@@ -183,7 +200,15 @@ static int start(const struct network_host *host, const struct network *network,
         return error_errno(err, "cannot start caisson-netd");
     out->said = said[0];
     autofd writer = said[1];
-    int rc = make_line(host, network, home, lock, writer, &line, err);
+    int rc = make_line(host, network, home, lock, writer,
+                       names->aside ? FIREWALL_ASIDE_PORT : DNS_PORT, &line, err);
+    if (rc == -EADDRINUSE && !names->aside) {
+        line_end(&line);
+        line.count = 0;
+        rc = make_line(host, network, home, lock, writer, FIREWALL_ASIDE_PORT, &line, err);
+        if (rc == 0)
+            rc = go_aside(host, network, home, names, err);
+    }
     if (rc < 0)
         return rc;
     const struct process_spec spec = {.program = program,
@@ -220,7 +245,7 @@ int netd_add(const struct network_host *host, const struct network *network,
     autofd alive = open_lock(home, NETD_LOCK_FILE, LOCK_EX | LOCK_NB, err);
     if (alive < 0)
         return alive == -EWOULDBLOCK ? 0 : alive;
-    return start(host, network, home, program, alive, out, err);
+    return start(host, network, home, program, alive, &names, out, err);
 }
 
 /* The one before has a lock that nobody finds any more, and ends with the last member. */
@@ -236,7 +261,7 @@ int netd_again(const struct network_host *host, const struct network *network, c
     if (unlinkat(home, NETD_LOCK_FILE, 0) < 0 && errno != ENOENT)
         return error_errno(err, "cannot remove a network's %s", NETD_LOCK_FILE);
     autofd alive = open_lock(home, NETD_LOCK_FILE, LOCK_EX | LOCK_NB, err);
-    return alive < 0 ? alive : start(host, network, home, program, alive, out, err);
+    return alive < 0 ? alive : start(host, network, home, program, alive, &names, out, err);
 }
 
 int netd_wait(struct netd_start *start, const char *network, struct error *err)

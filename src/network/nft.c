@@ -569,6 +569,14 @@ void nft_masquerade(struct nft *n)
     end_expression(n);
 }
 
+void nft_redirect(struct nft *n, uint16_t port)
+{
+    load_port(n, port, 0);
+    begin_expression(n, "redir");
+    nl_put_be32(&n->batch, NFTA_REDIR_REG_PROTO_MIN, register_of(0));
+    end_expression(n);
+}
+
 void nft_masquerade_ports(struct nft *n, uint16_t first, uint16_t last)
 {
     load_port(n, first, 0);

@@ -135,6 +135,8 @@ void nft_verdict_map(struct nft *n, const char *map, unsigned word);
 void nft_verdict(struct nft *n, int verdict, const char *chain);
 void nft_counter(struct nft *n);
 void nft_masquerade(struct nft *n);
+/* To this port of the address that the interface has by which the packet came. */
+void nft_redirect(struct nft *n, uint16_t port);
 /* From a port between these, the packet's own where that is one. */
 void nft_masquerade_ports(struct nft *n, uint16_t first, uint16_t last);
 void nft_reject(struct nft *n); /* "administratively prohibited", or a reset for TCP */

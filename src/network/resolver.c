@@ -200,7 +200,7 @@ void resolver_pass_on(const struct asker *asker, const struct dns_query *q,
     uint16_t flags = clean->flags & DNS_AD;
     const struct names_member *m = names_by_address(&resolver.names, &asker->source),
                               *out = m ? names_outward(&resolver.names, m) : NULL;
-    if (!out) {
+    if (!out || !streq(m->id, asker->id)) { /* whoever asked is gone */
         resolver_refuse(asker, q, DNS_REFUSED, DNS_UNEXPLAINED);
         return;
     }
@@ -269,17 +269,21 @@ void resolver_judge(const struct asker *asker, const struct dns_query *q, bool s
             slots_ask_state(asker, q);
         return;
     }
+    struct asker known = *asker;
+    memcpy(known.id, m->id, sizeof known.id);
+    known.apart = resolver.names.isolated || m->upstreams.count > 0;
+    known.servers = m->upstreams;
     dns_name_text(&q->question.name, name);
-    if (answer_at_once(asker, q, m, name))
+    if (answer_at_once(&known, q, m, name))
         return;
     size_t size;
     uint32_t age;
     struct dns_response clean;
-    const uint8_t *known = cache_find(asker, q, &size, &age);
-    if (known && dns_parse_response(known, size, &clean) == 0)
-        resolver_pass_on(asker, q, &clean, age);
+    const uint8_t *kept = cache_find(&known, q, &size, &age);
+    if (kept && dns_parse_response(kept, size, &clean) == 0)
+        resolver_pass_on(&known, q, &clean, age);
     else
-        slots_forward(asker, q);
+        slots_forward(&known, q);
 }
 
 void resolver_take(const struct asker *asker, const uint8_t *bytes, size_t size)
@@ -292,12 +296,6 @@ void resolver_take(const struct asker *asker, const uint8_t *bytes, size_t size)
         resolver_refuse(asker, &q, (enum dns_rcode)rcode, DNS_UNEXPLAINED);
     else
         resolver_judge(asker, &q, false);
-}
-
-bool resolver_apart(const struct asker *asker)
-{
-    const struct names_member *m = names_by_address(&resolver.names, &asker->source);
-    return resolver.names.isolated || (m && m->upstreams.count > 0);
 }
 
 /* --- hearing --- */

@@ -4,9 +4,11 @@
  * four places and pushes out what ends first. What is kept answers exactly that question, and has
  * passed dns_relay(); nothing is ever put together from it.
  */
+#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/text.h"
 #include "network/resolver_internal.h"
 
 #define PLACES 4
@@ -17,7 +19,7 @@ struct entry {
     uint32_t hash;
     uint16_t type;
     uint16_t flags;          /* of the question: those that change the answer */
-    struct ip_address owner; /* who asked, when it is apart */
+    char owner[NAMES_ID_MAX + 1]; /* resolver_owner() */
     struct dns_name name;
     nanoseconds came, ends;
     size_t size;
@@ -44,7 +46,7 @@ static void make_key(const struct asker *asker, const struct dns_query *q, struc
 {
     key->type = q->question.type;
     key->flags = (uint16_t)((q->flags & (DNS_CD | DNS_AD)) | q->dnssec);
-    key->owner = resolver_apart(asker) ? asker->source : (struct ip_address){0};
+    snprintf(key->owner, sizeof key->owner, "%s", resolver_owner(asker));
     key->name = q->question.name;
     uint32_t hash = seed ^ 2166136261U;
     for (size_t i = 0; i < key->name.size; i++) {
@@ -52,15 +54,15 @@ static void make_key(const struct asker *asker, const struct dns_query *q, struc
         hash = (hash ^ (c >= 'A' && c <= 'Z' ? c | 0x20U : c)) * 16777619U;
     }
     hash = (hash ^ key->type) * 16777619U;
-    for (size_t i = 0; key->owner.family && i < ip_size(&key->owner); i++)
-        hash = (hash ^ key->owner.bytes[i]) * 16777619U;
+    for (const char *c = key->owner; *c; c++)
+        hash = (hash ^ (uint8_t)*c) * 16777619U;
     key->hash = hash;
 }
 
 static bool same_key(const struct entry *a, const struct entry *b)
 {
     return a->hash == b->hash && a->type == b->type && a->flags == b->flags &&
-           ip_equal(&a->owner, &b->owner) && dns_name_equal(&a->name, &b->name);
+           streq(a->owner, b->owner) && dns_name_equal(&a->name, &b->name);
 }
 
 const uint8_t *cache_find(const struct asker *asker, const struct dns_query *q, size_t *size,

@@ -21,6 +21,11 @@ union address {
 /* Who is to have an answer. */
 struct asker {
     struct ip_address source;
+    /* The member that had the address when it asked, and whom it has asked: by the time that there
+     * is an answer the address may be another's. "": not known yet. */
+    char id[NAMES_ID_MAX + 1];
+    bool apart; /* what others asked for is none of its answers, nor the other way round */
+    struct names_upstreams servers; /* of its own; none: those of all */
     int connection; /* of resolver_tcp.c; -1: by UDP, to: */
     uint32_t turn;  /* of that connection's place */
     int listener;   /* descriptor */
@@ -105,9 +110,11 @@ void tcp_give_up(const struct asker *asker);
  * late, or -1. */
 int tcp_turn(void);
 
-/* Whether what others asked for is none of its answers: on an isolated network, and with servers of
- * its own. */
-bool resolver_apart(const struct asker *asker);
+/* Whose answers it may have: its own, or ("") those that all have in common. */
+static inline const char *resolver_owner(const struct asker *asker)
+{
+    return asker->apart ? asker->id : "";
+}
 
 /* Shows a socket's address as ours, IPv4 in IPv6 as IPv4. */
 struct ip_address resolver_address(const union address *a);

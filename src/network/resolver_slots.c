@@ -18,6 +18,7 @@
 
 #include "base/cleanup.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "network/resolver_internal.h"
 
 #define SLOTS 512
@@ -170,7 +171,7 @@ static struct slot *find_first(const struct asker *asker, const struct dns_query
         const struct dns_query *other = &slots[i].query;
         if (asked[i] == hash && other->question.type == q->question.type &&
             other->dnssec == q->dnssec && (other->flags & flags) == (q->flags & flags) &&
-            (!resolver_apart(asker) || ip_equal(&slots[i].asker.source, &asker->source)) &&
+            streq(resolver_owner(&slots[i].asker), resolver_owner(asker)) &&
             dns_name_equal(&other->question.name, &q->question.name))
             return &slots[i];
     }
@@ -271,6 +272,7 @@ void slots_ask_grant(const struct asker *asker, const struct dns_query *q,
                              .member = asker->source,
                              .seconds = relay->ttl + GRANT_BEYOND,
                              .count = (uint32_t)relay->address_count};
+    memcpy(ask.id, asker->id, sizeof ask.id);
     memcpy(ask.name, name, strnlen(name, sizeof ask.name - 1));
     memcpy(ask.addresses, relay->addresses, relay->address_count * sizeof *relay->addresses);
     s->bytes = bytes;
@@ -315,6 +317,7 @@ void slots_tell_denied(const struct asker *asker, const char *name)
     }
     if (budgets[i].told++ >= DENIED_EACH)
         return;
+    memcpy(ask.id, asker->id, sizeof ask.id);
     memcpy(ask.name, name, strnlen(name, sizeof ask.name - 1));
     (void)ask_keeper(&ask);
 }
@@ -323,9 +326,8 @@ void slots_tell_denied(const struct asker *asker, const char *name)
 
 static const struct ip_address *servers(const struct asker *asker, size_t *count)
 {
-    const struct names_member *m = names_by_address(&resolver.names, &asker->source);
     const struct names_upstreams *own =
-        m && m->upstreams.count > 0 ? &m->upstreams : &resolver.names.upstreams;
+        asker->servers.count > 0 ? &asker->servers : &resolver.names.upstreams;
     *count = own->count > 0 ? own->count : resolver.server_count;
     return own->count > 0 ? own->list : resolver.servers;
 }
