@@ -231,6 +231,8 @@ static int join_running(struct container *c, struct joining *j, size_t at, struc
     autoinside inside = {-1, -1};
     int rc = inside_open(c, &inside, err);
     if (rc == 0)
+        networks_sweep_one(c->all, &j->host, c->plan.endpoints[at].network, c->id);
+    if (rc == 0)
         rc = joining_take(c, j, at, next_number(j, at), err);
     j->count = at + 1;
     if (rc < 0)

@@ -9,7 +9,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "container/disk.h"
-#include "container/networks.h"
+#include "container/networks_parts.h"
 
 /* What is seen each time differs; in between a start or an end has gone on. Milliseconds. */
 static const unsigned pauses[] = {30, 100, 250};
@@ -39,6 +39,11 @@ static enum owner owner_of(const struct containers *all, const char *id)
     }
     status_free(&status);
     return owner == OWNER_GONE && lock == -EWOULDBLOCK ? OWNER_PASSES : owner;
+}
+
+bool networks_owner_gone(const struct containers *all, const char *id)
+{
+    return owner_of(all, id) == OWNER_GONE;
 }
 
 static int check_leases(const struct containers *all, const struct network_host *host,

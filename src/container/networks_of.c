@@ -283,10 +283,16 @@ void joining_end(struct joining *j)
 void network_leave(const struct network_host *host, const struct network *network,
                    const struct network_port *port)
 {
-    autofd held = network_hold_firewall(host, NULL);
-    (void)network_unplug(host, network, port, NULL);
-    netd_remove(&host->place, network->name, port->owner);
+    bool ours = false;
     for (size_t f = 0; f < 2; f++)
+        ours |= port->addresses[f].family != 0 &&
+                lease_is_of(&host->place, network->name, &port->addresses[f], port->owner);
+    if (!ours) /* given back before: what there is now is another's */
+        return;
+    autofd held = network_hold_firewall(host, NULL);
+    int rc = network_unplug(host, network, port, NULL);
+    netd_remove(&host->place, network->name, port->owner);
+    for (size_t f = 0; f < 2 && rc == 0; f++)
         if (port->addresses[f].family != 0)
             lease_return(&host->place, network->name, &port->addresses[f], port->owner);
 }
@@ -357,14 +363,35 @@ void container_networks_leave(struct container *c)
     network_host_close(&host);
 }
 
-static void leave_lease(const struct network_host *host, const struct network *network,
-                        const struct lease *lease)
+static bool same_port(const struct lease *a, const struct lease *b)
 {
+    return streq(a->owner, b->owner) && LEASE_PORT_OF(a->flags) == LEASE_PORT_OF(b->flags);
+}
+
+/* Its two addresses are given back together, by the lease of the IPv4 one: they have one list. A
+ * second address of one family, from a command that was killed, is given back by itself. */
+static void leave_lease(const struct network_host *host, const struct network *network,
+                        const struct leases *leases, size_t at)
+{
+    const struct lease *lease = &leases->items[at];
+    bool six = lease->address.family == AF_INET6, alone = false;
     struct network_port port = {.owner = lease->owner,
                                 .number = LEASE_PORT_OF(lease->flags),
-                                .addresses = {lease->address},
                                 .flags = lease->flags};
     memcpy(port.mac, lease->mac, MAC_SIZE);
+    port.addresses[six] = lease->address;
+    for (size_t i = 0; i < leases->count; i++) {
+        const struct lease *other = &leases->items[i];
+        if (i == at || !same_port(lease, other))
+            continue;
+        if (six && other->address.family == AF_INET)
+            return;
+        alone |= !six && other->address.family == AF_INET && i < at;
+        if (!six && !alone && other->address.family == AF_INET6)
+            port.addresses[1] = other->address;
+    }
+    if (alone)
+        port.addresses[1] = (struct ip_address){0};
     network_leave(host, network, &port);
 }
 
@@ -375,12 +402,12 @@ void networks_sweep_dead(const struct containers *all, const struct network_host
     if (lease_list(&host->place, network->name, &leases, NULL) < 0)
         return;
     for (size_t i = 0; i < leases.count; i++)
-        if (!disk_alive(all, leases.items[i].owner))
-            leave_lease(host, network, &leases.items[i]);
+        if (networks_owner_gone(all, leases.items[i].owner))
+            leave_lease(host, network, &leases, i);
 }
 
-static void sweep_one(const struct containers *all, struct network_host *host, const char *name,
-                      const char *id)
+void networks_sweep_one(const struct containers *all, struct network_host *host, const char *name,
+                        const char *id)
 {
     struct network_place place = {all->root_top, all->state_top};
     autonetwork network = {0};
@@ -393,7 +420,7 @@ static void sweep_one(const struct containers *all, struct network_host *host, c
         if (host->outside < 0 && networks_here(all, host, NULL) < 0)
             return;
         if (*network.id || network_find(&place, host->outside, name, &network, NULL) == 0)
-            leave_lease(host, &network, &leases.items[i]);
+            leave_lease(host, &network, &leases, i);
     }
 }
 
@@ -405,7 +432,7 @@ void networks_sweep(const struct containers *all, const char *id)
     autostrv names = {0};
     (void)network_list(&place, &names, NULL);
     for (size_t i = 0; i < names.len; i++)
-        sweep_one(all, &host, names.items[i], id);
+        networks_sweep_one(all, &host, names.items[i], id);
     network_host_close(&host);
 }
 

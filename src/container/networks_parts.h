@@ -21,6 +21,13 @@ void joining_servers(const struct joining *j, struct buf *out);
 /* Into the status: where it is. */
 void joining_note(struct container *c, const struct joining *j);
 
+/* What a container that is not on a network (any more) has there: of a command that was killed.
+ * Opens `host` when it is needed. */
+void networks_sweep_one(const struct containers *all, struct network_host *host, const char *name,
+                        const char *id);
+/* Whether a container neither runs nor is just being started or ended: what it has on networks is
+ * what a killed command left. */
+bool networks_owner_gone(const struct containers *all, const char *id);
 /* Takes cable, firewall elements, names and leases back, in this order. */
 void network_leave(const struct network_host *host, const struct network *network,
                    const struct network_port *port);

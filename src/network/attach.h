@@ -88,7 +88,7 @@ int network_pull(const struct network_host *host, const struct network_port *por
                  struct error *err);
 /* Takes the firewall's elements away and the cable down: nobody at its other end can take it up
  * again, and it goes with their network namespace (removing it would take the kernel 15 ms). What
- * is missing is no error. */
+ * is missing is no error. On one the addresses are not to be given to anybody else. */
 int network_unplug(const struct network_host *host, const struct network *network,
                    const struct network_port *port, struct error *err);
 

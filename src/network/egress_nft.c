@@ -62,6 +62,7 @@ static void add_sets(struct nft *n, const char *key)
                                                  ports ? NFT_PART_PORT : NFT_PART_NONE},
                                          .timeouts = true,
                                          .size = GRANTED_MAX});
+        nft_flush_set(n, name); /* of an earlier run, whose end nobody saw */
     }
 }
 

@@ -158,6 +158,16 @@ int lease_take(const struct network_place *place, const struct network *network,
                                       : take_wanted(dir, network, i, lease, err);
 }
 
+bool lease_is_of(const struct network_place *place, const char *network,
+                 const struct ip_address *address, const char *owner)
+{
+    char name[IP_TEXT_MAX];
+    struct lease lease;
+    autofd dir = leases_directory(place, network, false, NULL);
+    ip_format(address, name);
+    return dir >= 0 && read_lease(dir, name, &lease) == 0 && streq(lease.owner, owner);
+}
+
 void lease_return(const struct network_place *place, const char *network,
                   const struct ip_address *address, const char *owner)
 {

@@ -102,6 +102,9 @@ struct lease {
  * other. */
 int lease_take(const struct network_place *place, const struct network *network, size_t i,
                struct lease *lease, struct error *err);
+/* Whose it is: whether the address is `owner`'s now. */
+bool lease_is_of(const struct network_place *place, const char *network,
+                 const struct ip_address *address, const char *owner);
 /* Only when it is the owner's. A missing one is no error. */
 void lease_return(const struct network_place *place, const char *network,
                   const struct ip_address *address, const char *owner);

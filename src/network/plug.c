@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "network/attach_parts.h"
+#include "network/conntrack.h"
 
 /* The container's end of the cable. */
 static void inner_name(const struct network_port *port, char name[IFNAMSIZ])
@@ -87,10 +88,9 @@ static int change_members(const struct network_host *host, const struct network 
 {
     autonft n;
     char key[EGRESS_KEY_MAX];
-    bool adds = change == firewall_add_member, listed = port->flags & LEASE_EGRESS;
     egress_key(port->owner, port->number, key);
     nft_begin(&n, host->table);
-    if (listed && adds)
+    if (port->flags & LEASE_EGRESS && change == firewall_add_member)
         egress_add(&n, key, port->egress, port->log_group);
     for (size_t i = 0; i < 2; i++) {
         struct passing p;
@@ -100,8 +100,6 @@ static int change_members(const struct network_host *host, const struct network 
         passing_of(network, &lease, &p);
         change(&n, &p.member);
     }
-    if (listed && !adds)
-        egress_remove(&n, key);
     autofd held = network_hold_firewall(host, err);
     return held < 0 ? held : nft_commit(&n, host->firewall, err);
 }
@@ -209,12 +207,19 @@ int network_plug_again(const struct network_host *host, const struct network *ne
     return bridge < 0 ? bridge : connect_port(host, network, port, bridge, inside, namespace, err);
 }
 
-/* One that is missing lets the others stay: then one by one. */
-static void remove_singly(const struct network_host *host, const struct network *network,
-                          const struct network_port *port)
+static int remove_one(const struct network_host *host, struct nft *n)
+{
+    int rc = nft_commit(n, host->firewall, NULL);
+    return rc == -ENOENT ? 0 : rc;
+}
+
+/* One that is missing lets the others stay: then one by one. 0 once none is there any more. */
+static int remove_singly(const struct network_host *host, const struct network *network,
+                         const struct network_port *port)
 {
     static const unsigned each[] = {LEASE_HOST, LEASE_METADATA, LEASE_EGRESS, 0, 0};
     size_t count = sizeof each / sizeof *each;
+    int worst = 0;
     for (size_t i = 0; i < 2 * count; i++) {
         struct passing p;
         struct lease lease = lease_of(port, i / count);
@@ -229,15 +234,32 @@ static void remove_singly(const struct network_host *host, const struct network 
         autonft n;
         nft_begin(&n, host->table);
         firewall_remove_member(&n, &p.member);
-        (void)nft_commit(&n, host->firewall, NULL);
+        int rc = remove_one(host, &n);
+        worst = rc < 0 ? rc : worst;
     }
+    return worst;
+}
+
+/* Once no element leads there. Where one still does, of another address, it goes with that. */
+static void remove_list(const struct network_host *host, const struct network_port *port)
+{
     char key[EGRESS_KEY_MAX];
     autonft n;
     egress_key(port->owner, port->number, key);
     nft_begin(&n, host->table);
     egress_remove(&n, key);
-    if (port->flags & LEASE_EGRESS)
-        (void)nft_commit(&n, host->firewall, NULL);
+    (void)nft_commit(&n, host->firewall, NULL);
+}
+
+/* What it had begun is not to be gone on with by the next one that has its address. */
+static int forget_connections(const struct network_host *host, const struct network_port *port,
+                              struct error *err)
+{
+    int rc = 0;
+    for (size_t f = 0; f < 2; f++)
+        if (port->addresses[f].family != 0 && rc == 0)
+            rc = conntrack_forget(host->firewall, &port->addresses[f], err);
+    return rc;
 }
 
 int network_unplug(const struct network_host *host, const struct network *network,
@@ -247,16 +269,18 @@ int network_unplug(const struct network_host *host, const struct network *networ
     if (host->routes < 0)
         return 0;
     int rc = change_members(host, network, port, firewall_remove_member, &why);
-    if (rc == -ENOENT)
-        remove_singly(host, network, port);
-    else if (rc < 0)
-        return error_set(err, rc, "cannot take the container out of the firewall: %s", why.text);
+    if (rc < 0)
+        rc = remove_singly(host, network, port);
+    if (port->flags & LEASE_EGRESS)
+        remove_list(host, port);
     char name[IFNAMSIZ];
     autobatch b = {0};
     cable_name(port->owner, port->number, name);
     link_down(&b, name);
-    rc = nl_send(host->routes, &b, NULL, &why);
-    return rc == -ENODEV || rc == 0
-               ? 0
-               : error_set(err, rc, "cannot take the container's cable down: %s", why.text);
+    int down = nl_send(host->routes, &b, NULL, rc < 0 ? NULL : &why);
+    if (rc == 0 && down < 0 && down != -ENODEV)
+        return error_set(err, down, "cannot take the container's cable down: %s", why.text);
+    if (rc < 0)
+        return error_set(err, rc, "cannot take the container out of the firewall: %s", why.text);
+    return forget_connections(host, port, err);
 }

@@ -200,7 +200,7 @@ nameserver $(gateway second)" ]
     caisson network create other
     for i in $(seq 1 12); do
         rests web --network other
-        in_host "${PERSON[@]}" "$CAISSON_BUILD/caisson" network connect shop web >/dev/null 2>&1 3>&- &
+        exec_in_host "${PERSON[@]}" "$CAISSON_BUILD/caisson" network connect shop web >/dev/null 2>&1 3>&- &
         pid=$!
         sleep "0.0$((RANDOM % 30 + 10))"
         kill -9 "$pid" 2>/dev/null || true

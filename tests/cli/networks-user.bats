@@ -178,7 +178,7 @@ killed() {
     caisson network create shop
     serve db --network shop
     for i in $(seq 1 15); do
-        in_host "${PERSON[@]}" "$CAISSON_BUILD/caisson" run --rm --network shop busybox true >/dev/null 2>&1 3>&- &
+        exec_in_host "${PERSON[@]}" "$CAISSON_BUILD/caisson" run --rm --network shop busybox true >/dev/null 2>&1 3>&- &
         pid=$!
         [ $((i % 3)) = 0 ] || kill -9 "$(keeper)" 2>/dev/null || true
         sleep "0.0$((RANDOM % 60 + 10))"

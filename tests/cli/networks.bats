@@ -483,7 +483,7 @@ says() {
 @test "a run that is killed at any moment leaves nothing that the next command does not clean" {
     caisson network create shop
     for i in $(seq 1 25); do
-        in_host "${PERSON[@]}" "$CAISSON_BUILD/caisson" run --rm --network shop busybox true >/dev/null 2>&1 3>&- &
+        exec_in_host "${PERSON[@]}" "$CAISSON_BUILD/caisson" run --rm --network shop busybox true >/dev/null 2>&1 3>&- &
         pid=$!
         sleep "0.0$((RANDOM % 40 + 10))"
         kill -9 "$pid" 2>/dev/null || true

@@ -78,7 +78,7 @@ sockets() { in_host ss -Hltun | grep -vc ':53 ' || true; }
 }
 
 @test "what serves in a container answers on its port, in the foreground too" {
-    in_host "${PERSON[@]}" "$CAISSON_BUILD/caisson" run --rm --name web -p 8080:80 busybox sh -c 'echo it works | nc -l -p 80' >/dev/null 3>&- &
+    exec_in_host "${PERSON[@]}" "$CAISSON_BUILD/caisson" run --rm --name web -p 8080:80 busybox sh -c 'echo it works | nc -l -p 80' >/dev/null 3>&- &
     answers() { in_host sh -c 'busybox nc -w 2 127.0.0.1 8080 </dev/null' | grep -q 'it works'; }
     waits 10 answers
     wait $!

@@ -23,6 +23,8 @@ namespace() {
 }
 
 in_host() { nsenter --net="/proc/$HOST/ns/net" --mount="/proc/$HOST/ns/mnt" --wd="$PWD" "$@"; }
+# For the background, where $! is then the program's own id, and not a shell's before it.
+exec_in_host() { exec nsenter --net="/proc/$HOST/ns/net" --mount="/proc/$HOST/ns/mnt" --wd="$PWD" "$@"; }
 in_lan() { nsenter --net="/proc/$LAN/ns/net" "$@"; }
 caisson() { in_host "${PERSON[@]}" "$CAISSON_BUILD/caisson" "$@"; }
 

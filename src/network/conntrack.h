@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The kernel's table of connections (nfnetlink_conntrack). */
+#ifndef CAISSON_NETWORK_CONNTRACK_H
+#define CAISSON_NETWORK_CONNTRACK_H
+
+#include "network/address.h"
+#include "network/netlink.h"
+
+/* Removes the connections that were begun from an address: packets that look as if they belonged to
+ * one are then new ones. `fd`: NETLINK_NETFILTER of that network namespace. Not to be able to look,
+ * because the kernel has no such table, is no error. */
+int conntrack_forget(int fd, const struct ip_address *address, struct error *err);
+
+#endif
