@@ -150,9 +150,12 @@ static int check_and_repair(struct containers *all, struct network_host *host,
     int rc = host->routes < 0 ? find_home_again(all, host, found, err)
                               : networks_check(all, host, names, found, err);
     size_t wrong = found->count;
+    char front[PATH_MAX];
+    if (rc == 0)
+        rc = front_program(front, sizeof front, err);
     for (int i = 0; rc == 0 && wrong > 0 && i < REPAIRS; i++) {
         network_differences_free(left);
-        rc = networks_repair(all, host, err);
+        rc = networks_repair(all, host, front, err);
         if (rc == 0)
             rc = networks_check(all, host, names, left, err);
         wrong = left->count;

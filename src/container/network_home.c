@@ -10,10 +10,12 @@
 #include "base/process.h"
 #include "base/text.h"
 #include "container/disk.h"
+#include "container/networks_parts.h"
 #include "container/programs.h"
 #include "network/elsewhere.h"
 #include "network/home.h"
 #include "network/netd_start.h"
+#include "runtime/donor.h"
 #include "runtime/syscalls.h"
 
 int network_home_check(struct error *err)
@@ -93,7 +95,6 @@ static bool leads_out(const struct network_host *host, const char *addresses, co
 static int bring_one(const struct containers *all, const struct network_host *host,
                      const struct network *network, struct network_port *port, struct error *err)
 {
-    char path[40];
     pid_t pid;
     autofree char *addresses = NULL;
     autofd pidfd = first_process(all, port->owner, &pid, &addresses);
@@ -105,8 +106,7 @@ static int bring_one(const struct containers *all, const struct network_host *ho
     if (rc < 0)
         return rc;
     port->default_route = leads_out(host, addresses, network->name);
-    snprintf(path, sizeof path, "/proc/%d/ns/net", (int)pid);
-    autofd namespace = open(path, O_RDONLY | O_CLOEXEC);
+    autofd namespace = donor_namespace(pid, pidfd, "net", NULL);
     autofd inside = namespace < 0 ? -1 : elsewhere_netlink(namespace, NETLINK_ROUTE, NULL);
     if (inside >= 0) /* a container that cannot be reached keeps nobody else from its network */
         (void)network_plug_again(host, network, port, inside, namespace, NULL);
@@ -121,8 +121,8 @@ static bool seen_before(const struct leases *leases, size_t i)
     return false;
 }
 
-static int answer_names(const struct network_host *host, const struct network *network,
-                        const char *front, struct error *err)
+int networks_answer_names(const struct network_host *host, const struct network *network,
+                          const char *front, struct error *err)
 {
     struct netd_start start = NETD_START_NONE;
     autofree char *program = program_beside(front, "caisson-netd", err);
@@ -148,7 +148,7 @@ static int bring_network(const struct containers *all, const struct network_host
             rc = bring_one(all, host, &network, &port, err);
     }
     if (rc == 0 && link_index(host->routes, network.bridge, NULL) > 0) /* somebody came */
-        rc = answer_names(host, &network, front, err);
+        rc = networks_answer_names(host, &network, front, err);
     return rc;
 }
 

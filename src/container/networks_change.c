@@ -3,8 +3,8 @@
  * network connect and disconnect: a container is on one network more, or less, while it runs.
  *
  * Killed in between, it has a lease, names or a cable that its status does not tell of: whoever
- * cleans up after its end finds them by the lease. The plan is written last when it joins, and
- * first when it leaves: so the next start does what was said.
+ * cleans up after its end finds them by the lease, and whoever connects it again. The plan is
+ * written last: what was not done to the end can be said again.
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -69,11 +69,15 @@ static int resume_all(struct container *c, struct joining *j, size_t count, stru
     return rc;
 }
 
-/* The lists that are in force are those of the names; they are not read from the network again. */
-static int resume_lists(struct container *c, struct joining *j, size_t count, struct error *err)
+/* The lists that are in force are those of the names; they are not read from the network again.
+ * `but`: one that is about to be left. */
+static int resume_lists(struct container *c, struct joining *j, size_t count, size_t but,
+                        struct error *err)
 {
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < count; i++) {
+        if (i == but)
+            continue;
         autonames names = {0};
         const struct names_member *m = NULL;
         rc = netd_names(&j->host.place, j->networks[i].name, &names, err);
@@ -135,6 +139,7 @@ static unsigned next_number(const struct joining *j, size_t count)
 
 #define RESOLV_CONF "etc/resolv.conf"
 #define RESOLV_CONF_MAX (64 << 10)
+#define REWRITE_MS 2000 /* it may have become a file that never answers */
 
 struct rewriting {
     struct buf servers; /* lines that are to be there */
@@ -210,11 +215,10 @@ static void rewrite_servers(const struct container *c, struct rewriting *r, stru
     const struct errand errand = {.work = rewrite, .closure = r, .fds = {-1, -1, -1, -1}};
     struct errand_run run = ERRAND_RUN_NONE;
     struct error why = {0};
-    uint64_t count;
     autofd pidfd = container_pidfd(c, &why);
     int rc = pidfd < 0 ? pidfd : errand_join(&c->plan, pidfd, &errand, &run, &why);
     if (rc == 0)
-        rc = errand_end(&run, &count, &why);
+        rc = errand_end_within(&run, REWRITE_MS, &why);
     if (rc < 0)
         (void)error_set(warning, rc,
                         "container %s finds no names until it is started again (caisson restart "
@@ -258,7 +262,7 @@ static int connect_running(struct container *c, const char *front, struct error 
     if (rc == 0)
         rc = resume_all(c, &j, at, err);
     if (rc == 0)
-        rc = resume_lists(c, &j, at, err);
+        rc = resume_lists(c, &j, at, at, err);
     if (rc < 0)
         return rc;
     rc = join_running(c, &j, at, err);
@@ -399,24 +403,37 @@ static void name_of(const struct containers *all, const char *word, char out[NET
     snprintf(out, NETWORK_NAME_SIZE, "%s", found ? network.name : word);
 }
 
+/* What a container that runs has on its networks, into `j`. */
+static int resume_running(struct container *c, struct joining *j, size_t at, struct error *err)
+{
+    int rc = joining_open(c, j, c->plan.endpoint_count, err);
+    if (rc == 0)
+        rc = resume_all(c, j, c->plan.endpoint_count, err);
+    return rc == 0 ? resume_lists(c, j, c->plan.endpoint_count, at, err) : rc;
+}
+
 static int disconnect(struct container *c, size_t at, const char *front, struct error *warning,
                       struct error *err)
 {
     autojoining j = JOINING_NONE;
-    bool running = runs(c);
+    struct network_port port;
+    autofree char *network = xstrdup(c->plan.endpoints[at].network);
+    bool there = runs(c) && container_port(c, network, &port) == 0;
     j.publishing.front = front;
-    int rc = running ? joining_open(c, &j, c->plan.endpoint_count, err) : 0;
-    if (rc == 0 && running)
-        rc = resume_all(c, &j, c->plan.endpoint_count, err);
-    if (rc == 0 && running)
-        rc = resume_lists(c, &j, c->plan.endpoint_count, err);
+    int rc = there ? resume_running(c, &j, at, err) : 0;
     if (rc < 0)
         return rc;
-    event_tell(c->all, &c->plan, c->id, "disconnect", "network", c->plan.endpoints[at].network);
     forget_endpoint(&c->plan, at);
     tell_posture(c);
-    rc = container_save_plan(c, err);
-    return rc == 0 && running ? leave_running(c, &j, at, warning, err) : rc;
+    if (there)
+        rc = leave_running(c, &j, at, warning, err);
+    else if (runs(c)) /* of a command that was killed */
+        networks_sweep_one(c->all, &j.host, network, c->id);
+    if (rc == 0)
+        rc = container_save_plan(c, err);
+    if (rc == 0)
+        event_tell(c->all, &c->plan, c->id, "disconnect", "network", network);
+    return rc;
 }
 
 int container_network_disconnect(struct container *c, const char *network, bool force,

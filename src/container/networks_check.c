@@ -67,6 +67,18 @@ static int check_leases(const struct containers *all, const struct network_host 
     return rc;
 }
 
+static int check_names(const struct network_host *host, struct network_differences *out,
+                       struct error *err)
+{
+    autostrv names = {0};
+    int rc = network_list(&host->place, &names, err);
+    for (size_t i = 0; rc == 0 && i < names.len; i++)
+        if (netd_is_missing(&host->place, names.items[i]))
+            network_differs(out, NETWORK_BY_RUN, names.items[i], NULL,
+                            "names are not answered: its caisson-netd has ended");
+    return rc;
+}
+
 /* --- looking --- */
 
 static void move(struct network_differences *to, struct network_difference *one)
@@ -83,7 +95,9 @@ static int look_once(const struct containers *all, const struct network_host *ho
     for (size_t i = 0; rc == 0 && i < found.count; i++)
         if (!found.items[i].owner || owner_of(all, found.items[i].owner) == OWNER_RUNS)
             move(out, &found.items[i]);
-    return rc < 0 ? rc : check_leases(all, host, out, err);
+    if (rc == 0)
+        rc = check_leases(all, host, out, err);
+    return rc < 0 ? rc : check_names(host, out, err);
 }
 
 static bool concerns(const struct strv *names, const struct network_difference *one)
@@ -131,7 +145,21 @@ static void give_back(struct containers *all, const char *id)
         networks_sweep(all, id);
 }
 
-int networks_repair(struct containers *all, const struct network_host *host, struct error *err)
+static int answer_names(const struct network_host *host, const struct strv *names,
+                        const char *front, struct error *err)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < names->len; i++) {
+        autonetwork network = {0};
+        if (netd_is_missing(&host->place, names->items[i]) &&
+            network_find(&host->place, host->outside, names->items[i], &network, NULL) == 0)
+            rc = networks_answer_names(host, &network, front, err);
+    }
+    return rc;
+}
+
+int networks_repair(struct containers *all, const struct network_host *host, const char *front,
+                    struct error *err)
 {
     autostrv names = {0};
     int rc = network_list(&host->place, &names, err);
@@ -142,5 +170,7 @@ int networks_repair(struct containers *all, const struct network_host *host, str
             if (owner_of(all, leases.items[j].owner) == OWNER_GONE)
                 give_back(all, leases.items[j].owner);
     }
-    return rc < 0 ? rc : network_repair(host, err);
+    if (rc == 0)
+        rc = network_repair(host, err);
+    return rc < 0 ? rc : answer_names(host, &names, front, err);
 }

@@ -11,7 +11,9 @@
  * the moment for which it holds a container's lock. */
 int networks_check(struct containers *all, const struct network_host *host,
                    const struct strv *names, struct network_differences *out, struct error *err);
-/* Gives back what those who are gone have left, then network_repair(). For all networks. */
-int networks_repair(struct containers *all, const struct network_host *host, struct error *err);
+/* Gives back what those who are gone have left, then network_repair(), and has names answered. For
+ * all networks. `front`: the path of our program. */
+int networks_repair(struct containers *all, const struct network_host *host, const char *front,
+                    struct error *err);
 
 #endif

@@ -375,9 +375,8 @@ static void leave_lease(const struct network_host *host, const struct network *n
 {
     const struct lease *lease = &leases->items[at];
     bool six = lease->address.family == AF_INET6, alone = false;
-    struct network_port port = {.owner = lease->owner,
-                                .number = LEASE_PORT_OF(lease->flags),
-                                .flags = lease->flags};
+    struct network_port port = {
+        .owner = lease->owner, .number = LEASE_PORT_OF(lease->flags), .flags = lease->flags};
     memcpy(port.mac, lease->mac, MAC_SIZE);
     port.addresses[six] = lease->address;
     for (size_t i = 0; i < leases->count; i++) {

@@ -32,4 +32,8 @@ bool networks_owner_gone(const struct containers *all, const char *id);
 void network_leave(const struct network_host *host, const struct network *network,
                    const struct network_port *port);
 
+/* Starts caisson-netd anew for the network's members. `front`: the path of our program. */
+int networks_answer_names(const struct network_host *host, const struct network *network,
+                          const char *front, struct error *err);
+
 #endif

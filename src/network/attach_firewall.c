@@ -165,8 +165,7 @@ int restore_firewall(const struct network_host *host, bool anew, struct error *e
     return host->home < 0 ? 0 : home_say(host->home, HOME_OWN, -1, err);
 }
 
-int admit_network(const struct network_host *host, const struct network *network,
-                  struct error *err)
+int admit_network(const struct network_host *host, const struct network *network, struct error *err)
 {
     struct error why = {0};
     autonft n;

@@ -9,8 +9,8 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-#include "network/attach_parts.h"
 #include "base/cleanup.h"
+#include "network/attach_parts.h"
 #include "network/elsewhere.h"
 
 #define CLOSER_STACK 16384

@@ -21,10 +21,10 @@ static const struct {
     enum nft_part part;
     const char *members, *gateways, *aside, *subnets, *own, *closed, *host, *metadata, *egress;
 } families[2] = {
-    {AF_INET, NFPROTO_IPV4, 12, 16, NFT_PART_IPV4, "members4", "gateways4", "aside4", "subnets4", "own4",
-     "closed4", "host4", "metadata4", "egress4"},
-    {AF_INET6, NFPROTO_IPV6, 8, 24, NFT_PART_IPV6, "members6", "gateways6", "aside6", "subnets6", "own6",
-     "closed6", "host6", "metadata6", "egress6"},
+    {AF_INET, NFPROTO_IPV4, 12, 16, NFT_PART_IPV4, "members4", "gateways4", "aside4", "subnets4",
+     "own4", "closed4", "host4", "metadata4", "egress4"},
+    {AF_INET6, NFPROTO_IPV6, 8, 24, NFT_PART_IPV6, "members6", "gateways6", "aside6", "subnets6",
+     "own6", "closed6", "host6", "metadata6", "egress6"},
 };
 
 /* Where clouds answer questions about the machine, credentials included. */

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -234,7 +235,7 @@ static int become_resolver(int ask, struct error *err)
     if (!keeper.ready)
         close(NETD_READY);
     int epoll = epoll_create1(EPOLL_CLOEXEC);
-    if (epoll < 0)
+    if (epoll < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
         return error_errno(err, "cannot make an epoll");
     int rc = confine_resolver(err);
     return rc < 0 ? rc : resolver_run(ask, epoll, (size_t)keeper.listeners, err);
@@ -242,7 +243,8 @@ static int become_resolver(int ask, struct error *err)
 
 static void stop_resolver(void)
 {
-    close(take_fd(&keeper.ask)); /* which ends it */
+    close(take_fd(&keeper.ask)); /* which ends it, unless somebody has taken it over */
+    (void)kill(keeper.resolver, SIGKILL);
     while (waitpid(keeper.resolver, NULL, 0) < 0 && errno == EINTR)
         ;
 }
@@ -329,8 +331,8 @@ static void tell_state(void)
 
 static bool is_sound(const struct keeper_ask *ask)
 {
-    if (!memchr(ask->name, '\0', sizeof ask->name) || !memchr(ask->id, '\0', sizeof ask->id) || ask->count > KEEPER_ADDRESSES_MAX ||
-        ask->seconds > KEEPER_SECONDS_MAX)
+    if (!memchr(ask->name, '\0', sizeof ask->name) || !memchr(ask->id, '\0', sizeof ask->id) ||
+        ask->count > KEEPER_ADDRESSES_MAX || ask->seconds > KEEPER_SECONDS_MAX)
         return false;
     for (const char *c = ask->name; *c; c++)
         if (*c <= ' ' || *c > '~')
@@ -501,6 +503,13 @@ static int next_timeout(void)
     return left <= 0 ? 0 : (int)(left / 1000000) + 1;
 }
 
+/* Another was started in our place: what we answer is no longer where the members are. */
+static bool is_replaced(void)
+{
+    struct stat st;
+    return fstat(NETD_LOCK, &st) == 0 && st.st_nlink == 0;
+}
+
 /* Whether this is the end: see netd.h. The lock is kept until there is no process any more. */
 static bool may_end(void)
 {
@@ -534,8 +543,9 @@ static int run(struct error *err)
             if (rc != 0)
                 return rc < 0 ? rc : 0;
         }
-        bool end = keeper.ending && may_end();
-        if (egress_log.changed && (end || clock_monotonic() >= keeper.log_due))
+        bool replaced = is_replaced();
+        bool end = replaced || (keeper.ending && may_end());
+        if (egress_log.changed && !replaced && (end || clock_monotonic() >= keeper.log_due))
             write_log();
         if (end) {
             stop_resolver();

@@ -40,6 +40,7 @@ enum netd_fd {
  * back, and read from the pipe of NETD_READY. To remove one: the same without starting.
  * The program ends when it holds names.lock and `names` has no member (or is gone), and until its
  * end it gives back neither. So who holds names.lock never sees one that is about to end.
+ * A program whose netd.lock has no name any more was replaced, and ends.
  * Whoever finds netd.lock free while there are members (it was killed) starts it anew, in the same
  * way: what was granted before is in the kernel, and stays.
  */

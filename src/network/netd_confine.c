@@ -118,6 +118,7 @@ static const uint32_t of_keeper[] = {
     __NR_close_range,
     __NR_epoll_create1,
     __NR_inotify_add_watch,
+    __NR_kill,
     __NR_landlock_create_ruleset,
     __NR_landlock_add_rule,
     __NR_landlock_restrict_self,

@@ -162,14 +162,14 @@ static int make_line(const struct network_host *host, const struct network *netw
         return error_set(err, rc, "cannot start caisson-netd: %s", error_describe(rc));
     for (size_t i = 0; rc == 0 && i < 4; i++)
         if (network->ranges[i / 2].gateway.family != 0)
-            rc = take_place(line,
-                            listen_on(host, network, i / 2, i % 2 ? SOCK_STREAM : SOCK_DGRAM, port,
-                                            err));
+            rc = take_place(
+                line, listen_on(host, network, i / 2, i % 2 ? SOCK_STREAM : SOCK_DGRAM, port, err));
     return rc;
 }
 
 /* Somebody on the host listens at port 53 of all its addresses. Written down first: what a restored
- * firewall leads there follows from that. No table is none to change: it is about to be restored. */
+ * firewall leads there follows from that. No table is none to change: it is about to be restored.
+ */
 static int go_aside(const struct network_host *host, const struct network *network, int home,
                     struct names *names, struct error *err)
 {
@@ -262,6 +262,19 @@ int netd_again(const struct network_host *host, const struct network *network, c
         return error_errno(err, "cannot remove a network's %s", NETD_LOCK_FILE);
     autofd alive = open_lock(home, NETD_LOCK_FILE, LOCK_EX | LOCK_NB, err);
     return alive < 0 ? alive : start(host, network, home, program, alive, &names, out, err);
+}
+
+/* Who starts one holds the names' lock meanwhile, and so does who looks here: the other lock is
+ * taken for a moment. */
+bool netd_is_missing(const struct network_place *place, const char *network)
+{
+    autonames names = {0};
+    autofd home = open_home(place, network, NULL);
+    autofd lock = home < 0 ? -1 : open_lock(home, NETD_NAMES_LOCK_FILE, LOCK_EX | LOCK_NB, NULL);
+    if (lock < 0 || read_names(home, &names, NULL) < 0 || names.count == 0)
+        return false;
+    autofd alive = open_lock(home, NETD_LOCK_FILE, LOCK_EX | LOCK_NB, NULL);
+    return alive >= 0;
 }
 
 int netd_wait(struct netd_start *start, const char *network, struct error *err)

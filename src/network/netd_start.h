@@ -31,6 +31,8 @@ int netd_add(const struct network_host *host, const struct network *network,
  * is no longer the host's. Nothing to do without members. */
 int netd_again(const struct network_host *host, const struct network *network, const char *program,
                struct netd_start *out, struct error *err);
+/* Whether there are members and nobody answers for them. */
+bool netd_is_missing(const struct network_place *place, const char *network);
 /* Until it answers. Nothing to do where it did before. */
 int netd_wait(struct netd_start *start, const char *network, struct error *err);
 void netd_start_end(struct netd_start *start);

@@ -18,7 +18,7 @@
 struct entry {
     uint32_t hash;
     uint16_t type;
-    uint16_t flags;          /* of the question: those that change the answer */
+    uint16_t flags;               /* of the question: those that change the answer */
     char owner[NAMES_ID_MAX + 1]; /* resolver_owner() */
     struct dns_name name;
     nanoseconds came, ends;

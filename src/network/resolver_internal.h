@@ -26,9 +26,9 @@ struct asker {
     char id[NAMES_ID_MAX + 1];
     bool apart; /* what others asked for is none of its answers, nor the other way round */
     struct names_upstreams servers; /* of its own; none: those of all */
-    int connection; /* of resolver_tcp.c; -1: by UDP, to: */
-    uint32_t turn;  /* of that connection's place */
-    int listener;   /* descriptor */
+    int connection;                 /* of resolver_tcp.c; -1: by UDP, to: */
+    uint32_t turn;                  /* of that connection's place */
+    int listener;                   /* descriptor */
     union address to;
 };
 

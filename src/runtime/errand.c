@@ -354,6 +354,19 @@ int errand_launch(struct launch *launch, const struct errand *errand, struct err
     return 0;
 }
 
+int errand_end_within(struct errand_run *run, int milliseconds, struct error *err)
+{
+    struct pollfd report = {.fd = run->report, .events = POLLIN};
+    if (run->pid <= 0 || poll(&report, 1, milliseconds) != 0)
+        return errand_end(run, NULL, err);
+    kill(run->pid, SIGKILL);
+    close(run->report);
+    watch_no_more(run->pid);
+    *run = (struct errand_run)ERRAND_RUN_NONE;
+    return error_set(err, -ETIMEDOUT,
+                     "the process in the container's place did not come to an end");
+}
+
 int errand_end(struct errand_run *run, uint64_t *count, struct error *err)
 {
     struct errand_report report;

@@ -67,6 +67,9 @@ int errand_launch(struct launch *launch, const struct errand *errand, struct err
 /* Not in a container at all: the other end of a pipe, in a process that can be confined. Its root
  * is -1. */
 int errand_aside(const struct errand *errand, struct errand_run *out, struct error *err);
+/* The same as errand_end(), but for no longer than this: then it is killed, not waited for (what it
+ * touched may keep even that from ending it), and -ETIMEDOUT. */
+int errand_end_within(struct errand_run *run, int milliseconds, struct error *err);
 /* Waits for its end. 0, or its code with its sentence. Nothing to do for ERRAND_RUN_NONE. */
 int errand_end(struct errand_run *run, uint64_t *count, struct error *err);
 

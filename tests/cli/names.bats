@@ -64,15 +64,15 @@ addresses() { caisson inspect -f "{{.NetworkSettings.Networks.$2.IPAddress}}{{wi
 # reaches CONTAINER ADDRESS PORT
 reaches() { asks "$@" >/dev/null; }
 
-# netds: how many processes of caisson-netd there are in the host.
-netds() {
-    local pid count=0
+# netd_pids: processes of caisson-netd in the host; netds: how many.
+netd_pids() {
+    local pid
     for pid in /proc/[0-9]*; do
         [ "$(readlink "$pid/exe" 2>/dev/null)" != "$(realpath "$CAISSON_BUILD/caisson-netd")" ] ||
-            [ "$(readlink "$pid/ns/net")" != "$(readlink "/proc/$HOST/ns/net")" ] || count=$((count + 1))
+            [ "$(readlink "$pid/ns/net")" != "$(readlink "/proc/$HOST/ns/net")" ] || echo "${pid#/proc/}"
     done
-    echo $count
 }
+netds() { netd_pids | wc -l; }
 no_netd() { [ "$(netds)" = 0 ]; }
 
 # --- names ----------------------------------------------------------------------------------------
@@ -331,12 +331,15 @@ time.sleep(60)' "$BATS_TEST_TMPDIR/there" "$gateway" 3>&- &
 @test "killed it is there again with the next container, with all who were on it and their lists" {
     caisson network create shop
     rests web --network shop --egress api.example.com:443
-    for pid in /proc/[0-9]*; do
-        [ "$(readlink "$pid/exe" 2>/dev/null)" != "$(realpath "$CAISSON_BUILD/caisson-netd")" ] ||
-            [ "$(readlink "$pid/ns/net")" != "$(readlink "/proc/$HOST/ns/net")" ] || kill -9 "${pid#/proc/}"
-    done
+    netd_pids | xargs kill -9
     waits 5 no_netd
     run ! reaches web 203.0.113.10 443
+    fails 1 "" caisson network check shop
+    [[ $(caisson network check shop || true) == *"network shop: names are not answered: its caisson-netd has ended"* ]]
+    caisson network check -q --repair
+    [ "$(finds web api.example.com)" = 203.0.113.10 ]
+    netd_pids | xargs kill -9
+    waits 5 no_netd
     rests db --network shop
     [ "$(finds db web)" = "$(addresses web shop)" ]
     [ "$(finds web other.example.com)" = REFUSED ]

@@ -54,12 +54,24 @@ teardown_file() {
     fails 125 "--pids-limit cannot be enforced" caisson create --pids-limit 10 busybox true
     fails 125 "--cpus cannot be enforced" caisson run -d --cpus 0.5 busybox true
     [ -z "$(caisson ps -aq)" ]
-    run caisson run --rm busybox true
+    run caisson run --rm --network none busybox true
     [ "$status" = 0 ]
     [ "${#lines[@]}" = 1 ]
     [[ $output == "caisson: warning: no limits of memory"* ]]
     run caisson run -q --rm busybox true
     [ -z "$output" ]
+}
+
+@test "where pasta cannot be there is no network, which one line says, and asked for by flag an error" {
+    [ ! -w /dev/net/tun ] || skip "pasta can be here"
+    unset CAISSON_HINTS
+    run caisson run --rm busybox ls /sys/class/net
+    [ "$status" = 0 ]
+    [[ $output == *"has no network: cannot open /dev/net/tun"* ]]
+    [ "${lines[-1]}" = lo ]
+    fails 125 "/dev/net/tun" caisson run --rm --network bridge busybox true
+    fails 125 "/dev/net/tun" caisson run --rm -p 8080:80 busybox true
+    fails 125 "/dev/net/tun" caisson run --rm --egress none busybox true
 }
 
 @test "commands share one namespace while a container runs, also when its monitor was killed" {
