@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # make demo: a real image, run without a single flag, attacked from inside, then the commands that
 # people know. IMAGE=FILE takes a root file system tar in the place of the distribution's busybox.
-# Everything lies in a directory of its own and is gone afterwards.
+# Everything lies in a directory of its own and is gone afterwards; containers have a host's network of
+# their own as well, so that the machine's stays as it is.
 set -euo pipefail
 build=$(realpath "${1:-build}")
 caisson=$build/caisson
 [ "$(id -u)" = 0 ] || exec sudo IMAGE="${IMAGE:-}" "$0" "$build"
 
-place=$(mktemp -d /var/tmp/caisson-demo-XXXXXX)
+place=${CAISSON_DEMO:-$(mktemp -d /var/tmp/caisson-demo-XXXXXX)} # given: in that network
 export CAISSON_ROOT=$place/root CAISSON_STATE=$place/state
 clean_up() {
     local ids
@@ -17,7 +18,7 @@ clean_up() {
     [ -z "$ids" ] || "$caisson" rm -f $ids >/dev/null 2>&1 || true
     rm -rf "$place"
 }
-trap clean_up EXIT
+[ -n "${CAISSON_DEMO:-}" ] || trap clean_up EXIT
 
 if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then bold=$'\e[1m' plain=$'\e[0m'; else bold='' plain=''; fi
 say() { printf '\n%s== %s%s\n' "$bold" "$*" "$plain"; }
@@ -27,13 +28,18 @@ show() {
     "$caisson" "${@:2}" || printf '(exit status %s)\n' "$?"
 }
 
-say "An image"
-if [ -n "${IMAGE:-}" ]; then
-    show caisson import "$IMAGE" demo
-else
-    show caisson bootstrap busybox -t demo
+if [ -z "${CAISSON_DEMO:-}" ]; then
+    say "An image"
+    if [ -n "${IMAGE:-}" ]; then
+        show caisson import "$IMAGE" demo
+    else
+        show caisson bootstrap busybox -t demo
+    fi
+    show caisson images
+    CAISSON_DEMO=$place unshare --net "$0" "$build"
+    exit
 fi
-show caisson images
+ip link set lo up
 
 say "Run without a flag: not root, nothing to write to, no capabilities, a filter of system calls"
 show caisson run --rm demo id
@@ -55,6 +61,15 @@ show caisson run -d --name limited --memory=512m --memory-swap=512m --cpus=1.5 d
 show caisson stats --no-stream limited
 show caisson rm -f limited
 show caisson run --rm --pids-limit 100 demo echo "at most 100 processes"
+
+say "Networks: names among those who share one, and nobody else; a list of where one may go"
+show caisson network create shop
+show caisson run -d --name db --network shop demo nc -l -p 5432 -e echo "this is db"
+show caisson run --rm demo nc -w 1 "$("$caisson" inspect -f '{{.NetworkSettings.Networks.shop.IPAddress}}' db)" 5432
+show caisson run --rm --network shop demo nc db 5432
+show caisson run --rm --egress api.example.com:443 demo nslookup other.example.com
+show caisson network log
+show caisson rm -f db
 
 say "Attacked from inside, at each level (at privileged only what does the machine no harm)"
 # The same image with the payload in it, once as everybody's program and once setuid root.

@@ -84,7 +84,10 @@ static void add_row(const char *network, const struct egress_line *line, struct 
     const struct egress_event *e = &line->event;
     char when[RFC3339_MAX], address[IP_TEXT_MAX];
     autobuf protocol = {0}, port = {0};
-    format_rfc3339(line->last - line->last % NSEC_PER_SEC, when);
+    format_rfc3339(line->last, when);
+    char *fraction = strchr(when, '.'); /* seconds are enough */
+    if (fraction)
+        memcpy(fraction, "Z", 2);
     ip_format(&e->address, address);
     if (e->protocol)
         egress_log_protocol(e->protocol, &protocol);
