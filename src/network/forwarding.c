@@ -94,9 +94,24 @@ static int turn_forwarding_on(void *closure)
     return rc;
 }
 
+/* Where there is br_netfilter it puts each frame between two containers through all of the IP
+ * firewall as well, which nothing here asks for (senders.h is of the bridge). */
+static int keep_bridges_out(void *closure)
+{
+    static const char *const paths[] = {"/proc/sys/net/bridge/bridge-nf-call-iptables",
+                                        "/proc/sys/net/bridge/bridge-nf-call-ip6tables",
+                                        "/proc/sys/net/bridge/bridge-nf-call-arptables"};
+    (void)closure;
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
+        (void)write_kernel_file_at(AT_FDCWD, paths[i], "0");
+    return 0;
+}
+
 int forward(const struct network_host *host, const struct network *network, struct error *err)
 {
     int rc = elsewhere_do(host->namespace, turn_forwarding_on, (void *)network);
+    if (host->namespace >= 0) /* the host's own are the host's to say */
+        (void)elsewhere_do(host->namespace, keep_bridges_out, NULL);
     return rc < 0 ? error_set(err, rc, "cannot let the host forward packets (%s, %s): %s",
                               forwardings[0].path, forwardings[1].path, error_describe(rc))
                   : 0;

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The rows about networks: starts, published ports, throughput, answers to questions for names."""
+import glob
 import json
 import os
 import shutil
@@ -143,8 +144,19 @@ class Containers:
         return Path(self.pid(0), os.getpid(), gateway)
 
 
-def measure_paths(bench, which, make_bare):
+def set_bridge_netfilter(value):
+    """br_netfilter puts what goes from port to port of a bridge through the IP firewall as well, in each
+    namespace by default where it is loaded (or built in). False: there is none."""
+    paths = glob.glob("/proc/sys/net/bridge/bridge-nf-call-*")
+    for path in paths:
+        with open(path, "w", encoding="ascii") as file:
+            file.write(value)
+    return bool(paths)
+
+
+def measure_paths(bench, which, make_bare, netfilter):
     """A B A B …, two seconds each."""
+    set_bridge_netfilter("1" if netfilter else "0")
     bare = make_bare()
     times = {"ours": [], "theirs": []}
     try:
@@ -160,14 +172,16 @@ def measure_paths(bench, which, make_bare):
 
 
 def throughput_rows(bench):
-    for what, which, against, make_bare in (
-            ("1 GiB from container to container", "to_each_other", "a bare veth pair", bare_cable),
-            ("1 GiB from container to container", "to_each_other", "a bridge without rules", bare_bridge),
-            ("1 GiB from container to host", "to_the_host", "a bare veth pair", bare_cable)):
+    for what, which, against, make_bare, netfilter in (
+            ("1 GiB from container to container", "to_each_other", "a bare veth pair", bare_cable, False),
+            ("1 GiB from container to container", "to_each_other", "a bridge without rules", bare_bridge, False),
+            ("1 GiB from container to container, br_netfilter", "to_each_other", "a bare veth pair", bare_cable, True),
+            ("1 GiB from container to host", "to_the_host", "a bare veth pair", bare_cable, False)):
         if not shutil.which("iperf3"):
             bench.absent(what, against, 1.05, "iperf3 is not installed")
             continue
-        result = apart.apart(lambda which=which, make_bare=make_bare: measure_paths(bench, which, make_bare))
+        result = apart.apart(lambda which=which, make_bare=make_bare, netfilter=netfilter:
+                             measure_paths(bench, which, make_bare, netfilter))
         bench.row(what, against, 1.05, {"unit": "s", **result},
                   ["iperf3 -s -1 and iperf3 -c -t 2 -O 0.5, one connection"])
 
