@@ -181,8 +181,9 @@ const struct verb verb_network_log = {
                    "that it asked for and where its packets went: what was granted, what was "
                    "denied, how often, and when last. A name without an address was refused "
                    "because it is on no list; an address without a name is where packets went "
-                   "that nothing had granted. Counts are of what was logged: of packets at most "
-                   "some for each second.",
+                   "that nothing had granted. It is written once a second, and what a container "
+                   "is denied is counted some times a second at most, so that one that tries "
+                   "much pushes out no others.",
     .examples = "caisson network log\n"
                 "caisson network log --filter verdict=denied --since 10m\n"
                 "caisson network log --filter container=agent --format json",
@@ -230,7 +231,9 @@ const struct verb verb_network_connect = {
         "now on. It and the containers there know each other by name at once. What it sends to far "
         "away goes on by the network by which it did; only where it had no way out, the new one is "
         "it. A container that has the host's network or another's (--network host, container:NAME) "
-        "stays there.",
+        "stays there. One that had no network at all and has a read-only root finds names after "
+        "its "
+        "next start.",
     .examples = "caisson network connect shop web\n"
                 "caisson network connect --alias db --ip 10.1.2.9 shop postgres",
     .options = connect_table,
@@ -248,7 +251,10 @@ const struct verb verb_network_disconnect = {
     .description =
         "Takes a container from a network: one that runs at once, and with every start from now "
         "on. When that was its way out, the next of its networks that has one is it. The network "
-        "by which its ports are published, the first one, it keeps as long as it runs.",
+        "by which its ports are published, the first one, it keeps as long as it runs. With a "
+        "read-only root, one that is taken from all the networks that it was started on finds "
+        "names "
+        "again after its next start; a warning says so.",
     .examples = "caisson network disconnect shop web",
     .options = disconnect_table,
     .options_size = sizeof(struct network_disconnect_options),

@@ -72,7 +72,7 @@ static const char *const levels[] = {"restricted", "baseline", "privileged", NUL
     {"volumes-from", 0, OPTION_LIST, AT(volumes_from), "CONTAINER[:ro]", "Mount what another container has mounted", .group = STORAGE}, \
     {"image-volume", 0, OPTION_STRING, AT(image_volume), "KIND", "What is mounted at the image's VOLUMEs: an anonymous volume (the default), tmpfs, or nothing (ignore)", .group = STORAGE, .words = (const char *const[]){"anonymous", "tmpfs", "ignore", NULL}}, \
     {"read-only-tmpfs", 0, OPTION_TRISTATE, AT(read_only_tmpfs), NULL, "Places to write in a read-only root: /tmp, /var/tmp and /run (restricted: there are)", .group = STORAGE}, \
-    {"network", 0, OPTION_LIST, AT(networks), "NETWORK", "What it is on: bridge (the default: the way out, and nobody else), a network by its name, none, host or container:NAME; may be repeated", .group = NETWORK}, \
+    {"network", 0, OPTION_LIST, AT(networks), "NETWORK", "What it is on: bridge (the default: the way out, and nobody else), a network by its name, none, host or container:NAME", .group = NETWORK}, \
     {"net", 0, OPTION_LIST, AT(networks), "NETWORK", "The same as --network", .flags = OPTION_HIDDEN, .group = NETWORK}, \
     {"network-alias", 0, OPTION_LIST, AT(network_aliases), "NAME", "One more name for it on its network", .group = NETWORK}, \
     {"net-alias", 0, OPTION_LIST, AT(network_aliases), "NAME", "The same as --network-alias", .flags = OPTION_HIDDEN, .group = NETWORK}, \
@@ -83,7 +83,7 @@ static const char *const levels[] = {"restricted", "baseline", "privileged", NUL
     {"dns-search", 0, OPTION_LIST, AT(dns_search), "DOMAIN", "Try short names in this domain", .group = NETWORK}, \
     {"dns-option", 0, OPTION_LIST, AT(dns_options), "OPTION", "An option of resolv.conf", .group = NETWORK}, \
     {"dns-opt", 0, OPTION_LIST, AT(dns_options), "OPTION", "The same as --dns-option", .flags = OPTION_HIDDEN, .group = NETWORK}, \
-    {"add-host", 0, OPTION_LIST, AT(add_hosts), "NAME:IP", "A name in /etc/hosts; host-gateway is the host", .group = NETWORK}, \
+    {"add-host", 0, OPTION_LIST, AT(add_hosts), "NAME:IP", "A name in /etc/hosts; host-gateway is the host (whose services take --host-access)", .group = NETWORK}, \
     {"egress", 0, OPTION_LIST, AT(egress), "RULE,…", "Where it may go: none, any, or only names (api.example.com, *.example.com), addresses and prefixes, with :PORT or /udp", .group = NETWORK}, \
     {"host-access", 0, OPTION_BOOL, AT(host_access), NULL, "Let it reach the host's own services, too", .group = NETWORK}, \
     {"metadata-access", 0, OPTION_BOOL, AT(metadata_access), NULL, "Let it reach link-local addresses, where clouds hand out credentials", .group = NETWORK}, \
@@ -134,8 +134,9 @@ const struct verb verb_run = {
     .description =
         "Makes a container from an image and runs a command in it, in the foreground unless -d is "
         "given. Without flags the container is at the level `restricted`: not root, in a user "
-        "namespace of its own, on a read-only root, without capabilities or network, with a tight "
-        "filter of system calls and limits on memory and processes. Each protection has one flag "
+        "namespace of its own, on a read-only root, without capabilities, with a tight filter of "
+        "system calls, limits on memory and processes, and a network on which nobody reaches it. "
+        "Each protection has one flag "
         "that changes it; `inspect` shows what is in force.\n\n"
         "The exit status is the command's own, 128 + n when signal n ended it, 125 when caisson "
         "failed, 126 when the command cannot be executed, 127 when it is not there.",

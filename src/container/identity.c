@@ -45,20 +45,10 @@ static void add_entries(struct planning *p, const struct user *user)
     plan->group = buf_take(&group);
 }
 
-static void host_file(const char *path, char **out, const char *otherwise)
-{
-    autobuf text = {0};
-    if (read_kernel_file(path, 1 << 20, &text, NULL) < 0)
-        *out = xstrdup(otherwise);
-    else
-        *out = buf_take(&text);
-}
-
 static void network_files(struct plan *plan)
 {
     if (plan->network == PLAN_NET_HOST) {
-        host_file("/etc/hosts", &plan->hosts, "127.0.0.1\tlocalhost\n");
-        host_file("/etc/resolv.conf", &plan->resolv_conf, "");
+        plan_host_files(plan);
         return;
     }
     plan_network_files(plan);

@@ -3,7 +3,9 @@
 #include <fcntl.h>
 
 #include "base/cleanup.h"
+#include "base/memory.h"
 #include "base/text.h"
+#include "container/networks.h"
 #include "container/opened.h"
 #include "runtime/donor.h"
 
@@ -82,6 +84,20 @@ static int join_one(struct container *c, const struct opened *o, const char *id,
     return rc < 0 ? error_prefix(err, "container %s", other.plan.name) : take_fd(&fd);
 }
 
+/* Who has its network finds the names that it finds. */
+static void share_names(struct container *c)
+{
+    autocontainer other = CONTAINER_EMPTY;
+    autobuf hosts = {0}, resolv = {0};
+    if (container_find(c->all, c->plan.network_container, &other, NULL) < 0)
+        return;
+    container_network_files(&other, &hosts, &resolv);
+    free(c->plan.hosts);
+    c->plan.hosts = xstrdup(buf_text(&hosts));
+    free(c->plan.resolv_conf);
+    c->plan.resolv_conf = xstrdup(buf_text(&resolv));
+}
+
 int opened_joins(struct container *c, struct opened *o, struct error *err)
 {
     const struct plan *plan = &c->plan;
@@ -102,6 +118,7 @@ int opened_joins(struct container *c, struct opened *o, struct error *err)
         rc = o->join.net = join_one(c, o, plan->network_container, "net", NULL, err);
         if (rc < 0)
             return error_prefix(err, "--network container:%.12s", plan->network_container);
+        share_names(c);
     }
     return 0;
 }

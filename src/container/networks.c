@@ -201,10 +201,15 @@ static int endpoints(struct planning *p, const struct strv *networks, struct err
 
 int plan_network_refuse(const struct request *r, const char *network, struct error *err)
 {
+    bool shared = starts_with(network, "container:"), none = streq(network, "none");
     const struct {
         const char *flag;
         bool given;
-    } flags[] = {{"--ip", r->ip != NULL},
+    } flags[] = {{"--add-host", shared && r->add_hosts.len > 0},
+                 {"--dns", (shared || none) && r->dns.len > 0},
+                 {"--dns-search", (shared || none) && r->dns_search.len > 0},
+                 {"--dns-option", (shared || none) && r->dns_options.len > 0},
+                 {"--ip", r->ip != NULL},
                  {"--ip6", r->ip6 != NULL},
                  {"--mac-address", r->mac_address != NULL},
                  {"--network-alias", r->network_aliases.len > 0},
@@ -404,15 +409,60 @@ static void add_resolv_conf(const struct plan *plan, struct buf *out)
     add_words("options ", &plan->dns_options, out);
 }
 
+static void add_extra_hosts(const struct plan *plan, struct buf *out)
+{
+    bool host = plan->network == PLAN_NET_HOST;
+    for (size_t i = 0; i < plan->extra_hosts.len; i++) {
+        const char *word = plan->extra_hosts.items[i], *equals = strchrnul(word, '=');
+        const char *address = *equals ? equals + 1 : "";
+        bool gateway = streq(address, HOST_GATEWAY);
+        if (!gateway || host) /* on a network it is known when it starts */
+            buf_fmt(out, "%s\t%.*s\n", gateway ? "127.0.0.1" : address, (int)(equals - word), word);
+    }
+}
+
+/* The host's own servers, unless others were said. */
+static void add_servers(const struct plan *plan, const char *own, struct buf *out)
+{
+    struct ip_address servers[NAMES_UPSTREAMS];
+    size_t count = plan->dns.len > 0 ? 0 : names_read_servers(own, servers);
+    for (size_t i = 0; i < plan->dns.len; i++)
+        buf_fmt(out, "nameserver %s\n", plan->dns.items[i]);
+    for (size_t i = 0; i < count; i++) {
+        char text[IP_TEXT_MAX];
+        ip_format(&servers[i], text);
+        buf_fmt(out, "nameserver %s\n", text);
+    }
+}
+
+void plan_host_files(struct plan *plan)
+{
+    autobuf hosts = {0}, own = {0}, resolv = {0};
+    if (read_kernel_file("/etc/hosts", 1 << 20, &hosts, NULL) < 0)
+        buf_str(&hosts, "127.0.0.1\tlocalhost\n");
+    (void)read_kernel_file("/etc/resolv.conf", 1 << 20, &own, NULL);
+    if (hosts.len > 0 && hosts.data[hosts.len - 1] != '\n')
+        buf_char(&hosts, '\n');
+    add_extra_hosts(plan, &hosts);
+    if (plan->dns.len + plan->dns_search.len + plan->dns_options.len == 0) {
+        buf_str(&resolv, buf_text(&own));
+    } else {
+        if (plan->dns_search.len == 0)
+            add_host_search(&resolv);
+        else if (!streq(plan->dns_search.items[0], "."))
+            add_words("search ", &plan->dns_search, &resolv);
+        add_words("options ", &plan->dns_options, &resolv);
+        add_servers(plan, buf_text(&own), &resolv);
+    }
+    plan->hosts = buf_take(&hosts);
+    plan->resolv_conf = buf_take(&resolv);
+}
+
 void plan_network_files(struct plan *plan)
 {
     autobuf hosts = {0}, resolv = {0};
     buf_str(&hosts, LOCALHOST);
-    for (size_t i = 0; i < plan->extra_hosts.len; i++) {
-        const char *word = plan->extra_hosts.items[i], *equals = strchr(word, '=');
-        if (equals && !streq(equals + 1, HOST_GATEWAY)) /* that one is known when it starts */
-            buf_fmt(&hosts, "%s\t%.*s\n", equals + 1, (int)(equals - word), word);
-    }
+    add_extra_hosts(plan, &hosts);
     if (plan->network == PLAN_NET_BRIDGE) {
         add_resolv_conf(plan, &resolv);
     } else {

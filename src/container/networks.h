@@ -35,6 +35,8 @@ int plan_network_refuse(const struct request *r, const char *network, struct err
 void plan_network_text(const struct plan *plan, struct buf *out);
 /* resolv.conf and hosts of a container with endpoints. */
 void plan_network_files(struct plan *plan);
+/* The same of one that has the host's network. */
+void plan_host_files(struct plan *plan);
 
 /* What a start has to do: addresses before, cables during, nothing after. */
 struct joining {
@@ -73,6 +75,9 @@ int container_network_connect(struct container *c, const struct endpoint_words *
                               const char *front, struct error *warning, struct error *err);
 int container_network_disconnect(struct container *c, const char *network, bool force,
                                  const char *front, struct error *warning, struct error *err);
+
+/* hosts and resolv.conf as a container that runs has them, for one that joins its network. */
+void container_network_files(const struct container *c, struct buf *hosts, struct buf *resolv);
 
 /* While it runs, once it has another name: its networks know it by that. */
 void container_networks_rename(const struct container *c);

@@ -315,6 +315,10 @@ int container_network_connect(struct container *c, const struct endpoint_words *
     if (rc < 0)
         return rc;
     rc = plan_endpoint(c->all, &c->plan, words, &why);
+    if (rc == -EINVAL && words->aliases.len > 0 && streq(words->network, NETWORK_DEFAULT))
+        return error_set(err, rc,
+                         "--alias needs a network of your own (caisson network create): on the "
+                         "default one nobody is there to use it");
     if (rc == -EEXIST)
         return error_set(err, rc, "container %s is on network %s already", c->plan.name,
                          words->network);
@@ -386,6 +390,13 @@ static int leave_running(struct container *c, struct joining *j, size_t at, stru
     return rc;
 }
 
+static bool is_there(const struct containers *all, const char *name)
+{
+    struct network_place place = {all->root_top, all->state_top};
+    autonetwork network = {0};
+    return network_find(&place, -1, name, &network, NULL) == 0;
+}
+
 static size_t find_endpoint(const struct plan *plan, const char *network)
 {
     size_t i = 0;
@@ -447,6 +458,8 @@ int container_network_disconnect(struct container *c, const char *network, bool 
     if (rc < 0)
         return rc;
     size_t at = find_endpoint(&c->plan, name);
+    if (at == c->plan.endpoint_count && !force && !is_there(c->all, name))
+        return error_set(err, -ENOENT, "no such network: %s; see caisson network ls", name);
     if (at == c->plan.endpoint_count)
         return force ? 0
                      : error_set(err, -ENOENT, "container %s is not on network %s", c->plan.name,

@@ -326,6 +326,41 @@ int container_port(const struct container *c, const char *network, struct networ
     return -ENOENT;
 }
 
+/* Its networks as they are now, into `j`, as far as they are still there. */
+static void look(const struct container *c, struct joining *j)
+{
+    struct network_place place = {c->all->root_top, c->all->state_top};
+    autostrv parts = {0};
+    if (c->status.addresses)
+        strv_split(&parts, c->status.addresses, ';');
+    j->networks = xcalloc(parts.len + 1, sizeof *j->networks);
+    j->ports = xcalloc(parts.len + 1, sizeof *j->ports);
+    for (size_t i = 0; i < parts.len; i++) {
+        char name[NETWORK_NAME_SIZE];
+        struct network_port *port = &j->ports[j->count];
+        *port = (struct network_port){.owner = c->id};
+        j->count += parse_addresses(parts.items[i], name, port) == 0 &&
+                    network_find(&place, -1, name, &j->networks[j->count], NULL) == 0;
+    }
+}
+
+void container_network_files(const struct container *c, struct buf *hosts, struct buf *resolv)
+{
+    struct joining j = JOINING_NONE;
+    look(c, &j);
+    buf_str(hosts, c->plan.hosts ? c->plan.hosts : "");
+    buf_str(resolv, c->plan.resolv_conf ? c->plan.resolv_conf : "");
+    if (j.count > 0) {
+        joining_choose_outward(&j);
+        note_hosts(c, &j, hosts);
+        joining_servers(&j, resolv);
+    }
+    for (size_t i = 0; i < j.count; i++)
+        network_free(&j.networks[i]);
+    free(j.networks);
+    free(j.ports);
+}
+
 void container_networks_rename(const struct container *c)
 {
     struct network_place place = {c->all->root_top, c->all->state_top};

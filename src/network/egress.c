@@ -221,6 +221,13 @@ int egress_parse(const char *text, struct egress_list *out, struct error *err)
                       err);
     strv_split(&words, text, ',');
     for (size_t i = 0; i < words.len; i++) {
+        if (streq(words.items[i], "any") || streq(words.items[i], "none"))
+            return refuse(words.items[i], "there are other rules, with which it does not go", err);
+        if (strstr(words.items[i], "://"))
+            return refuse(words.items[i],
+                          "no addresses of pages; give a name and a port, such as "
+                          "api.example.com:443",
+                          err);
         int rc = add_rule(words.items[i], out, err);
         if (rc < 0)
             return rc;

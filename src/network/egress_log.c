@@ -77,11 +77,31 @@ void egress_log_add(struct egress_log *log, const struct egress_event *event, na
     log->changed = true;
 }
 
-static int older_first(const void *a, const void *b)
+/* The oldest first. Not by qsort(3), which asks the system how much memory there is: the keeper may
+ * make no such call. By heap: the newest on top goes to the end. */
+static void sink(const struct egress_line **heap, size_t at, size_t count)
 {
-    const struct egress_line *x = *(struct egress_line *const *)a,
-                             *y = *(struct egress_line *const *)b;
-    return (x->last > y->last) - (x->last < y->last);
+    for (size_t child; (child = 2 * at + 1) < count; at = child) {
+        if (child + 1 < count && heap[child + 1]->last > heap[child]->last)
+            child++;
+        if (heap[at]->last >= heap[child]->last)
+            return;
+        const struct egress_line *other = heap[at];
+        heap[at] = heap[child];
+        heap[child] = other;
+    }
+}
+
+static void sort(const struct egress_line **lines, size_t count)
+{
+    for (size_t i = count / 2; i-- > 0;)
+        sink(lines, i, count);
+    for (size_t i = count; i-- > 1;) {
+        const struct egress_line *newest = lines[0];
+        lines[0] = lines[i];
+        lines[i] = newest;
+        sink(lines, 0, i);
+    }
 }
 
 void egress_log_protocol(uint8_t protocol, struct buf *out)
@@ -117,7 +137,7 @@ void egress_log_format(const struct egress_log *log, struct buf *out)
     const struct egress_line *order[NETD_LOG_LINES];
     for (size_t i = 0; i < log->count; i++)
         order[i] = &log->lines[i];
-    qsort(order, log->count, sizeof *order, older_first);
+    sort(order, log->count);
     for (size_t i = 0; i < log->count; i++)
         format_line(order[i], out);
 }

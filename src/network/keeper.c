@@ -549,6 +549,9 @@ static int run(struct error *err)
             write_log();
         if (end) {
             stop_resolver();
+            /* Before the lock of the names is anybody's: whoever is next has the same ports. */
+            for (int i = 0; i < keeper.listeners; i++)
+                close(NETD_LISTEN + i);
             return 0;
         }
     }

@@ -59,6 +59,9 @@ int network_check_name(const char *name, struct error *err)
 static int no_such_network(const char *word, struct error *err)
 {
     autobuf printable = {0};
+    if (streq(word, "none") || streq(word, "host") || starts_with(word, "container:"))
+        return error_set(err, -ENOENT, "%.60s is no network that is made, only a word of --network",
+                         word);
     buf_printable(&printable, word);
     return error_set(err, -ENOENT,
                      "no such network: %.200s; make it first (caisson network create %.200s) or "

@@ -219,6 +219,21 @@ time.sleep(60)' "$BATS_TEST_TMPDIR/there" "$gateway" 3>&- &
     in_lan ip route del 10.208.0.0/12 via 192.0.2.1
 }
 
+@test "who has another's network finds what that one finds; who has the host's what the host does, and what was said" {
+    caisson network create shop
+    rests db --network shop
+    rests web --network shop --add-host extra:10.9.9.9
+    run caisson run --rm --network container:web busybox sh -c 'nslookup db; cat /etc/hosts'
+    [[ $output == *"Address: $(addresses db shop)"* && $output == *"10.9.9.9"$'\t'"extra"* && $output == *"$(addresses web shop)"$'\t'* ]]
+    run caisson run --rm --network host --dns 192.0.2.53 --dns-search example.test --dns-option timeout:1 --add-host extra:10.9.9.9 busybox cat /etc/resolv.conf /etc/hosts
+    [[ $output == "search example.test"$'\n'"options timeout:1"$'\n'"nameserver 192.0.2.53"$'\n'* && $output == *"10.9.9.9"$'\t'"extra"* ]]
+    fails 125 "--dns means nothing with --network none" caisson run --rm --network none --dns 192.0.2.53 busybox true
+    fails 125 "--add-host means nothing with --network container:web" caisson run --rm --network container:web --add-host a:10.0.0.1 busybox true
+    fails 125 "none" caisson run --rm --egress none,any busybox true
+    fails 125 "no addresses of pages" caisson run --rm --egress https://api.example.com busybox true
+    fails 1 "only a word of --network" caisson network connect host web
+}
+
 # --- egress lists ---------------------------------------------------------------------------------
 
 @test "--egress lets exactly one name through, on one port, and the log says what it did not" {

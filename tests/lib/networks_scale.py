@@ -106,8 +106,8 @@ def expected(sender, network, receiver):
     if receiver == "host":
         return sender.host_access and network in sender.networks
     if receiver == "world":
-        first = sender.networks[0]
-        return not first.internal and (network == 4 or first.six)
+        out = next((one for one in sender.networks if not one.internal), None)
+        return out is not None and (network == 4 or out.six)
     return network.shared and network in sender.networks
 
 

@@ -428,6 +428,10 @@ static void the_log_counts_and_is_bounded_by_who_fills_it(void **state)
     assert_true(starts_with(buf_text(&text),
                             "denied\tquiet\t-\tn1\t-\t-\t-\t2\t1970-01-01T00:00:00.000000002Z\n"));
     assert_null(strstr(buf_text(&text), "\tn5\t"));
+    const char *at = strstr(buf_text(&text), "\tn2000\t"), *next = strstr(at, "\tn2001\t");
+    assert_non_null(at);
+    assert_non_null(next);
+    assert_non_null(strstr(next, "\tn2047\t")); /* the latest last */
 }
 
 static void the_log_is_read_back_as_it_was_written_and_what_is_none_left_out(void **state)
