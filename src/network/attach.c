@@ -46,7 +46,6 @@ int make_bridge(const struct network_host *host, const struct network *network, 
     bridge_mac(network, mac);
     link_add_bridge(&b, network->bridge, mac, network->mtu);
     link_no_autoconfiguration(&b, network->bridge);
-    link_up(&b, network->bridge);
     int rc = nl_send(host->routes, &b, NULL, &why);
     if (rc < 0 && rc != -EEXIST)
         return error_set(err, rc, "cannot make bridge %s of network %s: %s", network->bridge,
@@ -57,6 +56,11 @@ int make_bridge(const struct network_host *host, const struct network *network, 
                                             network->bridge, network->name)
                                 : index;
     rc = give_addresses(host, network, index, err);
+    if (rc < 0)
+        return rc;
+    autobatch whole = {0}; /* up last: one that is not up lacks something, and is made again */
+    link_up(&whole, network->bridge);
+    rc = send_links(host->routes, &whole, "take a network's bridge up", err);
     return rc < 0 ? rc : index;
 }
 
@@ -97,8 +101,9 @@ static int ready_firewall(const struct network_host *host, const struct network 
 
 int network_ready(const struct network_host *host, const struct network *network, struct error *err)
 {
-    int bridge = link_index(host->routes, network->bridge, err);
-    bool made = bridge == -ENODEV;
+    bool up = false;
+    int bridge = link_look(host->routes, network->bridge, &up, err);
+    bool made = bridge == -ENODEV || (bridge > 0 && !up);
     int noted = 0, rc = 0;
     if (made) {
         noted = note_forwarding(host, network, err);

@@ -12,30 +12,34 @@
 
 /* --- interfaces --- */
 
-static int take_index(const struct nlmsghdr *message, void *closure)
+static int take_link(const struct nlmsghdr *message, void *closure)
 {
-    int *index = closure;
-    struct ifinfomsg link;
-    if (message->nlmsg_type == RTM_NEWLINK && message->nlmsg_len >= NLMSG_LENGTH(sizeof link)) {
-        memcpy(&link, NLMSG_DATA(message), sizeof link);
-        *index = link.ifi_index;
-    }
+    struct ifinfomsg *link = closure;
+    if (message->nlmsg_type == RTM_NEWLINK && message->nlmsg_len >= NLMSG_LENGTH(sizeof *link))
+        memcpy(link, NLMSG_DATA(message), sizeof *link);
     return 0;
+}
+
+int link_look(int fd, const char *name, bool *up, struct error *err)
+{
+    autobatch b = {0};
+    struct ifinfomsg any = {.ifi_family = AF_UNSPEC}, link = {0};
+    struct error why = {0};
+    nl_begin(&b, RTM_GETLINK, 0, &any, sizeof any);
+    nl_put_string(&b, IFLA_IFNAME, name);
+    nl_put_u32(&b, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+    int rc = nl_ask(fd, &b, take_link, &link, &why);
+    if (rc == -ENODEV || (rc == 0 && link.ifi_index == 0))
+        return -ENODEV;
+    *up = link.ifi_flags & IFF_UP;
+    return rc < 0 ? error_set(err, rc, "cannot look for interface %s: %s", name, why.text)
+                  : link.ifi_index;
 }
 
 int link_index(int fd, const char *name, struct error *err)
 {
-    autobatch b = {0};
-    struct ifinfomsg any = {.ifi_family = AF_UNSPEC};
-    struct error why = {0};
-    int index = 0;
-    nl_begin(&b, RTM_GETLINK, 0, &any, sizeof any);
-    nl_put_string(&b, IFLA_IFNAME, name);
-    nl_put_u32(&b, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
-    int rc = nl_ask(fd, &b, take_index, &index, &why);
-    if (rc == -ENODEV || (rc == 0 && index == 0))
-        return -ENODEV;
-    return rc < 0 ? error_set(err, rc, "cannot look for interface %s: %s", name, why.text) : index;
+    bool up;
+    return link_look(fd, name, &up, err);
 }
 
 static void begin_turned(struct netlink_batch *b, uint16_t type, uint16_t flags, const char *name,

@@ -13,6 +13,8 @@
 
 /* The index of an interface; -ENODEV without a sentence when there is none. */
 int link_index(int fd, const char *name, struct error *err);
+/* The same, and whether it is up. */
+int link_look(int fd, const char *name, bool *up, struct error *err);
 
 /* A bridge, down; it neither learns of multicast groups nor takes part in spanning trees, and keeps
  * its address whatever its ports are. -EEXIST. */

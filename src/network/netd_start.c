@@ -112,10 +112,11 @@ static int listen_on(const struct network_host *host, const struct network *netw
     if (fd < 0)
         return error_set(err, fd, "cannot make a socket: %s", error_describe(fd));
     (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (family == 1) {
+    if (family == 1)
         (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
-        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_FREEBIND, &on, sizeof on);
-    }
+    /* Another command may be making the bridge just now. */
+    (void)(family == 1 ? setsockopt(fd, IPPROTO_IPV6, IPV6_FREEBIND, &on, sizeof on)
+                       : setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &on, sizeof on));
     ip_format(&network->ranges[family].gateway, text);
     if (bind(fd, &to.any, to.length) < 0 || (type == SOCK_STREAM && listen(fd, WAITING_MAX) < 0))
         return error_errno(err, "cannot answer names on network %s at port %u of %s", network->name,

@@ -238,6 +238,15 @@ EOF
     run ! asks two "$(address one shop)" 8080
 }
 
+@test "a bridge that a killed command left half made is made whole by the next" {
+    only_root "a user's networks have no place without a container on them"
+    caisson network create --ipv6 shop
+    in_host ip link add "$(caisson network inspect -f '{{.Bridge}}' shop)" type bridge
+    serve one --network shop
+    caisson exec one nslookup one
+    caisson network check -q
+}
+
 @test "a bridge that somebody removed comes back with its containers" {
     caisson network create shop
     serve one --network shop
