@@ -121,7 +121,11 @@ int joining_take(struct container *c, struct joining *j, size_t i, unsigned numb
                                   .egress = &j->lists[i]};
     if (rc == 0)
         rc = take_addresses(c, &j->host, network, endpoint, port, err);
-    return rc;
+    bool left = false;
+    for (size_t f = 0; rc == 0 && f < 2; f++)
+        left |= port->addresses[f].family != 0 &&
+                lease_was_left(&j->host.place, network->name, &port->addresses[f]);
+    return rc == 0 && left ? network_forget_left(&j->host, network, err) : rc;
 }
 
 /* Where none has a way out, it is the first that is asked for names. */
@@ -293,7 +297,8 @@ void network_leave(const struct network_host *host, const struct network *networ
     int rc = network_unplug(host, network, port, NULL);
     netd_remove(&host->place, network->name, port->owner);
     for (size_t f = 0; f < 2 && rc == 0; f++)
-        if (port->addresses[f].family != 0)
+        if (port->addresses[f].family != 0 &&
+            lease_mark_left(&host->place, network->name, &port->addresses[f]) == 0)
             lease_return(&host->place, network->name, &port->addresses[f], port->owner);
 }
 

@@ -132,6 +132,7 @@ int network_take_down(const struct network_host *host, const struct network *net
     autofd held = network_hold_firewall(host, err);
     if (held < 0)
         return held;
+    (void)network_forget_left(host, network, NULL); /* its subnet may be another's */
     link_remove(&b, network->bridge);
     int rc = nl_send(host->routes, &b, NULL, &why);
     if (rc < 0 && rc != -ENODEV)

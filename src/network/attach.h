@@ -92,6 +92,10 @@ int network_pull(const struct network_host *host, const struct network_port *por
 int network_unplug(const struct network_host *host, const struct network *network,
                    const struct network_port *port, struct error *err);
 
+/* Has the kernel forget the connections of those who had addresses of the network and have them no
+ * more. Before such an address is somebody's again. */
+int network_forget_left(const struct network_host *host, const struct network *network,
+                        struct error *err);
 /* The bridge and the network's elements; nobody is on it any more. */
 int network_take_down(const struct network_host *host, const struct network *network,
                       struct error *err);

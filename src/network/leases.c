@@ -12,12 +12,13 @@
 #include "network/networks_dir.h"
 
 #define LEASES_NAME "leases"
+#define LEFT_NAME "left"
 /* An IPv6 range has more addresses than can be looked through; what is given out by itself comes
  * from the first of them. */
 #define RANGE_BITS 16
 
-static int leases_directory(const struct network_place *place, const char *network, bool make,
-                            struct error *err)
+static int state_directory(const struct network_place *place, const char *network, const char *name,
+                           bool make, struct error *err)
 {
     int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
     autofd top = networks_open(place->state, make, err);
@@ -26,12 +27,18 @@ static int leases_directory(const struct network_place *place, const char *netwo
     if (make && mkdirat(top, network, 0700) < 0 && errno != EEXIST)
         return error_errno(err, "cannot create the state of network %s", network);
     autofd home = openat(top, network, flags);
-    if (home >= 0 && make && mkdirat(home, LEASES_NAME, 0700) < 0 && errno != EEXIST)
+    if (home >= 0 && make && mkdirat(home, name, 0700) < 0 && errno != EEXIST)
         return error_errno(err, "cannot create the leases of network %s", network);
-    int fd = home < 0 ? -1 : openat(home, LEASES_NAME, flags);
+    int fd = home < 0 ? -1 : openat(home, name, flags);
     if (fd < 0 && errno == ENOENT && !make)
         return -ENOENT;
     return fd < 0 ? error_errno(err, "cannot open the leases of network %s", network) : fd;
+}
+
+static int leases_directory(const struct network_place *place, const char *network, bool make,
+                            struct error *err)
+{
+    return state_directory(place, network, LEASES_NAME, make, err);
 }
 
 /* --- one lease --- */
@@ -207,4 +214,58 @@ int lease_list(const struct network_place *place, const char *network, struct le
         out->items[out->count++] = lease;
     }
     return errno ? error_errno(err, "cannot read the leases of network %s", network) : 0;
+}
+
+/* --- addresses that somebody had --- */
+
+int lease_mark_left(const struct network_place *place, const char *network,
+                    const struct ip_address *address)
+{
+    char name[IP_TEXT_MAX];
+    autofd dir = state_directory(place, network, LEFT_NAME, true, NULL);
+    ip_format(address, name);
+    return dir < 0 ? dir : symlinkat(name, dir, name) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+bool lease_was_left(const struct network_place *place, const char *network,
+                    const struct ip_address *address)
+{
+    char name[IP_TEXT_MAX];
+    autofd dir = state_directory(place, network, LEFT_NAME, false, NULL);
+    ip_format(address, name);
+    return dir >= 0 && faccessat(dir, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+int lease_list_left(const struct network_place *place, const char *network, struct ip_address **out,
+                    size_t *count, struct error *err)
+{
+    int dir = state_directory(place, network, LEFT_NAME, false, err);
+    if (dir == -ENOENT)
+        return 0;
+    autodir d = dir < 0 ? NULL : fdopendir(dir);
+    if (!d) {
+        if (dir >= 0)
+            close(dir);
+        return dir < 0 ? dir : error_errno(err, "cannot read what network %s gave out", network);
+    }
+    const struct dirent *entry;
+    while ((errno = 0, entry = readdir(d))) {
+        struct ip_address a;
+        if (ip_parse(entry->d_name, &a) < 0)
+            continue;
+        *out = xrealloc(*out, *count + 1, sizeof **out);
+        (*out)[(*count)++] = a;
+    }
+    return errno ? error_errno(err, "cannot read what network %s gave out", network) : 0;
+}
+
+void lease_unmark_left(const struct network_place *place, const char *network,
+                       const struct ip_address *list, size_t count)
+{
+    autofd dir = state_directory(place, network, LEFT_NAME, false, NULL);
+    for (size_t i = 0; dir >= 0 && i < count; i++) {
+        char name[IP_TEXT_MAX];
+        ip_format(&list[i], name);
+        (void)unlinkat(dir, name, 0);
+    }
 }

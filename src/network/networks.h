@@ -3,6 +3,7 @@
  * Networks by name, and which address belongs to whom.
  *
  *   <root>/networks/NAME/network.json   what was asked for: subnets, labels, options
+ *   <state>/networks/NAME/left/         a symlink for each address that somebody had before
  *   <state>/networks/NAME/leases/       a symlink for each address that is given out, named by the
  *                                       address; what it says is "ID FLAGS MAC"
  *
@@ -115,6 +116,19 @@ struct leases {
 /* All of a network; damaged entries are left out. */
 int lease_list(const struct network_place *place, const char *network, struct leases *out,
                struct error *err);
+/* Addresses that somebody had, of whose connections the kernel may still know: the next one is not
+ * to have them. Marked before they are given back; forgotten together (network_forget_left()),
+ * since looking through the kernel's table takes as long for all as for one. */
+int lease_mark_left(const struct network_place *place, const char *network,
+                    const struct ip_address *address);
+bool lease_was_left(const struct network_place *place, const char *network,
+                    const struct ip_address *address);
+/* *out: an allocation; both are added to. */
+int lease_list_left(const struct network_place *place, const char *network, struct ip_address **out,
+                    size_t *count, struct error *err);
+void lease_unmark_left(const struct network_place *place, const char *network,
+                       const struct ip_address *list, size_t count);
+
 void leases_free(struct leases *leases);
 #define autoleases __attribute__((cleanup(leases_free))) struct leases
 

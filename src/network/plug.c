@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One container on a network: its cable and its elements. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -251,14 +252,17 @@ static void remove_list(const struct network_host *host, const struct network_po
     (void)nft_commit(&n, host->firewall, NULL);
 }
 
-/* What it had begun is not to be gone on with by the next one that has its address. */
-static int forget_connections(const struct network_host *host, const struct network_port *port,
-                              struct error *err)
+int network_forget_left(const struct network_host *host, const struct network *network,
+                        struct error *err)
 {
-    int rc = 0;
-    for (size_t f = 0; f < 2; f++)
-        if (port->addresses[f].family != 0 && rc == 0)
-            rc = conntrack_forget(host->firewall, &port->addresses[f], err);
+    struct ip_address *list = NULL;
+    size_t count = 0;
+    int rc = lease_list_left(&host->place, network->name, &list, &count, err);
+    if (rc == 0 && count > 0 && host->firewall >= 0)
+        rc = conntrack_forget(host->firewall, list, count, err);
+    if (rc == 0)
+        lease_unmark_left(&host->place, network->name, list, count);
+    free(list);
     return rc;
 }
 
@@ -282,5 +286,5 @@ int network_unplug(const struct network_host *host, const struct network *networ
         return error_set(err, down, "cannot take the container's cable down: %s", why.text);
     if (rc < 0)
         return error_set(err, rc, "cannot take the container out of the firewall: %s", why.text);
-    return forget_connections(host, port, err);
+    return 0;
 }
