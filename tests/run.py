@@ -222,7 +222,11 @@ class OrdinaryUser:
         if shutil.which("loginctl"):
             for verb in ("disable-linger", "terminate-user"):
                 subprocess.run(["loginctl", verb, self.name], stderr=subprocess.DEVNULL, check=False)
-        subprocess.run(["userdel", self.name], stderr=subprocess.DEVNULL, check=False)
+        for _ in range(100):  # as long as a process of theirs is just ending, it says no
+            if subprocess.run(["userdel", self.name], stderr=subprocess.DEVNULL, check=False).returncode == 0:
+                return
+            time.sleep(0.1)
+        print(f"left behind: user {self.name}", flush=True)
 
     def manager(self):
         """Where systemd runs, as for somebody who has logged in: the directory by which their own
