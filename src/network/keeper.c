@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/file.h>
 #include <sys/inotify.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -552,6 +553,8 @@ static int run(struct error *err)
             /* Before the lock of the names is anybody's: whoever is next has the same ports. */
             for (int i = 0; i < keeper.listeners; i++)
                 close(NETD_LISTEN + i);
+            /* And this one before that: in which order an ending process lets go is not said. */
+            (void)lock_fd(NETD_LOCK, LOCK_UN);
             return 0;
         }
     }

@@ -38,9 +38,9 @@ enum netd_fd {
  * To add a member: lock names.lock; replace `names`; try to lock netd.lock without waiting. When
  * that works nobody answers: start the program with this descriptor as NETD_LOCK. Give names.lock
  * back, and read from the pipe of NETD_READY. To remove one: the same without starting.
- * The program ends when it holds names.lock and `names` has no member (or is gone), and until its
- * end it gives back neither. So who holds names.lock never sees one that is about to end.
- * A program whose netd.lock has no name any more was replaced, and ends.
+ * The program ends when it holds names.lock and `names` has no member (or is gone); it gives back
+ * the ports, then netd.lock, and with its end names.lock. So who holds names.lock never sees one
+ * that is about to end. A program whose netd.lock has no name any more was replaced, and ends.
  * Whoever finds netd.lock free while there are members (it was killed) starts it anew, in the same
  * way: what was granted before is in the kernel, and stays.
  */
