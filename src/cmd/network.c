@@ -135,10 +135,35 @@ int command_network_create(const struct invocation *call, void *options, struct 
 
 /* --- connect, disconnect --- */
 
-static int finish(int rc, const struct error *warning)
+/* What both need: the container that is meant, and the path of this program. */
+struct change {
+    struct containers all;
+    struct container container;
+    char program[PATH_MAX];
+    struct error warning;
+};
+
+static void change_close(struct change *change)
 {
-    if (rc == 0 && *warning->text)
-        tell_warning("%s", warning->text);
+    container_close(&change->container);
+    containers_close(&change->all);
+}
+#define autochange __attribute__((cleanup(change_close))) struct change
+
+static int change_open(const struct invocation *call, struct change *change, struct error *err)
+{
+    int rc = front_program(change->program, sizeof change->program, err);
+    if (rc == 0)
+        rc = containers_here(&change->all, err);
+    if (rc == 0)
+        rc = container_find(&change->all, call->arguments[1], &change->container, err);
+    return rc == 0 ? front_seal_for(&change->container.plan, err) : rc;
+}
+
+static int tell_change(int rc, const struct change *change)
+{
+    if (rc == 0 && *change->warning.text)
+        tell_warning("%s", change->warning.text);
     return rc;
 }
 
@@ -150,39 +175,23 @@ int command_network_connect(const struct invocation *call, void *options, struct
                                          .ip6 = o->ip6,
                                          .mac = o->mac,
                                          .aliases = o->aliases};
-    autocontainers all = {0};
-    autocontainer c = CONTAINER_EMPTY;
-    struct error warning = {0};
-    char program[PATH_MAX];
-    int rc = front_program(program, sizeof program, err);
+    autochange change = {.container = CONTAINER_EMPTY};
+    int rc = change_open(call, &change, err);
     if (rc == 0)
-        rc = containers_here(&all, err);
-    if (rc == 0)
-        rc = container_find(&all, call->arguments[1], &c, err);
-    if (rc == 0)
-        rc = front_seal_for(&c.plan, err);
-    if (rc == 0)
-        rc = container_network_connect(&c, &words, program, &warning, err);
-    return finish(rc, &warning);
+        rc = container_network_connect(&change.container, &words, change.program, &change.warning,
+                                       err);
+    return tell_change(rc, &change);
 }
 
 int command_network_disconnect(const struct invocation *call, void *options, struct error *err)
 {
     const struct network_disconnect_options *o = options;
-    autocontainers all = {0};
-    autocontainer c = CONTAINER_EMPTY;
-    struct error warning = {0};
-    char program[PATH_MAX];
-    int rc = front_program(program, sizeof program, err);
+    autochange change = {.container = CONTAINER_EMPTY};
+    int rc = change_open(call, &change, err);
     if (rc == 0)
-        rc = containers_here(&all, err);
-    if (rc == 0)
-        rc = container_find(&all, call->arguments[1], &c, err);
-    if (rc == 0)
-        rc = front_seal_for(&c.plan, err);
-    if (rc == 0)
-        rc = container_network_disconnect(&c, call->arguments[0], o->force, program, &warning, err);
-    return finish(rc, &warning);
+        rc = container_network_disconnect(&change.container, call->arguments[0], o->force,
+                                          change.program, &change.warning, err);
+    return tell_change(rc, &change);
 }
 
 /* --- rm --- */

@@ -72,24 +72,19 @@ static int first_process(const struct containers *all, const char *id, pid_t *pi
     return alive ? take_fd(&pidfd) : -ESRCH;
 }
 
-/* Whether a container's way out is by this network: the first that has one, else the first. */
+/* Whether a container's way out is by this network: the first that has one. */
 static bool leads_out(const struct network_host *host, const char *addresses, const char *network)
 {
     autostrv parts = {0};
-    bool first = true, leads = false;
     strv_split(&parts, addresses ? addresses : "", ';');
     for (size_t i = 0; i < parts.len; i++) {
         autonetwork other = {0};
         parts.items[i][strcspn(parts.items[i], " ")] = '\0';
-        bool open = network_find(&host->place, host->outside, parts.items[i], &other, NULL) == 0 &&
-                    !other.internal;
-        if (first || open)
-            leads = streq(parts.items[i], network);
-        if (open)
-            return leads;
-        first = false;
+        if (network_find(&host->place, host->outside, parts.items[i], &other, NULL) == 0 &&
+            !other.internal)
+            return streq(parts.items[i], network);
     }
-    return leads;
+    return false;
 }
 
 static int bring_one(const struct containers *all, const struct network_host *host,

@@ -63,10 +63,11 @@ static int no_such_network(const char *word, struct error *err)
         return error_set(err, -ENOENT, "%.60s is no network that is made, only a word of --network",
                          word);
     buf_printable(&printable, word);
-    return error_set(err, -ENOENT,
-                     "no such network: %.200s; make it first (caisson network create %.200s) or "
-                     "see caisson network ls",
-                     buf_text(&printable), buf_text(&printable));
+    return error_set(
+        err, -ENOENT,
+        "no such network: %.200s; caisson network ls shows those there are, caisson network "
+        "create %.200s makes it",
+        buf_text(&printable), buf_text(&printable));
 }
 
 /* --- directories --- */
