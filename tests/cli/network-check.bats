@@ -35,7 +35,8 @@ teardown() {
     # shellcheck disable=SC2086 # one word per id
     [ -z "$ids" ] || caisson rm -f -v $ids >/dev/null
     caisson network rm -f shop back apart bridge >/dev/null
-    in_networks nft flush ruleset
+    # An ordinary user's rules go with their namespace, which ends with the last container.
+    ! by_root || in_host nft flush ruleset
 }
 
 short() { caisson inspect -f '{{.Id}}' "$1" | cut -c1-10; }

@@ -21,6 +21,7 @@ teardown_file() {
 }
 
 @test "containers that come and go at random: who reaches whom, nothing differs, nothing is left" {
+    only_root "what sends between the containers opens sockets in their namespaces"
     seed=${CAISSON_TEST_SEED:-$RANDOM}
     run in_host timeout 1200 python3 "$BATS_TEST_DIRNAME/../lib/networks_scale.py" "$CAISSON_BUILD/caisson" \
         "${CAISSON_TEST_NETWORKED:-30}" "${CAISSON_TEST_NETWORKED_SECONDS:-10}" "$seed" "$LAN"
