@@ -4,8 +4,8 @@
  * stages. Nothing is expanded, looked up or executed here; what can be refused without knowing a
  * variable's value is refused, with file, line, column and the line itself.
  *
- * Language: https://docs.docker.com/reference/dockerfile/ (BuildKit's stable one, 1.20). `# syntax=`
- * is read and never executed.
+ * Language: https://docs.docker.com/reference/dockerfile/ (BuildKit's stable one, 1.20). `#
+ * syntax=` is read and never executed.
  *
  * Guards against: bytes that are no text (NUL), lines, words, instructions and here-documents
  * without end (DOCKERFILE_MAX, DOCKERFILE_INSTRUCTIONS_MAX).
@@ -20,8 +20,9 @@
 #include "base/error.h"
 #include "base/strv.h"
 
-#define DOCKERFILE_MAX (16u << 20)          /* bytes */
+#define DOCKERFILE_MAX (16u << 20) /* bytes */
 #define DOCKERFILE_INSTRUCTIONS_MAX 20000
+#define DOCKERFILE_WORDS_MAX 20000 /* of one instruction */
 
 enum instruction_kind {
     INSTRUCTION_ADD,
@@ -69,15 +70,19 @@ struct instruction {
     char *keyword; /* as written: "run" */
     struct place place;
     unsigned last_line; /* of it, here-documents included */
-    char *text;         /* as written, lines joined, comments between them left out; keyword included,
-                           here-documents not: for progress and history */
+    char *text; /* as written, lines joined, comments between them left out; keyword included,
+                   here-documents not: for progress and history */
     struct flag *flags;
     size_t flag_count;
     char *rest;        /* what follows the flags, unexpanded, lines joined */
     bool exec;         /* `words` are of the exec form: a JSON array of strings */
     struct strv words; /* exec form: the strings. Else: split at white space outside of quotes, the
                           quotes and escapes still in them. ENV, LABEL, ARG: "name=value" words; the
-                          old form `ENV name value` is brought to the same (legacy is set) */
+                          old form `ENV name value` is brought to the same (legacy is set).
+                          RUN, CMD, ENTRYPOINT, SHELL in shell form, USER, WORKDIR, STOPSIGNAL,
+                          MAINTAINER: one word, `rest`. HEALTHCHECK: "CMD" or "NONE", then as CMD */
+    struct place *places; /* where each word begins; of the exec form, where `rest` does */
+    unsigned empty_line;  /* the first empty line in the middle of it; 0 */
     bool legacy;
     struct heredoc *heredocs;
     size_t heredoc_count;
@@ -85,20 +90,20 @@ struct instruction {
 };
 
 struct stage {
-    char *name;     /* lower case; NULL */
-    char *base;     /* unexpanded: "node:$V", "scratch", an earlier stage's name */
-    char *platform; /* unexpanded; NULL */
+    char *name;          /* lower case; NULL */
+    char *base;          /* unexpanded: "node:$V", "scratch", an earlier stage's name */
+    char *platform;      /* unexpanded; NULL */
     size_t first, count; /* its instructions in `instructions`, FROM itself not counted */
     size_t from;         /* the FROM */
 };
 
 struct dockerfile {
-    char *name;  /* for messages: "Dockerfile" */
-    char *text;  /* the whole */
+    char *name; /* for messages: "Dockerfile" */
+    char *text; /* the whole */
     size_t length;
-    char *syntax;        /* of the directive; NULL */
-    char escape;         /* '\\' or '`' */
-    char *check;         /* of the directive: "skip=A,B;error=true"; NULL */
+    char *syntax; /* of the directive; NULL */
+    char escape;  /* '\\' or '`' */
+    char *check;  /* of the directive: "skip=A,B;error=true"; NULL */
     struct instruction *instructions;
     size_t count;
     size_t global_count; /* ARGs before the first FROM: the first of `instructions` */
@@ -116,6 +121,8 @@ void dockerfile_free(struct dockerfile *file);
 int instruction_parse(const char *what, const char *text, char escape, struct instruction *out,
                       struct error *err);
 void instruction_free(struct instruction *instruction);
+/* Appends it as instruction_parse() takes it, here-documents included. */
+void instruction_write(const struct instruction *instruction, struct buf *out);
 
 /* The same way for whoever finds something wrong later: sets err to -EINVAL, the place, the
  * sentence, and the line with a caret. */

@@ -18,7 +18,8 @@ struct expand {
     const char *(*lookup)(void *closure, const char *name, size_t length);
     void *closure;
     char escape;
-    bool raw_quotes;   /* quotes and escapes stay (values of ENV in here-documents) */
+    bool raw_quotes;    /* quotes are bytes like others; escapes are taken off all the same
+                           (here-documents of COPY and ADD) */
     struct strv *unset; /* names that had no value and no default are added; NULL */
 };
 

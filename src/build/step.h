@@ -30,7 +30,7 @@ struct step_mount { /* RUN --mount */
 
 enum step_network { STEP_NETWORK_DEFAULT, STEP_NETWORK_NONE, STEP_NETWORK_HOST };
 
-struct step_file { /* COPY and ADD: a here-document as source */
+struct step_file {     /* COPY and ADD: a here-document as source */
     char *name, *text; /* expanded where that was wanted */
 };
 
@@ -44,9 +44,9 @@ struct step {
     size_t mount_count;
     enum step_network network;
     bool insecure;
-    char *script; /* RUN <<EOF: the text; NULL. A first line "#!…" says what executes it. When the line
-                     has a command besides (`RUN python3 <<EOF`), `words` has the whole shell command,
-                     here-documents in shell syntax included, and this is NULL */
+    char *script; /* RUN <<EOF: the text; NULL. A first line "#!…" says what executes it. When the
+                     line has a command besides (`RUN python3 <<EOF`), `words` has the whole shell
+                     command, here-documents in shell syntax included, and this is NULL */
     /* COPY and ADD */
     struct strv sources;
     char *target;
@@ -55,7 +55,7 @@ struct step {
     char *from, *owner; /* --chown; NULL */
     char *mode;         /* --chmod, octal or symbolic, checked; NULL */
     bool link, parents, keep_git_dir;
-    int unpack;         /* ADD --unpack: 1 or 0; -1: not given */
+    int unpack; /* ADD --unpack: 1 or 0; -1: not given */
     struct strv exclude;
     char *checksum;
     /* ENV, LABEL, ARG: "name=value"; an ARG without value is "name". EXPOSE, VOLUME: one each.
