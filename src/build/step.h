@@ -19,10 +19,10 @@ enum step_sharing { SHARING_SHARED, SHARING_PRIVATE, SHARING_LOCKED };
 struct step_mount { /* RUN --mount */
     enum step_mount_kind kind;
     char *id, *from, *source, *target, *env; /* NULL where not given */
-    bool read_write;                         /* bind: rw; cache: not ro */
+    bool read_write;                         /* bind: rw; cache, tmpfs: not ro */
     bool required;
     enum step_sharing sharing;
-    int64_t mode;     /* -1: not given */
+    int64_t mode;     /* not given: cache 0755, secret 0400, ssh 0600, else -1 */
     int64_t uid, gid; /* -1 */
     int64_t size;     /* tmpfs: bytes; 0: not given */
     struct place place;
@@ -59,7 +59,8 @@ struct step {
     struct strv exclude;
     char *checksum;
     /* ENV, LABEL, ARG: "name=value"; an ARG without value is "name". EXPOSE, VOLUME: one each.
-     * USER, WORKDIR, STOPSIGNAL, MAINTAINER: one. */
+     * USER, WORKDIR, STOPSIGNAL, MAINTAINER: one. EXPOSE: "80/tcp", of a range each port. FROM: the
+     * image. ONBUILD: the instruction as text, unexpanded (instruction_write()). */
     struct strv pairs;
     struct health_check health; /* HEALTHCHECK; test is complete ("NONE", "CMD", "CMD-SHELL") */
 };
