@@ -8,7 +8,8 @@
 #include "base/text.h"
 #include "build/pattern.h"
 
-#define DEPTH_MAX 100 /* of ${a:-${b:-…}} */
+#define DEPTH_MAX 100  /* of ${a:-${b:-…}} */
+#define UNSET_MAX 1000 /* names that are noted */
 #define BLANKS " \t\v\f\r\n"
 
 /* How far one word is read. */
@@ -179,7 +180,7 @@ static const char *value_of(struct scan *s, const char *name, size_t length)
 
 static void note_unset(struct scan *s, const char *name, size_t length)
 {
-    if (!s->expand->unset)
+    if (!s->expand->unset || s->expand->unset->len >= UNSET_MAX)
         return;
     autofree char *copy = xstrndup(name, length);
     if (!strv_has(s->expand->unset, copy))
@@ -379,11 +380,12 @@ static int dollar(struct scan *s, struct buf *out)
 static int expand_to(const struct expand *expand, const char *word, struct sink *sink,
                      struct error *err)
 {
-    /* What is nested is counted on each level. */
-    struct scan scan = {.expand = expand, .at = word, .left = 4 * (size_t)EXPAND_MAX, .err = err};
-    if (expand->raw_quotes)
-        scan.left += 2 * strlen(word); /* a here-document may be of any size */
-    return scan_to(&scan, 0, false, sink);
+    /* What is nested is counted on each level. A here-document may be of any size by itself. */
+    size_t own = expand->raw_quotes ? strlen(word) : 0;
+    struct scan scan = {
+        .expand = expand, .at = word, .left = 4 * (size_t)EXPAND_MAX + 2 * own, .err = err};
+    int rc = scan_to(&scan, 0, false, sink);
+    return rc == 0 && sink->text->len > own + EXPAND_MAX ? too_long(&scan) : rc;
 }
 
 int expand_word(const struct expand *expand, const char *word, struct buf *out, struct error *err)

@@ -20,7 +20,7 @@ struct expand {
     char escape;
     bool raw_quotes;    /* quotes are bytes like others; escapes are taken off all the same
                            (here-documents of COPY and ADD) */
-    struct strv *unset; /* names that had no value and no default are added; NULL */
+    struct strv *unset; /* names without value and default are added, once, 1000 at most; NULL */
 };
 
 #define EXPAND_MAX (1u << 20) /* bytes of what a word may become */

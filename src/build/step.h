@@ -71,6 +71,10 @@ int step_make(const struct dockerfile *file, const struct instruction *instructi
 void step_free(struct step *step);
 #define autostep __attribute__((cleanup(step_free))) struct step
 
+/* One word of a --mount, unexpanded, as in step_mount_word("type=cache,id=a", "id"); "true" when it
+ * has no value, NULL when it is not there. The caller's. */
+char *step_mount_word(const char *mount, const char *key);
+
 /* chmod(1)'s words, octal ("0755") or symbolic ("u=rwX,go-w"), on a mode. `directory` for X. */
 int step_mode_apply(const char *words, mode_t before, bool directory, mode_t *out);
 

@@ -242,8 +242,9 @@ static int take_word(struct mounting *s, const char *word)
 
 /* --- the whole mount --- */
 
-/* Fields between commas; in quotation marks a comma is one of the field, and "" is one mark. */
-static int split_csv(const struct mounting *s, const char *text, struct strv *out)
+/* Fields between commas; in quotation marks a comma is one of the field, and "" is one mark. A
+ * sentence when it is none. */
+static const char *split_csv(const char *text, struct strv *out)
 {
     for (;; text++) {
         autobuf field = {0};
@@ -253,18 +254,34 @@ static int split_csv(const struct mounting *s, const char *text, struct strv *ou
             if (quoted && *text == '"' && *++text != '"') {
                 quoted = false;
                 if (*text && *text != ',')
-                    return step_wrong(s->m, s->flag->place,
-                                      "--mount: a comma is missing behind a quotation mark");
+                    return "a comma is missing behind a quotation mark";
                 break;
             }
             buf_char(&field, *text);
         }
         if (quoted)
-            return step_wrong(s->m, s->flag->place, "--mount: a quotation mark (\") is not closed");
+            return "a quotation mark (\") is not closed";
         strv_add(out, buf_text(&field));
         if (!*text)
-            return 0;
+            return NULL;
     }
+}
+
+char *step_mount_word(const char *mount, const char *key)
+{
+    autostrv words = {0};
+    char *found = NULL;
+    if (split_csv(mount, &words))
+        return NULL;
+    for (size_t i = 0; i < words.len; i++) {
+        const char *equals = strchr(words.items[i], '=');
+        size_t length = (size_t)(strchrnul(words.items[i], '=') - words.items[i]);
+        if (length != strlen(key) || strncasecmp(words.items[i], key, length) != 0)
+            continue;
+        free(found);
+        found = xstrdup(equals ? equals + 1 : "true");
+    }
+    return found;
 }
 
 /* The type decides what the other words mean, wherever it stands. */
@@ -363,9 +380,10 @@ static int add_mount(const struct making *m, const struct flag *flag)
     struct step_mount *mount = &out->mounts[out->mount_count++];
     *mount = (struct step_mount){.mode = -1, .uid = -1, .gid = -1, .place = flag->place};
     struct mounting s = {.m = m, .flag = flag, .mount = mount};
-    int rc = split_csv(&s, flag->value, &words);
-    if (rc == 0)
-        rc = take_type(&s, &words);
+    const char *wrong = split_csv(flag->value, &words);
+    if (wrong)
+        return step_wrong(m, flag->place, "--mount: %s", wrong);
+    int rc = take_type(&s, &words);
     for (size_t i = 0; rc == 0 && i < words.len; i++)
         rc = take_word(&s, words.items[i]);
     return rc < 0 ? rc : complete(&s);
