@@ -1,22 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Patterns of paths: .dockerignore, `COPY --exclude`, and the wildcards of sources of COPY and ADD.
+ * Lists of patterns: .dockerignore and `COPY --exclude`. What single patterns mean is
+ * base/glob.h's: the deep language here, the plain one (glob_match) for the sources of COPY and
+ * ADD.
  *
- * Two languages that look alike. `glob_match` is what Go calls filepath.Match, in which sources are
- * written: `*` and `?` stop at a slash, `[a-z]`, `[^a]`, `\` takes a meaning away. The patterns of
- * .dockerignore are those of moby/patternmatcher: the same with `**`, which crosses slashes. At the
- * end it stands for anything, before a slash for directories at any depth, none included.
+ * A rule is also about everything below what it matches, a rule with `!` takes back, and the last
+ * rule that says something about a path or one of its parents decides. So the only thing to carry
+ * down a tree is the number of that rule: a walk asks for each entry only the rules behind its
+ * directory's, from the end, and asks at an excluded directory whether any of them can take back
+ * something below.
  *
- * A rule of a list is also about everything below what it matches, a rule with `!` takes back, and
- * the last rule that says something about a path or one of its parents decides. So the only thing
- * to carry down a tree is the number of that rule: a walk asks for each entry only the rules behind
- * its directory's, from the end, and asks at an excluded directory whether any of them can take
- * back something below.
- *
- * Guarded against: patterns that cost more than their length times the path's. They are matched by
- * a set of places in the pattern, never by trying again. Where moby's translation into Go's regular
- * expressions lets something of that language through (`\d`, `^`, `[[:alpha:]]`), we keep to the
- * language of patterns: a d, a caret, a class of characters.
+ * Guarded against: lists and patterns of any size (IGNORE_RULES_MAX, GLOB_MAX).
  */
 #ifndef CAISSON_BUILD_PATTERNS_H
 #define CAISSON_BUILD_PATTERNS_H
@@ -25,23 +19,9 @@
 #include <stddef.h>
 
 #include "base/error.h"
+#include "base/glob.h"
 
-#define PATTERN_MAX 4096      /* bytes of one pattern */
-#define IGNORE_RULES_MAX 8192 /* rules of one list */
-
-/* --- single patterns --- */
-
-/* Whether it can be matched at all: brackets closed, no backslash at the end. */
-bool glob_valid(const char *pattern);
-/* Whether it has a character with a meaning, so that a name cannot be taken as it is. */
-bool glob_special(const char *pattern);
-/* All of `name`. A pattern that is not valid matches nothing. */
-bool glob_match(const char *pattern, const char *name);
-/* The same with `**`, as in .dockerignore, for all of a path without leading slash: not for what
- * lies below it. */
-bool glob_match_deep(const char *pattern, const char *path);
-
-/* --- lists --- */
+#define IGNORE_RULES_MAX 8192
 
 struct ignore_rule;
 struct ignore {
