@@ -49,6 +49,22 @@ struct layer_result {
 int layer_unpack(struct stream *source, int dir_fd, const struct layer_limits *limits,
                  struct layer_result *out, struct error *err);
 
+/* Who looks at what goes into a layer while it is written: at each regular file of it, content in
+ * pieces of any size. NULL functions are not called. */
+struct layer_watch {
+    int (*begin)(void *closure, const char *path, uint64_t bytes, struct error *err);
+    int (*content)(void *closure, const void *bytes, size_t length, struct error *err);
+    int (*end)(void *closure, struct error *err);
+    void *closure;
+};
+
+/* Makes a layer of the tree `fs` in dir_fd, which is the writable layer of an overlay that nobody
+ * mounts any more: writes `recipe`, `size` and `tar-size` beside it in one pass over the files.
+ * Times are whole seconds, and not after *newest (NULL: any). out->entries is 0 where nothing was
+ * written. Does not sync. */
+int layer_make(int dir_fd, const int64_t *newest, const struct layer_watch *watch,
+               struct layer_result *out, struct error *err);
+
 /* syncfs(2) of the file system that dir_fd is on: once, before layers get their final names. */
 int layer_sync(int dir_fd, struct error *err);
 

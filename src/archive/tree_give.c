@@ -82,8 +82,22 @@ static void fill(const struct walk *w, const struct stat *st, enum tar_type type
         .uid = st->st_uid,
         .gid = st->st_gid,
         .mtime = st->st_mtim.tv_sec,
-        .mtime_nsec = (uint32_t)st->st_mtim.tv_nsec,
+        .mtime_nsec = w->give->whole_seconds ? 0 : (uint32_t)st->st_mtim.tv_nsec,
     };
+    if (w->give->newest && out->mtime > *w->give->newest) {
+        out->mtime = *w->give->newest;
+        out->mtime_nsec = 0;
+    }
+}
+
+/* The tree says the same as the archive. Best effort: who may not is told nothing, for the archive
+ * is what counts. */
+static void bound_time(const struct walk *w, int fd, const struct stat *st)
+{
+    const struct timespec times[] = {{.tv_nsec = UTIME_OMIT},
+                                     {.tv_sec = w->give->newest ? *w->give->newest : 0}};
+    if (w->give->newest && st->st_mtim.tv_sec > *w->give->newest)
+        (void)utimensat(fd, "", times, AT_EMPTY_PATH);
 }
 
 static int put(struct walk *w, const struct tar_entry *entry, struct error *err)
@@ -176,6 +190,8 @@ static int give_content(struct walk *w, int fd, const struct stat *st, struct ta
         entry->stored = parts.stored;
     }
     rc = put(w, entry, err);
+    if (rc == 0 && w->give->content)
+        rc = w->give->content(w->give->closure, entry, err);
     if (rc < 0)
         return rc;
     struct tar_segment all = {.offset = 0, .length = entry->size};
@@ -286,6 +302,7 @@ static int give_directory(struct walk *w, int looked_at, const struct stat *st, 
         rc = give_child(w, fd, names.items[i], err);
     w->depth--;
     w->room += cost;
+    bound_time(w, looked_at, st);
     return rc;
 }
 
@@ -312,6 +329,8 @@ static int give_node(struct walk *w, int fd, const char *base, struct error *err
     if (rc < 0)
         return failed(w, rc, "cannot look at it", err);
     bool device = S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode);
+    if (!S_ISDIR(st.st_mode))
+        bound_time(w, fd, &st);
     if (w->give->layer && S_ISCHR(st.st_mode) && st.st_rdev == makedev(0, 0))
         return give_mark(w, WHITEOUT, base, &st, err);
     if (S_ISREG(st.st_mode))

@@ -39,6 +39,14 @@ struct tree_give {
     bool layer;
     const struct strv *empty;   /* names in the archive of directories that are given empty; NULL */
     uint64_t entries, left_out; /* counted */
+    /* Times of files as images have them: whole seconds. What is younger than *newest (seconds
+     * since 1970; NULL: no bound) is given as that, and made so in the tree as well. */
+    bool whole_seconds;
+    const int64_t *newest;
+    /* Told of each regular file after its entry was written and before entry->stored bytes of its
+     * content are. NULL. */
+    int (*content)(void *closure, const struct tar_entry *entry, struct error *err);
+    void *closure;
 };
 
 /* `top`: anything, open with O_PATH. Does not write the archive's end. */
