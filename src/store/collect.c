@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "store/layout.h"
 #include "store/staging.h"
+#include "store/steps.h"
 
 #define USES_MAX (64u << 10) /* bytes of a container's file `image` */
 
@@ -163,6 +164,12 @@ static int mark_all(struct store *store, const struct store_users *users, struct
                          "nothing was cleaned up, for the image of container %s cannot be read",
                          users->items[i].container);
     }
+    autostrv built = {0};
+    if (rc == 0)
+        rc = steps_layers(store, &built, err);
+    for (size_t i = 0; rc == 0 && i < built.len; i++)
+        if (!strv_has(&marks->layers, digest_hex(built.items[i])))
+            strv_add(&marks->layers, digest_hex(built.items[i]));
     return rc;
 }
 

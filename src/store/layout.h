@@ -11,6 +11,8 @@
 #define IDS_DIR "ids"
 #define SKELETONS_DIR "skeletons"
 #define TMP_DIR "tmp"
+#define BUILD_DIR "build"
+#define STEPS_DIR BUILD_DIR "/steps"
 #define LOCK_FILE "lock"
 #define LAYER_SIZE "size"         /* of a layer: bytes of its files */
 #define LAYER_TAR_SIZE "tar-size" /* bytes of the tar that it came as and that it is saved as */

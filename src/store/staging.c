@@ -127,3 +127,11 @@ int staging_withdraw(struct staging *staging, const char *directory, const char 
         return 0;
     return error_errno(err, "cannot remove %s/%s", staging->store->root, path);
 }
+
+int staging_publish_layer(struct staging *staging, const char *entry, const char *diff_id,
+                          struct error *err)
+{
+    if (faccessat(staging->fd, entry, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT)
+        return 0;
+    return staging_publish(staging, entry, LAYERS_DIR, digest_hex(diff_id), err);
+}

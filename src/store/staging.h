@@ -31,6 +31,9 @@ int staging_write(struct staging *staging, const char *file, const void *bytes, 
  * and ours goes with the staging directory: layers with one name have one content. */
 int staging_publish(struct staging *staging, const char *entry, const char *directory,
                     const char *file, struct error *err);
+/* The same of a layer's directory. One that was moved already is no error. */
+int staging_publish_layer(struct staging *staging, const char *entry, const char *diff_id,
+                          struct error *err);
 /* Takes something off its final name in one step; it goes with the staging directory. A missing
  * name is no error. */
 int staging_withdraw(struct staging *staging, const char *directory, const char *file,

@@ -11,6 +11,7 @@
  *   ids/HEX           one file an image, by the digest of its configuration: the digest of its
  *                     manifest. An image is there as long as this file is, names or not
  *   images/NAME       one file a name (percent-encoded): digest of the manifest, image id, name
+ *   build/            what builds keep: steps/KEY (steps.h), mounts/, contexts/
  *   skeletons/HEX/    by config digest: the mount points and files that a run needs and the image
  *                     lacks (made by the container module, collected here)
  *   tmp/              what is being written; every entry is flock'ed by its writer
