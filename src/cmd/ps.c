@@ -43,7 +43,9 @@ static int look(struct containers *all, struct glances *out, struct error *err)
     for (size_t i = 0; i < ids.len; i++) {
         struct error wrong = {0};
         rc = container_glance(all, ids.items[i], &out->items[out->count], &wrong);
-        if (rc == 0)
+        if (rc == 0 && out->items[out->count].summary.step)
+            glance_free(&out->items[out->count]);
+        else if (rc == 0)
             out->count++;
         else if (rc != -ENOENT) {
             tell_error(&wrong);

@@ -25,6 +25,8 @@ void event_tell_with(const struct containers *all, const struct plan *plan, cons
                      const char *action, const struct event_attribute *more, size_t count)
 {
     const char *image = plan->image_name ? plan->image_name : "";
+    if (plan->step)
+        return;
     struct event_attribute attributes[2 + EVENT_MORE_MAX] = {
         {"image", image}, {"name", plan->name ? plan->name : ""}};
     for (size_t i = 0; i < count; i++)
@@ -59,7 +61,7 @@ void event_tell_mounts(const struct containers *all, const struct plan *plan, co
 {
     for (size_t i = 0; i < plan->mount_count; i++) {
         const struct plan_mount *m = &plan->mounts[i];
-        if (m->kind != PLAN_VOLUME)
+        if (m->kind != PLAN_VOLUME || m->given)
             continue;
         const struct event_attribute attributes[] = {
             {"container", id},
@@ -81,7 +83,7 @@ void event_tell_unmounts(const struct containers *all, const struct plan *plan, 
     const struct event_attribute attributes[] = {{"container", id},
                                                  {"driver", EVENT_VOLUME_DRIVER}};
     for (size_t i = 0; i < plan->mount_count; i++)
-        if (plan->mounts[i].kind == PLAN_VOLUME)
+        if (plan->mounts[i].kind == PLAN_VOLUME && !plan->step)
             event_log_tell(all->state_top, &(struct event){.type = "volume",
                                                            .action = "unmount",
                                                            .id = plan->mounts[i].source,

@@ -8,6 +8,7 @@
 #include "base/io.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "container/start.h"
 
 static bool changed;
 
@@ -125,19 +126,61 @@ int opened_landlock(const struct plan *plan, struct landlock_plan *out, struct e
                             err);
 }
 
-int opened_open(struct container *c, struct store *store, struct opened *out, struct error *err)
+static int copy_fd(int fd, int *out, struct error *err)
+{
+    *out = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    return fd >= 0 && *out < 0 ? error_errno(err, "cannot duplicate a descriptor") : 0;
+}
+
+static int copy_fds(const int *fds, size_t count, int **out, size_t *copied, struct error *err)
+{
+    int rc = 0;
+    *out = xcalloc(count + 1, sizeof **out);
+    for (*copied = 0; rc == 0 && *copied < count; ++*copied)
+        rc = copy_fd(fds[*copied], &(*out)[*copied], err);
+    return rc;
+}
+
+/* Copies: what is opened is closed with the rest. */
+static int take_root(const struct plan *plan, const struct start_root *root, struct opened *o,
+                     struct error *err)
+{
+    int rc = copy_fds(root->layers, root->layer_count, &o->layers, &o->layer_count, err);
+    if (rc == 0)
+        rc = copy_fd(root->upper, &o->upper, err);
+    if (rc < 0 || !root->sources || plan->mount_count == 0)
+        return rc;
+    o->sources = xcalloc(plan->mount_count, sizeof *o->sources);
+    o->source_count = plan->mount_count;
+    for (size_t i = 0; i < plan->mount_count; i++)
+        o->sources[i].fd = -1;
+    for (size_t i = 0; rc == 0 && i < plan->mount_count; i++) {
+        const struct launch_source *from = &root->sources[i];
+        rc = copy_fd(from->fd, &o->sources[i].fd, err);
+        if (rc == 0 && from->layer_count > 0)
+            rc = copy_fds(from->layers, from->layer_count, &o->sources[i].layers,
+                          &o->sources[i].layer_count, err);
+    }
+    return rc;
+}
+
+int opened_open(struct container *c, struct store *store, const struct start_root *root,
+                struct opened *out, struct error *err)
 {
     const struct protection *users = posture_find(&c->plan.posture, "user-namespace");
     out->users_asked = users && users->flag && streq(users->flag, "--userns auto");
     out->store = store;
     out->ids = opened_own_ids(&c->plan);
     int rc = opened_joins(c, out, err);
-    if (rc == 0)
+    if (rc == 0 && root) {
+        rc = take_root(&c->plan, root, out, err);
+    } else if (rc == 0) {
         rc = open_layers(c, store, out, err);
-    if (rc == 0)
-        rc = open_writable(c, out, err);
-    if (rc == 0)
-        rc = opened_sources(c, out, err);
+        if (rc == 0)
+            rc = open_writable(c, out, err);
+        if (rc == 0)
+            rc = opened_sources(c, out, err);
+    }
     if (rc == 0)
         rc = opened_seccomp(c, &out->seccomp, &out->has_seccomp, err);
     if (rc == 0)

@@ -33,7 +33,10 @@ struct opened {
         .skeleton = {.fs = -1, .empty = -1}, .upper = -1, .join = LAUNCH_JOIN_NONE                 \
     }
 
-int opened_open(struct container *c, struct store *store, struct opened *out, struct error *err);
+struct start_root;
+/* `root`: what is there instead of the plan's layers, sources and the writable layer; NULL. */
+int opened_open(struct container *c, struct store *store, const struct start_root *root,
+                struct opened *out, struct error *err);
 void opened_close(struct opened *opened);
 
 /* The namespaces of other containers that the plan joins, and with a user namespace its ids; they

@@ -12,6 +12,21 @@
 #include "container/restart.h"
 #include "store/platform.h"
 
+void request_init(struct request *request)
+{
+    struct request *r = request;
+    int *const choices[] = {&r->init, &r->sig_proxy, &r->read_only, &r->read_only_tmpfs};
+    int64_t *const numbers[] = {&r->stop_timeout, &r->health_retries, &r->memory,
+                                &r->memory_swap,  &r->cpu_shares,     &r->memory_reservation,
+                                &r->cpu_quota,    &r->cpu_period,     &r->pids,
+                                &r->shm_size,     &r->blkio_weight};
+    *r = (struct request){0};
+    for (size_t i = 0; i < sizeof choices / sizeof *choices; i++)
+        *choices[i] = -1;
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        *numbers[i] = INT64_MIN;
+}
+
 static int what_it_is(struct planning *p, struct error *err)
 {
     const struct request *r = p->request;

@@ -63,4 +63,7 @@ struct request {
     struct strv log_opts;
 };
 
+/* Nothing asked for. */
+void request_init(struct request *request);
+
 #endif

@@ -76,7 +76,7 @@ static int copy_account_file(int root, const char *path, int home, const char *n
 
 /* overlayfs does not heed an opaque mark on a layer's root, so what lies below such a layer is left
  * out here. */
-static bool hides_all_below(int layer)
+bool layer_hides_all_below(int layer)
 {
     char path[40], value[4];
     snprintf(path, sizeof path, "/proc/self/fd/%d", layer);
@@ -91,7 +91,7 @@ int skeleton_layers(struct store *store, const struct strv *diff_ids, int *layer
         int fd = store_open_layer(store, diff_ids->items[i], err);
         if (fd < 0)
             return fd;
-        if (i > 0 && hides_all_below(fd))
+        if (i > 0 && layer_hides_all_below(fd))
             while (*count > 0)
                 close(layers[--*count]);
         layers[(*count)++] = fd;

@@ -37,6 +37,8 @@ int skeleton_layers(struct store *store, const struct strv *diff_ids, int *layer
  */
 int skeleton_bare_layers(struct store *store, const struct image *image, int *layers, size_t *count,
                          struct error *err);
+/* Whether nothing below this layer is to be seen: overlayfs does not heed that mark on a root. */
+bool layer_hides_all_below(int layer);
 void skeleton_close(struct skeleton *skeleton);
 
 #endif

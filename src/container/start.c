@@ -511,7 +511,7 @@ int container_start(struct container *c, struct store *store, const struct start
         container_unlock(c);
         return error_prefix(err, "cannot start container %s", c->plan.name);
     }
-    rc = opened_open(c, store, &o, err);
+    rc = opened_open(c, store, options->root, &o, err);
     if (rc == 0 && !options->foreground)
         rc = run_monitored(c, &o, options, -1, exit_code, err);
     else if (rc == 0 && needs_no_monitor(c, options))

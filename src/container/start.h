@@ -5,18 +5,28 @@
 
 #include "base/error.h"
 #include "container/container.h"
+#include "runtime/launch.h"
 #include "store/store.h"
 
 struct detach_keys;
+
+/* A root file system that is no image's: one that is being built. All borrowed. */
+struct start_root {
+    const int *layers; /* lowest first, two at least */
+    size_t layer_count;
+    int upper;                           /* a directory with `fs` and `work` */
+    const struct launch_source *sources; /* for each mount of the plan; NULL: it has none */
+};
 
 struct start_options {
     bool foreground;  /* relay our streams and wait; else a monitor does */
     bool interactive; /* our standard input goes to the container */
     bool sig_proxy;
-    const char *program;      /* path of the front program, for the monitor's way back */
-    bool again;               /* by its restart policy: container/restart.h */
-    bool hints;               /* say which protection was met when it ends early */
-    bool no_out, no_err;      /* in the foreground: not to be shown */
+    const char *program;           /* path of the front program, for the monitor's way back */
+    bool again;                    /* by its restart policy: container/restart.h */
+    const struct start_root *root; /* instead of the plan's layers; NULL */
+    bool hints;                    /* say which protection was met when it ends early */
+    bool no_out, no_err;           /* in the foreground: not to be shown */
     struct detach_keys *keys; /* typed in the foreground they leave it to its monitor; or NULL */
 };
 

@@ -165,6 +165,7 @@ void summary_of_plan(const struct plan *plan, struct container_summary *out)
     level_text(plan, &level);
     if (!plan->created || parse_rfc3339(plan->created, &summary.created) < 0)
         summary.created = 0;
+    summary.step = plan->step;
     summary.name = xstrdup(plan->name ? plan->name : "");
     summary.image = xstrdup(plan->image_name ? plan->image_name : "");
     summary.image_id = xstrdup(plan->image_id ? plan->image_id : "");

@@ -15,6 +15,7 @@ struct container_summary {
     char *name, *image, *image_id, *command;
     char *level; /* with what was relaxed: "restricted -readonly", "baseline +NET_ADMIN" */
     char *network;
+    bool step; /* of a build */
     nanoseconds created;
     struct strv labels;
     struct strv exposed; /* ports, as the plan has them */

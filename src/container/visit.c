@@ -71,7 +71,7 @@ static int visit_stopped(struct visit *v, struct store *store, const struct erra
     struct opened o __attribute__((cleanup(opened_close))) = OPENED_NONE;
     struct container files = *v->container; /* borrows everything */
     only_files(&files.plan);
-    int rc = opened_open(&files, store, &o, err);
+    int rc = opened_open(&files, store, NULL, &o, err);
     if (rc < 0)
         return rc;
     if (errand->bare)

@@ -48,7 +48,7 @@ int container_volumes_claim(struct container *c, const struct plan *plan, struct
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < plan->mount_count; i++) {
         const struct plan_mount *m = &plan->mounts[i];
-        if (m->kind != PLAN_VOLUME)
+        if (m->kind != PLAN_VOLUME || m->given)
             continue;
         rc = volume_check_name(m->source, err);
         if (rc == 0 && m->anonymous)

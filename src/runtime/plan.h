@@ -46,7 +46,9 @@ struct plan_mount {
     char *manifest;            /* image: digest */
     unsigned long propagation; /* MS_PRIVATE, MS_SLAVE, … */
     /* Only for who makes the container, not kept in config.json. */
-    bool make;          /* volume: make it when it is missing, */
+    bool given; /* volume: none of the store's, but a directory or file that whoever starts it opens
+                 */
+    bool make;  /* volume: make it when it is missing, */
     struct strv labels; /* with these */
 };
 
@@ -185,6 +187,7 @@ struct plan {
     /* life */
     bool remove; /* --rm */
     bool by_run; /* made by `run`, which starts it at once, and not by `create` */
+    bool step;   /* of a build: lists and events leave it out */
     bool detached;
     char *restart; /* NULL or a policy */
     struct plan_health health;

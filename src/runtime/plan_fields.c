@@ -249,6 +249,7 @@ static const struct field caisson_fields[] = {
     {"stop_timeout", FIELD_I64, AT(stop_timeout), .min = -1, .max = INT32_MAX},
     {"remove", FIELD_BOOL, AT(remove)},
     {"by_run", FIELD_BOOL, AT(by_run)},
+    {"step", FIELD_BOOL, AT(step)},
     {"detached", FIELD_BOOL, AT(detached)},
     {"restart", FIELD_TEXT, AT(restart)},
     {"health", OBJECT(health_fields)},
