@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "base/memory.h"
 #include "base/text.h"
 #include "cmd/verb.h"
 
@@ -38,13 +39,25 @@ int print(const struct buf *text)
     return 1;
 }
 
+/* A sentence may be followed by lines that show where it is about, which are indented: a name that
+ * somebody chose cannot begin one of ours. */
+static void add_lines(struct buf *out, const char *text)
+{
+    for (const char *end; (end = strstr(text, "\n  ")); text = end + 1) {
+        autofree char *line = xstrndup(text, (size_t)(end - text));
+        buf_printable(out, line);
+        buf_char(out, '\n');
+    }
+    buf_printable(out, text);
+}
+
 static void tell(const char *level, const char *kind, const char *text)
 {
     autobuf line = {0};
     if (program_line->log)
         program_line->log(level, text);
     buf_fmt(&line, "%s: %s", program_line->name, kind);
-    buf_printable(&line, text);
+    add_lines(&line, text);
     buf_char(&line, '\n');
     if (write_all(STDERR_FILENO, buf_text(&line), line.len) < 0) {
         /* nobody listens */

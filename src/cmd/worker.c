@@ -35,3 +35,23 @@ int worker_path_from(const char *self, const char *program, char **path, struct 
                      "(make install)",
                      program, folder, folder);
 }
+
+int front_path(char **path, struct error *err)
+{
+    static const char *const places[] = {"caisson", "../../bin/caisson"};
+    char self[PATH_MAX];
+    ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (length <= 0)
+        return error_errno(err, "cannot tell where this program is (is /proc mounted?)");
+    self[length] = '\0';
+    *strrchr(self, '/') = '\0';
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        autofree char *candidate = xasprintf("%s/%s", self, places[i]);
+        if (access(candidate, X_OK) == 0) {
+            *path = take_ptr(candidate);
+            return 0;
+        }
+    }
+    return error_set(err, -ENOENT, "caisson is not beside %s; install caisson whole (make install)",
+                     self);
+}

@@ -9,6 +9,8 @@
 /* The path of `program`, owned by the caller. -ENOENT with what to do when it is missing. */
 int worker_path(const char *program, char **path, struct error *err);
 /* The same from another place than this program's: that of a sealed copy. */
+/* The front program, from a worker that it executed: beside it, or in ../../bin from it. */
+int front_path(char **path, struct error *err);
 int worker_path_from(const char *self, const char *program, char **path, struct error *err);
 
 #endif

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "build/build.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "build/secrets.h"
+#include "build/solve.h"
+#include "store/platform.h"
+
+void build_result_free(struct build_result *result)
+{
+    image_config_free(&result->config);
+    free(result->base);
+    *result = (struct build_result){0};
+}
+
+static void build_free(struct build *b)
+{
+    staging_close(&b->staging);
+    graph_free(&b->graph);
+    dockerfile_free(&b->file);
+    contexts_close(&b->contexts);
+    secrets_free(b->secrets);
+    strv_free(&b->globals);
+    strv_free(&b->arguments);
+    if (b->ground >= 0)
+        close(b->ground);
+    if (b->empty >= 0)
+        close(b->empty);
+}
+
+/* --- places that every build needs --- */
+
+/* Mount points and files that steps have and images may lack, as the lowest layer: nothing of it ends
+ * up in an image, and whatever an image has comes before it. */
+static int make_ground(int home, struct error *err)
+{
+    static const struct {
+        const char *path;
+        mode_t mode;
+    } directories[] = {{"fs", 0755}, {"fs/proc", 0555}, {"fs/sys", 0555}, {"fs/dev", 0755},
+                       {"fs/etc", 0755}};
+    static const char *const files[] = {"fs/etc/hosts", "fs/etc/hostname", "fs/etc/resolv.conf"};
+    for (size_t i = 0; i < sizeof directories / sizeof *directories; i++)
+        if (mkdirat(home, directories[i].path, directories[i].mode) < 0 && errno != EEXIST)
+            return error_errno(err, "cannot create %s", directories[i].path);
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        autofd fd = openat(home, files[i], O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
+        if (fd < 0)
+            return error_errno(err, "cannot create %s", files[i]);
+    }
+    return 0;
+}
+
+static int open_ground(struct build *b, struct error *err)
+{
+    mode_t mask = umask(0);
+    autofd home = steps_directory(b->place->store, "ground", err);
+    autofd none = home < 0 ? -1 : steps_directory(b->place->store, "empty", err);
+    int rc = none < 0 ? (err ? err->code : -EIO) : make_ground(home, err);
+    umask(mask);
+    if (rc == 0 && fchmod(none, 0755) < 0)
+        rc = error_errno(err, "cannot prepare an empty layer");
+    if (rc < 0)
+        return rc;
+    b->ground = openat(home, "fs", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    b->empty = openat(none, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return b->ground < 0 || b->empty < 0 ? error_errno(err, "cannot open the lowest layer") : 0;
+}
+
+/* --- variables --- */
+
+static const char *look_up(void *closure, const char *name, size_t length)
+{
+    const struct build *b = closure;
+    return pairs_find(&b->globals, name, length);
+}
+
+static int read_arguments(struct build *b, struct error *err)
+{
+    const struct strv *given = &b->options->build_args;
+    for (size_t i = 0; i < given->len; i++) {
+        const char *word = given->items[i];
+        if (*word == '=' || !*word)
+            return error_set(err, -EINVAL, "--build-arg %s has no name before the =", word);
+        const char *ours = strchr(word, '=') ? NULL : getenv(word);
+        if (ours) {
+            autofree char *both = xasprintf("%s=%s", word, ours);
+            pairs_set(&b->arguments, both);
+        } else if (strchr(word, '=')) {
+            pairs_set(&b->arguments, word);
+        }
+    }
+    return 0;
+}
+
+static void add_platform(struct build *b, const char *side, const struct platform *p)
+{
+    autofree char *platform =
+        xasprintf("%sPLATFORM=%s/%s%s%s", side, p->os, p->architecture, p->variant ? "/" : "",
+                  p->variant ? p->variant : "");
+    autofree char *os = xasprintf("%sOS=%s", side, p->os);
+    autofree char *arch = xasprintf("%sARCH=%s", side, p->architecture);
+    autofree char *variant = xasprintf("%sVARIANT=%s", side, p->variant ? p->variant : "");
+    pairs_set(&b->globals, platform);
+    pairs_set(&b->globals, os);
+    pairs_set(&b->globals, arch);
+    pairs_set(&b->globals, variant);
+}
+
+static int find_platforms(struct build *b, struct error *err)
+{
+    autoplatform target = {0}, here = {0};
+    int rc = platform_parse(b->options->platform, &target, err);
+    if (rc == 0)
+        rc = platform_parse(NULL, &here, err);
+    if (rc < 0)
+        return rc;
+    add_platform(b, "TARGET", &target);
+    add_platform(b, "BUILD", &here);
+    return 0;
+}
+
+/* ARGs before the first FROM, each of which may use those before it. */
+static int find_globals(struct build *b, struct error *err)
+{
+    const struct expand expand = {.lookup = look_up, .closure = b, .escape = b->file.escape};
+    int rc = find_platforms(b, err);
+    for (size_t i = 0; rc == 0 && i < b->file.global_count; i++) {
+        autostep step = {0};
+        rc = step_make(&b->file, &b->file.instructions[i], &expand, &step, err);
+        for (size_t n = 0; rc == 0 && n < step.pairs.len; n++) {
+            const char *pair = step.pairs.items[n];
+            size_t length = strcspn(pair, "=");
+            const char *given = pairs_find(&b->arguments, pair, length);
+            autofree char *both = given ? xasprintf("%.*s=%s", (int)length, pair, given) : NULL;
+            if (given || pair[length])
+                pairs_set(&b->globals, given ? both : pair);
+        }
+    }
+    return rc;
+}
+
+static int find_epoch(struct build *b, struct error *err)
+{
+    static const char name[] = "SOURCE_DATE_EPOCH";
+    uint64_t seconds;
+    const char *text = pairs_find(&b->arguments, name, sizeof name - 1);
+    if (!text)
+        text = pairs_find(&b->globals, name, sizeof name - 1);
+    if (!text)
+        text = getenv(name);
+    if (!text || !*text)
+        return 0;
+    if (parse_u64(text, 9223372036, &seconds) < 0)
+        return error_set(err, -EINVAL, "%s=%.40s is no count of seconds since 1970", name, text);
+    b->epoch = (int64_t)seconds;
+    b->has_epoch = true;
+    return 0;
+}
+
+/* --- what is read before anything is done --- */
+
+static int open_contexts(struct build *b, struct error *err)
+{
+    const struct strv *named = &b->options->contexts;
+    int rc = 0;
+    b->contexts.main.fd = -1;
+    if (b->input->context)
+        rc = context_open(b->input->context, b->input->dockerfile_path, &b->contexts.main, err);
+    for (size_t i = 0; rc == 0 && i < named->len; i++)
+        rc = context_add(&b->contexts, named->items[i], err);
+    return rc;
+}
+
+/* The graph borrows names of contexts from the request: here they become the contexts' own. */
+static void own_names(struct build *b)
+{
+    for (size_t i = 0; i < b->graph.count; i++) {
+        struct graph_stage *stage = &b->graph.stages[i];
+        const struct named_context *named =
+            stage->context ? context_find(&b->contexts, stage->context) : NULL;
+        stage->context = named ? named->name : NULL;
+        for (size_t n = 0; n < stage->source_count; n++)
+            stage->sources[n].context = NULL; /* nobody asks */
+    }
+}
+
+static int find_graph(struct build *b, struct error *err)
+{
+    autostrv names = {0};
+    const struct expand expand = {.lookup = look_up, .closure = b, .escape = b->file.escape};
+    for (size_t i = 0; i < b->contexts.count; i++)
+        strv_add(&names, b->contexts.named[i].name);
+    const struct graph_request request = {.file = &b->file,
+                                          .expand = &expand,
+                                          .contexts = &names,
+                                          .target = b->options->target};
+    int rc = graph_make(&request, &b->graph, err);
+    own_names(b);
+    return rc;
+}
+
+static int prepare(struct build *b, struct error *err)
+{
+    int rc = dockerfile_parse(b->input->dockerfile_name, b->input->dockerfile, b->input->length,
+                              &b->file, err);
+    if (rc == 0)
+        rc = read_arguments(b, err);
+    if (rc == 0)
+        rc = find_globals(b, err);
+    if (rc == 0)
+        rc = find_epoch(b, err);
+    if (rc == 0)
+        rc = open_contexts(b, err);
+    if (rc == 0)
+        rc = find_graph(b, err);
+    if (rc == 0)
+        rc = secrets_read(&b->options->secrets, &b->options->ssh, b->secrets, err);
+    if (rc == 0)
+        rc = staging_open(b->place->store, &b->staging, err);
+    return rc < 0 ? rc : open_ground(b, err);
+}
+
+/* --- the result --- */
+
+static int take_result(struct build *b, struct build_result *out, struct error *err)
+{
+    struct stage_result result;
+    int rc = stage_result_read(b, b->graph.target, &result, err);
+    if (rc < 0)
+        return rc;
+    out->config = result.config;
+    result.config = (struct image_config){0};
+    out->base = take_ptr(result.base_name);
+    stage_result_free(&result);
+    for (size_t i = 0; i < b->options->labels.len; i++) {
+        const char *label = b->options->labels.items[i];
+        autofree char *bare = strchr(label, '=') ? NULL : xasprintf("%s=", label);
+        pairs_set(&out->config.labels, bare ? bare : label);
+    }
+    return 0;
+}
+
+int build_image(const struct build_options *options, const struct build_input *input,
+                const struct build_place *place, const struct build_watch *watch,
+                struct build_result *out, int *exit_code, struct error *err)
+{
+    struct secrets secrets = {0};
+    struct build b __attribute__((cleanup(build_free))) = {.options = options,
+                                                           .input = input,
+                                                           .place = place,
+                                                           .secrets = &secrets,
+                                                           .ground = -1,
+                                                           .empty = -1};
+    *exit_code = 1;
+    int rc = prepare(&b, err);
+    if (rc < 0)
+        return rc;
+    rc = solve(&b, watch, err);
+    if (rc == -EINTR)
+        *exit_code = 130;
+    struct error keeping = {0};
+    int kept = keep_made(&b, &keeping);
+    if (rc == 0 && kept < 0) {
+        *err = keeping;
+        rc = kept;
+    }
+    return rc < 0 ? rc : take_result(&b, out, err);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What COPY, and a mount that shows files of elsewhere, have in common: sources that are found,
+ * known by their content, and copied when they have to be. Only for src/build. */
+#ifndef CAISSON_BUILD_COPYING_H
+#define CAISSON_BUILD_COPYING_H
+
+#include "build/placing.h"
+#include "build/stage.h"
+#include "path/inroot.h"
+
+struct copying {
+    struct stage_run *run;
+    const struct step *step; /* from, sources, files, exclude, parents */
+    struct foreign from;
+    struct source_root root;
+    int tree; /* of a stage or an image, mounted; -1 */
+    bool selected;
+    struct selection selection;
+    struct placing placing; /* target and whatever else is asked for: set by the caller */
+    char target[INROOT_PATH_MAX];
+    char content[STEP_KEY_MAX]; /* a digest of what is to be copied */
+};
+#define COPYING(run_, step_)                                                                       \
+    {                                                                                              \
+        .run = (run_), .step = (step_), .tree = -1, .from = {.directory = -1},                     \
+        .root = {.root = -1}                                                                       \
+    }
+
+/* Finds the source and its content. */
+int copying_begin(struct copying *copying, struct place place, struct error *err);
+/* Copies it into a tree. */
+int copying_fill(struct copying *copying, int root, struct error *err);
+void copying_free(struct copying *copying);
+#define autocopying __attribute__((cleanup(copying_free))) struct copying
+
+#endif

@@ -1,0 +1,570 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "build/selection.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/xattr.h>
+
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "build/key.h"
+#include "path/inroot.h"
+
+#define DEPTH_MAX 400
+#define READ_SIZE ((size_t)256 << 10)
+
+struct finding {
+    const struct source_root *root;
+    const struct step *step;
+    struct selection *out;
+    struct ignore exclude; /* --exclude */
+    size_t top;            /* length of the source that is walked, with its slash: below it */
+    bool multiple;
+    unsigned depth;
+    char *buffer;
+};
+
+static void finding_free(struct finding *f)
+{
+    ignore_free(&f->exclude);
+    free(f->buffer);
+}
+
+void selection_free(struct selection *s)
+{
+    for (size_t i = 0; i < s->count; i++) {
+        free(s->items[i].source);
+        free(s->items[i].target);
+        free(s->items[i].link);
+    }
+    free(s->items);
+    *s = (struct selection){0};
+}
+
+static struct pick *add(struct selection *s)
+{
+    if ((s->count & (s->count - 1)) == 0) /* doubled at each power of two */
+        s->items = xrealloc(s->items, s->count ? 2 * s->count : 1, sizeof *s->items);
+    s->items[s->count] = (struct pick){0};
+    return &s->items[s->count++];
+}
+
+static int wrong(const struct finding *f, const char *path, int code, const char *what,
+                 struct error *err)
+{
+    autobuf shown = {0};
+    buf_printable(&shown, *path ? path : ".");
+    return error_set(err, code, "%s %.300s of %s: %s", what, buf_text(&shown), f->root->what,
+                     error_describe(code));
+}
+
+/* --- contents --- */
+
+static int read_digest(struct finding *f, int fd, const char *path, const struct stat *st,
+                       unsigned char digest[SHA256_BYTES], struct error *err)
+{
+    struct sha256 hash;
+    struct stat after;
+    int64_t total = 0;
+    ssize_t n;
+    if (!f->buffer)
+        f->buffer = xmalloc(READ_SIZE);
+    sha256_start(&hash);
+    while ((n = read(fd, f->buffer, READ_SIZE)) != 0) {
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            break;
+        sha256_add(&hash, f->buffer, (size_t)n);
+        total += n;
+    }
+    int rc = n < 0 ? -errno : 0;
+    sha256_end(&hash, digest);
+    if (rc < 0)
+        return wrong(f, path, rc, "cannot read", err);
+    if (fstat(fd, &after) < 0 || total != st->st_size || after.st_size != st->st_size ||
+        after.st_mtim.tv_sec != st->st_mtim.tv_sec || after.st_mtim.tv_nsec != st->st_mtim.tv_nsec)
+        return error_set(err, -EBUSY, "%s of %s changed while it was read: build again", path,
+                         f->root->what);
+    if (f->root->memory)
+        memory_add(f->root->memory, st, digest);
+    return 0;
+}
+
+static int digest_file(struct finding *f, int dir, const char *name, struct pick *pick,
+                       const struct stat *st, struct error *err)
+{
+    struct stat opened;
+    if (f->root->memory && memory_find(f->root->memory, st, pick->digest))
+        return 0;
+    char self[40];
+    snprintf(self, sizeof self, "/proc/self/fd/%d", dir);
+    /* A source that was named is open already, and only has to be opened to be read. */
+    autofd fd = *name ? openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
+                      : open(self, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0)
+        return wrong(f, pick->source, -errno, "cannot read", err);
+    if (fstat(fd, &opened) < 0 || !S_ISREG(opened.st_mode) || opened.st_ino != st->st_ino ||
+        opened.st_size != st->st_size)
+        return error_set(err, -EBUSY, "%s of %s changed while it was read: build again",
+                         pick->source, f->root->what);
+    return read_digest(f, fd, pick->source, st, pick->digest, err);
+}
+
+static int read_link(struct finding *f, int dir, const char *name, struct pick *pick,
+                     struct error *err)
+{
+    char target[PATH_MAX];
+    ssize_t n = readlinkat(dir, name, target, sizeof target - 1);
+    if (n < 0)
+        return wrong(f, pick->source, -errno, "cannot read the link", err);
+    target[n] = '\0';
+    pick->link = xstrdup(target);
+    return 0;
+}
+
+/* --- the tree --- */
+
+static bool left_out(const struct finding *f, const char *path, bool top)
+{
+    if (f->exclude.count == 0)
+        return false;
+    const char *slash = strrchr(path, '/');
+    if (top)
+        return ignore_matches(&f->exclude, slash ? slash + 1 : path);
+    return ignore_matches(&f->exclude, path + (f->top <= strlen(path) ? f->top : 0));
+}
+
+static int find_names(struct finding *f, int dir, const char *path, struct strv *names,
+                      struct error *err)
+{
+    int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    autodir d = fd < 0 ? NULL : fdopendir(fd);
+    if (!d) {
+        int rc = -errno;
+        if (fd >= 0)
+            close(fd);
+        return wrong(f, path, rc, "cannot read the directory", err);
+    }
+    const struct dirent *entry;
+    while ((errno = 0, entry = readdir(d)))
+        if (!streq(entry->d_name, ".") && !streq(entry->d_name, ".."))
+            strv_add(names, entry->d_name);
+    if (errno)
+        return wrong(f, path, -errno, "cannot read the directory", err);
+    if (f->out->count + names->len > SELECTION_MAX)
+        return error_set(err, -EFBIG, "more than %d files are copied at once", SELECTION_MAX);
+    return 0;
+}
+
+static int compare(const void *left, const void *right)
+{
+    return strcmp(*(char *const *)left, *(char *const *)right);
+}
+
+static int walk(struct finding *f, int dir, struct buf *path, struct buf *target,
+                ignore_place place, struct error *err);
+
+static int one(struct finding *f, int dir, const char *name, struct buf *path, struct buf *target,
+               ignore_place place, bool top, struct error *err);
+
+static int walk_child(struct finding *f, int dir, const char *name, struct buf *path,
+                      struct buf *target, ignore_place place, struct error *err)
+{
+    size_t path_length = path->len, target_length = target->len;
+    buf_fmt(path, "%s%s", path->len ? "/" : "", name);
+    buf_fmt(target, "%s%s", target->len ? "/" : "", name);
+    int rc = 0;
+    if (f->root->ignore)
+        place = ignore_step(f->root->ignore, buf_text(path), place);
+    if (!left_out(f, buf_text(path), false))
+        rc = one(f, dir, name, path, target, place, false, err);
+    path->len = path_length;
+    path->data[path_length] = '\0';
+    target->len = target_length;
+    target->data[target_length] = '\0';
+    return rc;
+}
+
+static int walk(struct finding *f, int dir, struct buf *path, struct buf *target,
+                ignore_place place, struct error *err)
+{
+    autostrv names = {0};
+    if (f->depth == DEPTH_MAX)
+        return error_set(err, -ELOOP, "directories are nested more than %d deep in %s: %.200s…",
+                         DEPTH_MAX, f->root->what, buf_text(path));
+    int rc = find_names(f, dir, buf_text(path), &names, err);
+    if (names.len > 0)
+        qsort(names.items, names.len, sizeof *names.items, compare);
+    f->depth++;
+    buf_str(path, "");
+    buf_str(target, "");
+    for (size_t i = 0; rc == 0 && i < names.len; i++)
+        rc = walk_child(f, dir, names.items[i], path, target, place, err);
+    f->depth--;
+    return rc;
+}
+
+/* What the context of a person may hold, and an image should not. */
+static bool is_special(const struct stat *st)
+{
+    return !S_ISREG(st->st_mode) && !S_ISDIR(st->st_mode) && !S_ISLNK(st->st_mode);
+}
+
+static void set_stat(const struct finding *f, struct pick *pick, const struct stat *st)
+{
+    pick->st = *st;
+    if (f->root->context)
+        pick->st.st_uid = pick->st.st_gid = 0;
+}
+
+static int one(struct finding *f, int dir, const char *name, struct buf *path, struct buf *target,
+               ignore_place place, bool top, struct error *err)
+{
+    struct stat st;
+    bool excluded = f->root->ignore && ignore_excluded(f->root->ignore, place);
+    if (excluded && !f->root->ignore->takes_back)
+        return 0;
+    if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) < 0)
+        return wrong(f, buf_text(path), -errno, "cannot look at", err);
+    if (excluded && (!S_ISDIR(st.st_mode) ||
+                     !ignore_reaches_below(f->root->ignore, buf_text(path), place)))
+        return 0;
+    if (S_ISSOCK(st.st_mode) || (f->root->context && is_special(&st)))
+        return 0;
+    size_t index = f->out->count;
+    int rc = 0;
+    if (target->len > 0 || !S_ISDIR(st.st_mode)) {
+        struct pick *pick = add(f->out);
+        pick->source = xstrdup(buf_text(path));
+        pick->target = xstrdup(buf_text(target));
+        pick->top = top;
+        set_stat(f, pick, &st);
+        if (S_ISREG(st.st_mode))
+            rc = digest_file(f, dir, name, pick, &st, err);
+        else if (S_ISLNK(st.st_mode))
+            rc = read_link(f, dir, name, pick, err);
+        f->out->bytes += S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
+    }
+    if (rc < 0 || !S_ISDIR(st.st_mode))
+        return rc;
+    autofd below = openat(dir, *name ? name : ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (below < 0)
+        return wrong(f, buf_text(path), -errno, "cannot read the directory", err);
+    rc = walk(f, below, path, target, place, err);
+    /* A directory that is only there for what comes back in it, and nothing does. */
+    if (rc == 0 && excluded && f->out->count == index + 1) {
+        struct pick *pick = &f->out->items[index];
+        free(pick->source);
+        free(pick->target);
+        f->out->count = index;
+    }
+    return rc;
+}
+
+/* --- sources --- */
+
+static void clean_source(const char *text, struct buf *out)
+{
+    autostrv parts = {0}, kept = {0};
+    strv_split(&parts, text, '/');
+    for (size_t i = 0; i < parts.len; i++) {
+        const char *part = parts.items[i];
+        if (streq(part, "") || streq(part, "."))
+            continue;
+        if (streq(part, "..")) { /* never above the root */
+            if (kept.len > 0)
+                free(kept.items[--kept.len]);
+            continue;
+        }
+        strv_add(&kept, part);
+    }
+    if (kept.items)
+        kept.items[kept.len] = NULL;
+    strv_join(&kept, "/", out);
+}
+
+static int missing(const struct finding *f, const char *source, struct error *err)
+{
+    autobuf shown = {0};
+    buf_printable(&shown, source);
+    autofd there = inroot_open(f->root->root, source, O_PATH);
+    if (there >= 0)
+        return error_set(err, -ENOENT, "%.300s is left out of %s by %s", buf_text(&shown),
+                         f->root->what, f->root->ignore_name ? f->root->ignore_name : "a pattern");
+    return error_set(err, -ENOENT, "%.300s is not in %s", buf_text(&shown), f->root->what);
+}
+
+/* Where a path leads to below the root, links followed: "" the root itself. */
+static int real_place(const struct finding *f, const char *source, int fd, struct buf *out,
+                      struct error *err)
+{
+    char link[40], top[PATH_MAX], at[PATH_MAX];
+    autofd same = inroot_open_beneath(f->root->root, source, O_PATH | O_NOFOLLOW);
+    struct stat a, b;
+    if (same >= 0 && fstat(same, &a) == 0 && fstat(fd, &b) == 0 && a.st_ino == b.st_ino &&
+        a.st_dev == b.st_dev) {
+        buf_str(out, source);
+        return 0;
+    }
+    snprintf(link, sizeof link, "/proc/self/fd/%d", f->root->root);
+    ssize_t n = readlink(link, top, sizeof top - 1);
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t m = readlink(link, at, sizeof at - 1);
+    if (n < 0 || m < 0)
+        return error_errno(err, "cannot tell where %s leads", source);
+    top[n] = at[m] = '\0';
+    if (streq(top, "/"))
+        top[n = 0] = '\0';
+    if (strncmp(at, top, (size_t)n) != 0 || (at[n] != '/' && at[n] != '\0'))
+        return error_set(err, -EXDEV, "%s leads out of %s", source, f->root->what);
+    buf_str(out, at + n + (at[n] == '/'));
+    return 0;
+}
+
+static ignore_place place_of(const struct finding *f, const char *path)
+{
+    ignore_place place = IGNORE_ROOT;
+    autobuf prefix = {0};
+    if (!f->root->ignore || !*path)
+        return place;
+    for (const char *at = path;;) {
+        size_t n = strcspn(at, "/");
+        buf_add(&prefix, at, n);
+        place = ignore_step(f->root->ignore, buf_text(&prefix), place);
+        if (!at[n])
+            return place;
+        buf_char(&prefix, '/');
+        at += n + 1;
+    }
+}
+
+static void add_parents(struct finding *f, const char *path, const char *pivot)
+{
+    for (const char *slash = strchr(pivot, '/'); slash; slash = strchr(slash + 1, '/')) {
+        struct stat st;
+        autofree char *prefix = xstrndup(path, (size_t)(slash - path));
+        autofree char *target = xstrndup(pivot, (size_t)(slash - pivot));
+        autofd fd = inroot_open_beneath(f->root->root, prefix, O_PATH | O_NOFOLLOW);
+        bool known = false;
+        for (size_t i = 0; i < f->out->count && !known; i++)
+            known = streq(f->out->items[i].target, target);
+        if (known || fd < 0 || fstat(fd, &st) < 0 || !S_ISDIR(st.st_mode))
+            continue;
+        struct pick *pick = add(f->out);
+        pick->source = xstrdup(prefix);
+        pick->target = xstrdup(target);
+        set_stat(f, pick, &st);
+    }
+}
+
+/* `pivot`: what of the path is kept with --parents; points into it. */
+static int one_source(struct finding *f, const char *source, const char *pivot, struct error *err)
+{
+    autobuf path = {0}, target = {0};
+    struct stat st;
+    size_t before = f->out->count;
+    autofd fd = inroot_open(f->root->root, source, O_PATH);
+    if (fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP)
+        return missing(f, source, err);
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return wrong(f, source, fd < 0 ? fd : -errno, "cannot look at", err);
+    int rc = real_place(f, source, fd, &path, err);
+    if (rc < 0)
+        return rc;
+    if (left_out(f, source, true))
+        return 0;
+    bool directory = S_ISDIR(st.st_mode);
+    const char *slash = strrchr(source, '/');
+    f->top = path.len + (path.len > 0);
+    if (f->step->parents) {
+        add_parents(f, source, pivot);
+        buf_str(&target, pivot);
+    } else if (!directory) {
+        buf_str(&target, slash ? slash + 1 : source);
+    } else {
+        f->out->contents = true;
+    }
+    buf_str(&target, "");
+    ignore_place place = place_of(f, buf_text(&path));
+    rc = one(f, fd, "", &path, &target, place, true, err);
+    if (rc == 0 && f->out->count == before && f->root->ignore &&
+        ignore_excluded(f->root->ignore, place))
+        return missing(f, source, err);
+    return rc;
+}
+
+/* --- wildcards --- */
+
+struct matches {
+    struct strv paths;
+};
+
+static int match_parts(struct finding *f, const struct strv *parts, size_t index,
+                       struct buf *prefix, struct strv *out, struct error *err)
+{
+    if (index == parts->len) {
+        strv_add(out, buf_text(prefix));
+        return 0;
+    }
+    autostrv names = {0};
+    autofd dir = inroot_open(f->root->root, buf_text(prefix), O_RDONLY | O_DIRECTORY);
+    if (dir < 0)
+        return 0; /* nothing is below a file */
+    int rc = find_names(f, dir, buf_text(prefix), &names, err);
+    if (names.len > 0)
+        qsort(names.items, names.len, sizeof *names.items, compare);
+    for (size_t i = 0; rc == 0 && i < names.len; i++) {
+        size_t length = prefix->len;
+        if (!glob_match(parts->items[index], names.items[i]))
+            continue;
+        buf_fmt(prefix, "%s%s", length ? "/" : "", names.items[i]);
+        rc = match_parts(f, parts, index + 1, prefix, out, err);
+        prefix->len = length;
+        prefix->data[length] = '\0';
+    }
+    return rc;
+}
+
+/* --parents knows `**`: every path below is a candidate. */
+static int match_deep(struct finding *f, const char *pattern, struct buf *prefix, unsigned depth,
+                      struct strv *out, struct error *err)
+{
+    autostrv names = {0};
+    autofd dir = inroot_open_beneath(f->root->root, buf_text(prefix),
+                                     O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    if (dir < 0 || depth == DEPTH_MAX)
+        return 0;
+    int rc = find_names(f, dir, buf_text(prefix), &names, err);
+    if (names.len > 0)
+        qsort(names.items, names.len, sizeof *names.items, compare);
+    for (size_t i = 0; rc == 0 && i < names.len; i++) {
+        size_t length = prefix->len;
+        buf_fmt(prefix, "%s%s", length ? "/" : "", names.items[i]);
+        if (glob_match_deep(pattern, buf_text(prefix)))
+            strv_add(out, buf_text(prefix));
+        else
+            rc = match_deep(f, pattern, prefix, depth + 1, out, err);
+        prefix->len = length;
+        prefix->data[length] = '\0';
+    }
+    return rc;
+}
+
+static int expand(struct finding *f, const char *clean, struct strv *out, struct error *err)
+{
+    autobuf prefix = {0};
+    autostrv parts = {0};
+    buf_str(&prefix, "");
+    if (!glob_special(clean)) {
+        strv_add(out, clean);
+        return 0;
+    }
+    if (!glob_valid(clean))
+        return error_set(err, -EINVAL, "%s is no pattern: a bracket is not closed", clean);
+    if (f->step->parents && strstr(clean, "**"))
+        return match_deep(f, clean, &prefix, 0, out, err);
+    strv_split(&parts, clean, '/');
+    return match_parts(f, &parts, 0, &prefix, out, err);
+}
+
+static bool is_excluded(const struct finding *f, const char *path)
+{
+    return f->root->ignore && ignore_matches(f->root->ignore, path);
+}
+
+/* "a/./b": what --parents keeps begins behind the pivot. How many parts of the path come before. */
+static size_t parts_before_pivot(const char *source)
+{
+    size_t parts = 0;
+    const char *pivot = strstr(source, "/./");
+    for (const char *at = source; pivot && at < pivot;) {
+        size_t n = strcspn(at, "/");
+        parts += n > 0 && !(n == 1 && at[0] == '.');
+        at += n + (at[n] == '/');
+    }
+    return parts;
+}
+
+static int add_sources(struct finding *f, const char *text, size_t *found, struct error *err)
+{
+    autobuf clean = {0};
+    autostrv paths = {0};
+    clean_source(text, &clean);
+    bool special = glob_special(buf_text(&clean));
+    int rc = expand(f, buf_text(&clean), &paths, err);
+    for (size_t i = 0; rc == 0 && i < paths.len; i++) {
+        const char *pivot = paths.items[i];
+        if (special && is_excluded(f, paths.items[i]) && !f->root->ignore->takes_back)
+            continue;
+        for (size_t n = parts_before_pivot(text); n > 0 && strchr(pivot, '/'); n--)
+            pivot = strchr(pivot, '/') + 1;
+        rc = one_source(f, paths.items[i], pivot, err);
+        ++*found;
+    }
+    return rc;
+}
+
+static void add_texts(struct finding *f)
+{
+    for (size_t i = 0; i < f->step->file_count; i++) {
+        struct pick *pick = add(f->out);
+        struct sha256 hash;
+        pick->target = xstrdup(f->step->files[i].name);
+        pick->text = f->step->files[i].text;
+        pick->top = true;
+        pick->st.st_mode = S_IFREG | 0644;
+        pick->st.st_size = (off_t)strlen(pick->text);
+        sha256_start(&hash);
+        sha256_add(&hash, pick->text, strlen(pick->text));
+        sha256_end(&hash, pick->digest);
+        f->out->bytes += strlen(pick->text);
+    }
+}
+
+int selection_make(const struct source_root *root, const struct step *step, struct selection *out,
+                   struct error *err)
+{
+    struct finding f __attribute__((cleanup(finding_free))) = {
+        .root = root, .step = step, .out = out};
+    size_t found = 0;
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < step->exclude.len; i++)
+        rc = ignore_add(&f.exclude, step->exclude.items[i], "--exclude", err);
+    for (size_t i = 0; rc == 0 && i < step->sources.len; i++)
+        rc = add_sources(&f, step->sources.items[i], &found, err);
+    if (rc < 0)
+        return rc;
+    add_texts(&f);
+    out->into = step->parents || found + step->file_count > 1;
+    return 0;
+}
+
+void selection_digest(const struct selection *selection, char out[STEP_KEY_MAX])
+{
+    struct key key;
+    key_begin(&key, "files 1");
+    key_number(&key, selection->into);
+    key_number(&key, selection->contents);
+    for (size_t i = 0; i < selection->count; i++) {
+        const struct pick *p = &selection->items[i];
+        key_text(&key, p->target);
+        key_number(&key, p->st.st_mode);
+        key_number(&key, p->st.st_uid);
+        key_number(&key, p->st.st_gid);
+        if (S_ISREG(p->st.st_mode)) {
+            key_number(&key, p->st.st_size);
+            key_bytes(&key, p->digest, sizeof p->digest);
+        } else if (S_ISLNK(p->st.st_mode)) {
+            key_text(&key, p->link);
+        } else if (!S_ISDIR(p->st.st_mode)) {
+            key_number(&key, (int64_t)p->st.st_rdev);
+        }
+    }
+    key_end(&key, out);
+}

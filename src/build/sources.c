@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where --from leads: a named context, an earlier stage, an image. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "build/stage.h"
+
+static void key_of(const struct layer *layers, size_t count, char out[STEP_KEY_MAX])
+{
+    struct key key;
+    key_begin(&key, "tree");
+    for (size_t i = 0; i < count; i++)
+        key_text(&key, layers[i].diff_id);
+    key_end(&key, out);
+}
+
+static int open_image(struct stage_run *run, const char *name, struct foreign *out,
+                      struct error *err)
+{
+    autoimage image = {0};
+    int rc = store_resolve(run->build->place->store, name, &image, err);
+    if (rc < 0)
+        return rc;
+    size_t count = image.config.diff_ids.len;
+    out->stage.layers = xcalloc(count + 1, sizeof *out->stage.layers);
+    for (size_t i = 0; i < count; i++) {
+        out->stage.layers[i] = (struct layer){.fd = -1, .answer = -1};
+        memcpy(out->stage.layers[i].diff_id, image.config.diff_ids.items[i], DIGEST_MAX);
+    }
+    out->stage.layer_count = count;
+    snprintf(out->what, sizeof out->what, "image %.100s", name);
+    return 0;
+}
+
+int foreign_open(struct stage_run *run, const char *from, struct place place, struct foreign *out,
+                 struct error *err)
+{
+    struct build *b = run->build;
+    struct named_context *named = context_find(&b->contexts, from);
+    int stage = graph_find_stage(&b->file, from, run->number);
+    *out = (struct foreign){.directory = -1};
+    int rc = 0;
+    if (named && !named->image) {
+        out->context = named;
+        out->directory = named->fd;
+        snprintf(out->what, sizeof out->what, "context %.100s", from);
+        return 0;
+    }
+    if (named) {
+        rc = open_image(run, named->image, out, err);
+    } else if (stage >= 0) {
+        rc = stage_await(run, (size_t)stage, err);
+        if (rc == 0)
+            rc = stage_result_read(b, (size_t)stage, &out->stage, err);
+        snprintf(out->what, sizeof out->what, "stage %.100s", from);
+    } else if (streq(from, "scratch")) {
+        snprintf(out->what, sizeof out->what, "scratch");
+    } else {
+        rc = open_image(run, from, out, err);
+        if (rc < 0) {
+            struct error inner = *err;
+            (void)dockerfile_wrong(&b->file, place, err, "--from=%s: %s", from, inner.text);
+            err->code = inner.code;
+        }
+    }
+    if (rc == 0)
+        key_of(out->stage.layers, out->stage.layer_count, out->key);
+    return rc;
+}
+
+void foreign_close(struct foreign *foreign)
+{
+    stage_result_free(&foreign->stage);
+}

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* COPY, ADD of local files, and WORKDIR: files that go into a stage. */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "archive/tree_place.h"
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "build/copying.h"
+#include "build/stage.h"
+#include "container/skeleton.h"
+#include "container/user.h"
+#include "path/inroot.h"
+
+static uint64_t since(nanoseconds begun)
+{
+    return (uint64_t)((clock_monotonic() - begun) / 1000000);
+}
+
+bool stage_cached(struct stage_run *run, const char *key)
+{
+    struct step_record record;
+    if (run->no_cache || !steps_find(run->build->place->store, key, &record))
+        return false;
+    struct history_entry *last = &run->config.history[run->config.history_count - 1];
+    free(last->created);
+    last->created = xstrdup(record.created);
+    last->empty_layer = !record.layer[0];
+    stage_layer_known(run, &record);
+    memcpy(run->key, key, STEP_KEY_MAX);
+    stage_tell(run, BUILD_CACHED, NULL, 0);
+    return true;
+}
+
+/* --- owners --- */
+
+static int read_account_file(int root, const char *path, struct buf *out, struct error *err)
+{
+    autofd fd = inroot_open_file(root, path);
+    if (fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP)
+        return 0;
+    int rc = fd < 0 ? fd : read_fd(fd, SKELETON_FILE_MAX, out);
+    return rc < 0 ? error_set(err, rc, "cannot read /%s of the image: %s", path, error_describe(rc))
+                  : 0;
+}
+
+int stage_accounts(struct stage_run *run, struct buf *passwd, struct buf *group, struct error *err)
+{
+    autofd root = stage_mount(run, -1, false, err);
+    int rc = root < 0 ? root : read_account_file(root, "etc/passwd", passwd, err);
+    if (rc == 0)
+        rc = read_account_file(root, "etc/group", group, err);
+    return rc;
+}
+
+static bool is_numeric(const char *text)
+{
+    return *text && strspn(text, "0123456789:") == strlen(text);
+}
+
+/* A number that stands alone is the group's too. */
+static int find_owner(struct stage_run *run, const char *text, uint32_t *uid, uint32_t *gid,
+                      struct error *err)
+{
+    autobuf passwd = {0}, group = {0};
+    struct user user = {0};
+    int rc = is_numeric(text) ? 0 : stage_accounts(run, &passwd, &group, err);
+    if (rc == 0)
+        rc = user_resolve(text, buf_text(&passwd), buf_text(&group), NULL, USER_ID_MAX, &user, err);
+    if (rc < 0)
+        return error_prefix(err, "--chown=%s", text);
+    *uid = user.uid;
+    *gid = !strchr(text, ':') && is_numeric(text) ? user.uid : user.gid;
+    user_free(&user);
+    return 0;
+}
+
+/* --- one overlay, something done in it --- */
+
+struct filling {
+    int (*fill)(void *closure, int root, struct error *err);
+    void *closure;
+    bool alone; /* on nothing: --link */
+};
+
+static int fill(struct stage_run *run, const struct filling *filling, const char *key,
+                struct error *err)
+{
+    char entry[32];
+    nanoseconds begun = clock_monotonic();
+    autofd upper = stage_upper(run, entry, err);
+    if (upper < 0)
+        return upper;
+    struct stage_run bare = {.build = run->build};
+    autofd root = stage_mount(filling->alone ? &bare : run, upper, false, err);
+    int rc = root < 0 ? root : filling->fill(filling->closure, root, err);
+    if (root >= 0)
+        close(take_fd(&root));
+    uint64_t took = since(begun);
+    if (rc == 0)
+        rc = stage_layer_made(run, entry, key, took, err);
+    if (rc < 0)
+        return rc;
+    memcpy(run->key, key, STEP_KEY_MAX);
+    stage_tell(run, BUILD_DONE, NULL, took);
+    return 0;
+}
+
+/* --- WORKDIR --- */
+
+static int fill_directory(void *closure, int root, struct error *err)
+{
+    bool made;
+    int fd = place_directory(root, closure, 0, 0, &made, err);
+    if (fd >= 0)
+        close(fd);
+    return fd < 0 ? fd : 0;
+}
+
+int stage_workdir(struct stage_run *run, const char *path, struct error *err)
+{
+    struct key key;
+    char name[STEP_KEY_MAX];
+    key_begin(&key, "workdir 1");
+    key_text(&key, run->key);
+    key_text(&key, path);
+    key_end(&key, name);
+    if (stage_cached(run, name))
+        return 0;
+    autofree char *copy = xstrdup(path);
+    struct filling filling = {.fill = fill_directory, .closure = copy};
+    return fill(run, &filling, name, err);
+}
+
+/* --- COPY --- */
+
+void copying_free(struct copying *c)
+{
+    if (c->tree >= 0)
+        close(c->tree);
+    selection_free(&c->selection);
+    foreign_close(&c->from);
+}
+
+static int find_target(struct copying *c, struct error *err)
+{
+    const char *text = c->step->target;
+    const char *before = c->run->config.working_dir && *c->run->config.working_dir
+                             ? c->run->config.working_dir
+                             : "/";
+    autocopypath path = {0};
+    copy_path_read(text, before, &path);
+    c->placing.directory = path.directory || streq(text, ".") || streq(text, "..");
+    c->placing.target = c->target;
+    return inroot_clean(path.clean, "the destination", c->target, err);
+}
+
+static int open_source(struct copying *c, struct place place, struct error *err)
+{
+    struct build *b = c->run->build;
+    if (c->step->from) {
+        int rc = foreign_open(c->run, c->step->from, place, &c->from, err);
+        if (rc == 0 && c->from.context)
+            context_root(c->from.context, b->place->store, &c->root);
+        return rc;
+    }
+    if (b->contexts.main.fd >= 0)
+        context_root(&b->contexts.main, b->place->store, &c->root);
+    else if (c->step->sources.len > 0)
+        return error_set(err, -ENOENT,
+                         "there is no build context: give a directory as the last argument");
+    return 0;
+}
+
+/* The files of a stage are only looked at when they have to be. */
+static int select_files(struct copying *c, struct error *err)
+{
+    if (c->selected)
+        return 0;
+    if (c->step->from && !c->from.context) {
+        c->tree = tree_mount(c->run->build, c->from.stage.layers, c->from.stage.layer_count, err);
+        if (c->tree < 0)
+            return c->tree;
+        c->root = (struct source_root){.root = c->tree, .what = c->from.what};
+    }
+    int rc = selection_make(&c->root, c->step, &c->selection, err);
+    c->selected = rc == 0;
+    if (rc == 0)
+        selection_digest(&c->selection, c->content);
+    if (c->root.memory)
+        memory_save(c->root.memory, &c->run->build->staging);
+    return rc;
+}
+
+/* What other stages' files contain is known by their layers, without looking at one. */
+static int find_content(struct copying *c, struct error *err)
+{
+    struct step_record record = {0};
+    struct key key;
+    char name[STEP_KEY_MAX];
+    if (!c->from.key[0])
+        return select_files(c, err);
+    key_begin(&key, "content 1");
+    key_text(&key, c->from.key);
+    key_texts(&key, &c->step->sources);
+    key_texts(&key, &c->step->exclude);
+    key_number(&key, c->step->parents);
+    for (size_t i = 0; i < c->step->file_count; i++) {
+        key_text(&key, c->step->files[i].name);
+        key_text(&key, c->step->files[i].text);
+    }
+    key_end(&key, name);
+    if (!c->run->no_cache && steps_find(c->run->build->place->store, name, &record) &&
+        record.content[0]) {
+        memcpy(c->content, record.content, STEP_KEY_MAX);
+        return 0;
+    }
+    int rc = select_files(c, err);
+    if (rc < 0)
+        return rc;
+    memcpy(record.content, c->content, STEP_KEY_MAX);
+    format_rfc3339(clock_wall(), record.created);
+    return steps_keep(&c->run->build->staging, name, &record, err);
+}
+
+static void key_of(const struct copying *c, char out[STEP_KEY_MAX])
+{
+    struct key key;
+    key_begin(&key, "copy 1");
+    key_text(&key, c->step->link ? "" : c->run->key);
+    key_text(&key, c->content);
+    key_text(&key, c->target);
+    key_number(&key, c->placing.directory);
+    key_number(&key, c->placing.owned);
+    key_number(&key, c->placing.uid);
+    key_number(&key, c->placing.gid);
+    key_text(&key, c->step->mode);
+    key_end(&key, out);
+}
+
+int copying_begin(struct copying *c, struct place place, struct error *err)
+{
+    int rc = open_source(c, place, err);
+    return rc < 0 ? rc : find_content(c, err);
+}
+
+int copying_fill(struct copying *c, int root, struct error *err)
+{
+    int rc = select_files(c, err);
+    if (rc < 0)
+        return rc;
+    c->placing.selection = &c->selection;
+    c->placing.source = c->root.what ? c->root.root : -1;
+    c->placing.what = c->root.what ? c->root.what : "the Dockerfile";
+    c->placing.root = root;
+    return place_files(&c->placing, err);
+}
+
+static int fill_files(void *closure, int root, struct error *err)
+{
+    return copying_fill(closure, root, err);
+}
+
+/* What comes after knows the files of --link by what is below them as well. */
+static void set_key(struct stage_run *run, const char *before, const char *made)
+{
+    struct key key;
+    key_begin(&key, "link 1");
+    key_text(&key, before);
+    key_text(&key, made);
+    key_end(&key, run->key);
+}
+
+int stage_copy(struct stage_run *run, const struct instruction *i, const struct step *step,
+              struct error *err)
+{
+    char key[STEP_KEY_MAX], before[STEP_KEY_MAX];
+    autocopying c = COPYING(run, step);
+    memcpy(before, run->key, sizeof before);
+    c.placing.mode = step->mode;
+    int rc = find_target(&c, err);
+    if (rc == 0)
+        rc = copying_begin(&c, i->place, err);
+    if (rc == 0 && step->owner) {
+        c.placing.owned = true;
+        rc = find_owner(run, step->owner, &c.placing.uid, &c.placing.gid, err);
+    }
+    if (rc < 0)
+        return rc;
+    key_of(&c, key);
+    struct filling filling = {.fill = fill_files, .closure = &c, .alone = step->link};
+    if (!stage_cached(run, key))
+        rc = fill(run, &filling, key, err);
+    if (rc == 0 && step->link)
+        set_key(run, before, key);
+    return rc;
+}

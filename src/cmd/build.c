@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* build: words to a build, and its result to where it was asked for. */
+#include "build/build.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "base/memory.h"
+#include "base/process.h"
+#include "base/text.h"
+#include "build/dockerfile.h"
+#include "cmd/build_progress.h"
+#include "cmd/build_worker.h"
+#include "cmd/print.h"
+#include "cmd/worker.h"
+#include "container/ordinary.h"
+#include "oci/reference.h"
+#include "runtime/ids.h"
+
+#define ANSWER_MAX 4096
+
+/* --- what is read --- */
+
+static int read_stream(int fd, const char *what, struct buf *out, struct error *err)
+{
+    int rc = read_fd(fd, DOCKERFILE_MAX, out);
+    if (rc == -EFBIG)
+        return error_set(err, rc, "%s is larger than %u MiB", what, DOCKERFILE_MAX >> 20);
+    return rc < 0 ? error_set(err, rc, "cannot read %s: %s", what, error_describe(rc)) : 0;
+}
+
+static int read_path(const char *path, struct buf *out, struct error *err)
+{
+    struct stat st;
+    autofd fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (fd < 0)
+        return error_errno(err, "cannot open %s", path);
+    if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode))
+        return error_set(err, -EISDIR, "%s is a directory: name the Dockerfile with -f FILE", path);
+    return read_stream(fd, path, out, err);
+}
+
+struct inputs {
+    struct buf text;
+    char *name, *path; /* of the Dockerfile */
+    struct build_input input;
+};
+
+static void inputs_free(struct inputs *in)
+{
+    buf_free(&in->text);
+    free(in->name);
+    free(in->path);
+}
+
+/* -f is relative to where we are, as with BuildKit; without it, it is the context's. */
+static int find_file(const struct build_options *o, const char *context, struct inputs *in,
+                     struct error *err)
+{
+    static const char *const usual[] = {"Dockerfile", "Containerfile"};
+    if (o->file) {
+        in->path = xstrdup(o->file);
+        if (access(in->path, F_OK) < 0 && o->file[0] != '/') {
+            free(in->path);
+            in->path = xasprintf("%s/%s", context, o->file);
+        }
+        in->name = xstrdup(o->file);
+        if (access(in->path, F_OK) < 0)
+            return error_errno(err, "cannot open the Dockerfile %s", o->file);
+        return 0;
+    }
+    for (size_t i = 0; i < sizeof usual / sizeof *usual; i++) {
+        free(in->path);
+        in->path = xasprintf("%s/%s", context, usual[i]);
+        if (access(in->path, F_OK) == 0) {
+            in->name = xstrdup(usual[i]);
+            return 0;
+        }
+    }
+    return error_set(err, -ENOENT, "there is no Dockerfile in %s: name one with -f FILE", context);
+}
+
+static int read_inputs(const struct build_options *o, const char *context, struct inputs *in,
+                       struct error *err)
+{
+    struct stat st;
+    int rc = 0;
+    bool alone = streq(context, "-");
+    if (alone && streq(o->file, "-"))
+        return error_set(err, -EINVAL, "-f - and a context of - both want standard input");
+    if (strstr(context, "://") || starts_with(context, "git@"))
+        return error_set(err, -EOPNOTSUPP,
+                         "the context %s: fetch it first (git clone), and give the directory",
+                         context);
+    if (!alone && (stat(context, &st) < 0 || !S_ISDIR(st.st_mode)))
+        return stat(context, &st) < 0
+                   ? error_errno(err, "cannot open the build context %s", context)
+                   : error_set(err, -ENOTDIR,
+                               "the build context %s is no directory: give the directory, and the "
+                               "Dockerfile with -f",
+                               context);
+    if (alone || streq(o->file, "-")) {
+        in->name = xstrdup("Dockerfile");
+        rc = read_stream(STDIN_FILENO, "the Dockerfile from standard input", &in->text, err);
+    } else {
+        rc = find_file(o, context, in, err);
+        if (rc == 0)
+            rc = read_path(in->path, &in->text, err);
+    }
+    in->input = (struct build_input){.context = alone ? NULL : context,
+                                     .dockerfile_name = in->name,
+                                     .dockerfile = buf_text(&in->text),
+                                     .length = in->text.len,
+                                     .dockerfile_path = in->path};
+    return rc;
+}
+
+/* Everything that can be wrong with a name is said before a long build, and not after it. */
+static int check_names(const struct build_options *o, struct error *err)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < o->tags.len; i++) {
+        autoreference reference = {0};
+        rc = reference_parse(o->tags.items[i], &reference, err);
+        if (rc == 0 && reference.digest[0])
+            rc = error_set(err, -EINVAL, "the name %.200s may not have a digest", o->tags.items[i]);
+        if (rc < 0)
+            (void)error_prefix(err, "--tag");
+    }
+    return rc;
+}
+
+/* --- the image --- */
+
+static int config_file(const struct image_config *config, struct error *err)
+{
+    autobuf text = {0};
+    autofd fd = memfd_create("config", MFD_CLOEXEC);
+    image_config_write(config, &text);
+    int rc = fd < 0 ? -errno : write_all(fd, text.data, text.len);
+    if (rc == 0 && lseek(fd, 0, SEEK_SET) < 0)
+        rc = -errno;
+    return rc < 0 ? error_set(err, rc, "cannot write the image's configuration: %s",
+                              error_describe(rc))
+                  : take_fd(&fd);
+}
+
+static int publish(const struct build_options *o, const char *worker, struct build_result *result,
+                   bool named, struct error *err)
+{
+    autostrv words = {0};
+    autobuf answer = {0};
+    autofd config = config_file(&result->config, err);
+    if (config < 0)
+        return config;
+    strv_add(&words, "caisson-image");
+    strv_add(&words, "__publish");
+    for (size_t i = 0; i < o->annotations.len; i++)
+        strv_fmt(&words, "--annotation=%s", o->annotations.items[i]);
+    strv_fmt(&words, "%d", config);
+    for (size_t i = 0; named && i < o->tags.len; i++)
+        strv_add(&words, o->tags.items[i]);
+    struct process_spec spec = {.program = worker,
+                                .argv = strv_argv(&words),
+                                .fds = {-1, -1, 2},
+                                .keep = &config,
+                                .keep_count = 1};
+    int rc = process_run(&spec, &answer, ANSWER_MAX, err);
+    if (rc < 0)
+        return rc;
+    if (sscanf(buf_text(&answer), "%71s %71s", result->id, result->manifest) != 2 ||
+        !digest_valid(result->id) || !digest_valid(result->manifest))
+        return error_set(err, -EPROTO, "caisson-image said something unexpected");
+    return 0;
+}
+
+static int write_id(const char *path, const char *id, struct error *err)
+{
+    if (!path)
+        return 0;
+    autofd fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    int rc = fd < 0 ? -errno : write_all(fd, id, strlen(id));
+    return rc < 0 ? error_set(err, rc, "--iidfile %s: %s", path, error_describe(rc)) : 0;
+}
+
+/* --- all of it --- */
+
+/* Secrets of steps lie in a tmpfs that nobody else may come across, so from here on mounts are our
+ * own. An ordinary user has a mount namespace already. */
+static int own_mounts(struct error *err)
+{
+    if (ids_limited()) {
+        ordinary_hold(global_options.state);
+        return 0;
+    }
+    if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
+        return error_errno(err, "cannot make a mount namespace");
+    return 0;
+}
+
+struct building {
+    struct store store;
+    struct containers containers;
+    char *front, *worker;
+    struct build_place place;
+};
+
+static void building_free(struct building *b)
+{
+    store_close(&b->store);
+    containers_close(&b->containers);
+    free(b->front);
+    free(b->worker);
+}
+
+static int building_open(struct building *b, struct error *err)
+{
+    int rc = own_mounts(err);
+    if (rc == 0)
+        rc = worker_path("caisson-image", &b->worker, err);
+    if (rc == 0)
+        rc = front_path(&b->front, err);
+    if (rc == 0)
+        rc = store_open(global_options.root, &b->store, err);
+    if (rc == 0)
+        rc = store_lock(&b->store, LOCK_SH, err);
+    if (rc == 0)
+        rc = containers_open(global_options.root, global_options.state, &b->containers, err);
+    b->place = (struct build_place){.store = &b->store,
+                                    .containers = &b->containers,
+                                    .program = b->front,
+                                    .worker = b->worker};
+    return rc;
+}
+
+static void tell_end(const struct build_options *o, const struct build_result *result,
+                     size_t steps, size_t cached)
+{
+    autobuf text = {0};
+    buf_fmt(&text, "built %.19s", result->id);
+    for (size_t i = 0; i < o->tags.len; i++)
+        buf_fmt(&text, "%s%s", i ? ", " : " as ", o->tags.items[i]);
+    buf_fmt(&text, " (%zu steps, %zu cached)\n", steps, cached);
+    (void)write_all(STDERR_FILENO, buf_text(&text), text.len);
+}
+
+static int build(const struct build_options *o, const struct inputs *in, struct build_result *result,
+                 struct error *err)
+{
+    struct building b __attribute__((cleanup(building_free))) = {
+        .store = {.root_fd = -1, .lock_fd = -1}};
+    struct build_watch watch;
+    size_t steps, cached;
+    int exit_code = 1;
+    int rc = building_open(&b, err);
+    if (rc < 0)
+        return rc;
+    struct build_progress *progress =
+        build_progress_new(o->quiet ? "quiet" : o->progress, &watch);
+    rc = build_image(o, &in->input, &b.place, &watch, result, &exit_code, err);
+    build_progress_end(progress, &steps, &cached);
+    build_progress_free(progress);
+    if (rc < 0)
+        return exit_code;
+    rc = publish(o, b.worker, result, true, err);
+    if (rc == 0)
+        rc = write_id(o->iidfile, result->id, err);
+    if (rc == 0 && !o->quiet)
+        tell_end(o, result, steps, cached);
+    return rc;
+}
+
+int command_build(const struct invocation *call, void *options, struct error *err)
+{
+    const struct build_options *o = options;
+    struct inputs in __attribute__((cleanup(inputs_free))) = {0};
+    struct build_result result = {0};
+    autobuf line = {0};
+    int rc = check_names(o, err);
+    if (rc == 0)
+        rc = read_inputs(o, call->arguments[0], &in, err);
+    if (rc == 0)
+        rc = build(o, &in, &result, err);
+    if (rc == 0 && o->quiet) {
+        buf_fmt(&line, "%s\n", result.id);
+        rc = print(&line);
+    }
+    build_result_free(&result);
+    return rc;
+}

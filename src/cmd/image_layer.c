@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The worker's part of build: a tree that a step has written becomes a layer, and layers with a
+ * configuration an image. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "archive/confine.h"
+#include "base/hash.h"
+#include "base/io.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "cmd/build_options.h"
+#include "cmd/image_events.h"
+#include "cmd/image_worker.h"
+#include "cmd/print.h"
+
+static int read_number(const char *text, int *fd, struct error *err)
+{
+    uint64_t number;
+    if (parse_u64(text, 1 << 20, &number) < 0)
+        return error_set(err, -EINVAL, "%.20s is no descriptor", text);
+    *fd = (int)number;
+    return 0;
+}
+
+/* --- a layer --- */
+
+/* What goes wrong is told on standard output, as whoever asked reads it; the exit status says that
+ * there was something. */
+static int fail(const struct error *err)
+{
+    autobuf line = {0};
+    buf_fmt(&line, "error %s\n", err->text);
+    (void)print(&line);
+    return 1;
+}
+
+int command_make_layer(const struct invocation *call, void *options, struct error *err)
+{
+    const struct layer_options *o = options;
+    struct layer_result result;
+    autobuf line = {0};
+    int dir;
+    int rc = read_number(call->arguments[0], &dir, err);
+    const struct confine_paths allowed = {.read_write = &dir, .read_write_count = 1};
+    if (rc == 0)
+        rc = worker_confine(&allowed, err);
+    if (rc >= 0)
+        rc = layer_make(dir, o->newest != INT64_MIN ? &o->newest : NULL, NULL, &result, err);
+    if (rc < 0)
+        return fail(err);
+    buf_fmt(&line, "layer %s\n", result.diff_id);
+    return print(&line);
+}
+
+/* --- an image --- */
+
+static int read_config(int fd, struct image_config *out, struct buf *text, struct error *err)
+{
+    int rc = read_fd(fd, OCI_DOCUMENT_MAX, text);
+    if (rc < 0)
+        return error_set(err, rc, "cannot read the image's configuration: %s", error_describe(rc));
+    rc = image_config_parse(buf_text(text), text->len, out, err);
+    return rc < 0 ? error_prefix(err, "the image's configuration") : 0;
+}
+
+static int make_manifest(struct store *store, const struct image_config *config,
+                         struct ingest_image *image, struct error *err)
+{
+    size_t count = config->diff_ids.len;
+    autofree struct ingest_layer *layers = xcalloc(count + 1, sizeof *layers);
+    autofree const struct ingest_layer **pointers = xcalloc(count + 1, sizeof *pointers);
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < count; i++) {
+        memcpy(layers[i].diff_id, config->diff_ids.items[i], DIGEST_MAX);
+        pointers[i] = &layers[i];
+        rc = store_layer_tar_size(store, layers[i].diff_id, &layers[i].tar_bytes, err);
+    }
+    if (rc == 0)
+        ingest_manifest(image, pointers, count);
+    return rc;
+}
+
+static int annotate(struct ingest_image *image, const struct strv *annotations, struct error *err)
+{
+    automanifest manifest = {0};
+    if (annotations->len == 0)
+        return 0;
+    int rc = manifest_parse(buf_text(&image->manifest), image->manifest.len, &manifest, err);
+    if (rc < 0)
+        return rc;
+    strv_copy(&manifest.annotations, annotations);
+    buf_clear(&image->manifest);
+    manifest_write(&manifest, &image->manifest);
+    return 0;
+}
+
+static int take_names(const struct invocation *call, struct ingest_image *image, struct error *err)
+{
+    int rc = 0;
+    for (size_t i = 1; rc == 0 && i < call->count; i++) {
+        autobuf name = {0};
+        rc = image_full_name(call->arguments[i], &name, err);
+        if (rc == 0 && !strv_has(&image->names, buf_text(&name)))
+            strv_add(&image->names, buf_text(&name));
+    }
+    return rc;
+}
+
+/* Nothing is to be done, and nothing to be written to disk, where all of it is there already. */
+static bool is_there(struct store *store, const struct ingest_image *image)
+{
+    char id[DIGEST_MAX], hex[SHA256_HEX], manifest[DIGEST_MAX];
+    sha256_hex(image->manifest.data, image->manifest.len, hex);
+    snprintf(manifest, sizeof manifest, "sha256:%s", hex);
+    autoimage known = {0};
+    if (store_resolve(store, image->id, &known, NULL) < 0 || !streq(known.manifest, manifest))
+        return false;
+    for (size_t i = 0; i < image->names.len; i++) {
+        autofree char *name = NULL;
+        if (store_find(store, image->names.items[i], id, &name, NULL) < 0 ||
+            !streq(id, image->id))
+            return false;
+    }
+    return true;
+}
+
+static int publish(struct store *store, struct ingest_image *image, struct error *err)
+{
+    autostaging staging = {0};
+    int rc = staging_open(store, &staging, err);
+    return rc < 0 ? rc : ingest_publish(&staging, NULL, 0, image, 1, err);
+}
+
+static int publish_image(struct store *store, int fd, const struct publish_options *o,
+                         struct ingest_image *image, struct error *err)
+{
+    autoconfig config = {0};
+    char hex[SHA256_HEX];
+    autofd events = image_events_open();
+    int rc = confine_to_store(store, -1, -1, err);
+    if (rc == 0)
+        rc = read_config(fd, &config, &image->config, err);
+    if (rc < 0)
+        return rc;
+    sha256_hex(image->config.data, image->config.len, hex);
+    snprintf(image->id, DIGEST_MAX, "sha256:%s", hex);
+    rc = make_manifest(store, &config, image, err);
+    if (rc == 0)
+        rc = annotate(image, &o->annotations, err);
+    if (rc < 0 || is_there(store, image))
+        return rc;
+    rc = publish(store, image, err);
+    if (rc == 0)
+        image_event_names(events, "tag", image->id, &image->names);
+    return rc;
+}
+
+int command_publish(const struct invocation *call, void *options, struct error *err)
+{
+    autostore store = {0};
+    struct ingest_image image = {0};
+    autobuf line = {0};
+    char hex[SHA256_HEX];
+    int config;
+    int rc = read_number(call->arguments[0], &config, err);
+    if (rc == 0)
+        rc = take_names(call, &image, err);
+    if (rc == 0)
+        rc = open_store(&store, err);
+    if (rc == 0)
+        rc = store_lock(&store, LOCK_SH, err);
+    if (rc == 0)
+        rc = publish_image(&store, config, options, &image, err);
+    if (rc == 0) {
+        sha256_hex(image.manifest.data, image.manifest.len, hex);
+        buf_fmt(&line, "%s sha256:%s\n", image.id, hex);
+    }
+    ingest_image_free(&image);
+    return rc < 0 ? rc : print(&line);
+}
