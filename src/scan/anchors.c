@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "scan/anchors.h"
 
+#include <limits.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,8 @@ struct placed {
     size_t length, shift;
     unsigned tag;
     bool fold;
+    /* Its DEPTH bytes, the bits of them in which case is, and those of bytes that it has. */
+    uint32_t four, caseless, known;
 };
 
 struct bucket {
@@ -29,9 +32,14 @@ struct bucket {
     size_t count;
 };
 
+/* Which runs of DEPTH bytes may be some anchor's, by a hash: most of what gets through the buckets
+ * goes no further. */
+#define SIEVE_BITS 15
+
 struct anchors {
     /* Buckets by the low and the high half of a byte; and by the byte, without vectors. */
     uint8_t low[DEPTH][16], high[DEPTH][16], whole[DEPTH][256];
+    uint64_t sieve[(1U << SIEVE_BITS) / 64];
     struct bucket buckets[BUCKETS];
     size_t shift_max;
     void (*scan)(const struct anchors *, const unsigned char *, size_t, size_t, void *);
@@ -56,11 +64,15 @@ static bool is_letter(unsigned char c)
 /* How common a byte is in what is searched, roughly: text, and programs with their zeros. */
 static unsigned weight(unsigned char c)
 {
-    if (c == ' ' || c == '-' || c == '=' || c == '\n' || c == 0)
-        return 12;
-    if (strchr("etaoinsrlcdup_", c))
-        return 8;
-    return c >= 'a' && c <= 'z' ? 5 : is_letter(c) || c == '/' || c == '.' ? 3 : 2;
+    static const unsigned char letters[] = {12, 4,  8, 8, 16, 5,  4,  5, 12, 2, 3, 9, 6,
+                                            12, 11, 6, 2, 11, 12, 14, 7, 3,  3, 3, 4, 2};
+    if (c >= 'a' && c <= 'z')
+        return letters[c - 'a'];
+    if (c == ' ' || c == 0)
+        return 30;
+    if (c == '-' || c == '=' || c == '_' || c == '\n' || c == '*')
+        return 10;
+    return c >= 0x80 ? 1 : is_letter(c) || c < ' ' ? 3 : 4;
 }
 
 static size_t rarest(const char *text, size_t length)
@@ -79,6 +91,58 @@ static size_t rarest(const char *text, size_t length)
     return best;
 }
 
+static uint32_t load_four(const void *text)
+{
+    uint32_t four;
+    memcpy(&four, text, sizeof four);
+    return four;
+}
+
+/* The anchor with its four bytes. */
+static struct placed place(const struct anchor *anchor)
+{
+    struct placed p = {.text = anchor->text, .length = strlen(anchor->text)};
+    unsigned char four[DEPTH] = {0}, caseless[DEPTH] = {0}, known[DEPTH] = {0};
+    p.shift = rarest(p.text, p.length);
+    p.tag = anchor->tag;
+    p.fold = anchor->fold;
+    for (size_t i = 0; i < DEPTH && p.shift + i < p.length; i++) {
+        four[i] = (unsigned char)p.text[p.shift + i];
+        caseless[i] = p.fold && is_letter(four[i]) ? 0x20 : 0;
+        known[i] = 0xff;
+    }
+    p.four = load_four(four);
+    p.caseless = load_four(caseless);
+    p.known = load_four(known);
+    return p;
+}
+
+/* --- the sieve --- */
+
+static uint32_t hash_four(uint32_t four)
+{
+    return ((four | 0x20202020U) * 0x9e3779b1U) >> (32 - SIEVE_BITS);
+}
+
+static void sieve_add(struct anchors *a, const struct placed *p)
+{
+    unsigned char four[DEPTH];
+    uint32_t variants = p->known == UINT32_MAX ? 1 : 256; /* of a last byte that it has not */
+    memcpy(four, &p->four, DEPTH);
+    for (uint32_t i = 0; i < variants; i++) {
+        if (variants > 1)
+            four[DEPTH - 1] = (unsigned char)i;
+        uint32_t hash = hash_four(load_four(four));
+        a->sieve[hash / 64] |= (uint64_t)1 << hash % 64;
+    }
+}
+
+static inline bool sieve_has(const struct anchors *a, const unsigned char *text)
+{
+    uint32_t hash = hash_four(load_four(text));
+    return a->sieve[hash / 64] >> hash % 64 & 1;
+}
+
 /* --- buckets --- */
 
 /* The bytes that may stand at `depth`, as sets of halves. */
@@ -95,12 +159,17 @@ static void halves(const struct placed *p, size_t depth, uint16_t *low, uint16_t
         *high |= (uint16_t)(1U << ((c ^ 0x20) >> 4));
 }
 
-/* Of 2^32 runs of four bytes, how many a bucket with these sets lets through. */
-static uint64_t passing(uint16_t low[DEPTH], uint16_t high[DEPTH])
+/* How much a bucket with these sets lets through. */
+static uint64_t passing(const uint16_t low[DEPTH], const uint16_t high[DEPTH])
 {
     uint64_t product = 1;
-    for (size_t i = 0; i < DEPTH; i++)
-        product *= (uint64_t)(unsigned)(__builtin_popcount(low[i]) * __builtin_popcount(high[i]));
+    for (size_t i = 0; i < DEPTH; i++) {
+        uint64_t sum = 0;
+        for (unsigned h = high[i]; h; h &= h - 1)
+            for (unsigned l = low[i]; l; l &= l - 1)
+                sum += weight((unsigned char)(__builtin_ctz(h) << 4 | __builtin_ctz(l)));
+        product *= sum;
+    }
     return product;
 }
 
@@ -146,11 +215,9 @@ static void fill_tables(struct anchors *a, uint16_t low[BUCKETS][DEPTH],
 
 static bool same(const struct placed *p, const unsigned char *text)
 {
-    if (!p->fold)
-        return memcmp(p->text, text, p->length) == 0;
     for (size_t i = 0; i < p->length; i++) {
         unsigned char c = text[i];
-        if (c >= 'A' && c <= 'Z')
+        if (p->fold && c >= 'A' && c <= 'Z')
             c |= 0x20;
         if (c != (unsigned char)p->text[i])
             return false;
@@ -160,11 +227,14 @@ static bool same(const struct placed *p, const unsigned char *text)
 
 static void compare(const struct search *s, size_t at, unsigned buckets)
 {
+    uint32_t four = load_four(s->text + at);
     for (; buckets; buckets &= buckets - 1) {
         const struct bucket *b = &s->anchors->buckets[__builtin_ctz(buckets)];
         for (size_t i = 0; i < b->count; i++) {
             const struct placed *p = &b->anchors[i];
             size_t begin = at - p->shift;
+            if (((four | p->caseless) ^ p->four) & p->known)
+                continue;
             if (at >= p->shift && begin >= s->from && begin < s->to &&
                 begin + p->length <= s->length && same(p, s->text + begin))
                 s->hit(s->context, p->tag, begin);
@@ -180,7 +250,7 @@ static void scan_plainly(const struct anchors *a, const unsigned char *text, siz
     for (; at < end; at++) {
         unsigned buckets = a->whole[0][text[at]] & a->whole[1][text[at + 1]] &
                            a->whole[2][text[at + 2]] & a->whole[3][text[at + 3]];
-        if (__builtin_expect(buckets != 0, 0))
+        if (__builtin_expect(buckets != 0, 0) && sieve_has(a, text + at))
             compare(search, at, buckets);
     }
 }
@@ -208,8 +278,11 @@ scan_ssse3(const struct anchors *a, const unsigned char *text, size_t at, size_t
             continue;
         uint8_t buckets[16];
         _mm_storeu_si128((__m128i *)buckets, left);
-        for (; places; places &= places - 1)
-            compare(search, at + (size_t)__builtin_ctz(places), buckets[__builtin_ctz(places)]);
+        for (; places; places &= places - 1) {
+            unsigned i = (unsigned)__builtin_ctz(places);
+            if (sieve_has(a, text + at + i))
+                compare(search, at + i, buckets[i]);
+        }
     }
 }
 
@@ -236,8 +309,11 @@ scan_avx2(const struct anchors *a, const unsigned char *text, size_t at, size_t 
             continue;
         uint8_t buckets[32];
         _mm256_storeu_si256((__m256i *)buckets, left);
-        for (; places; places &= places - 1)
-            compare(search, at + (size_t)__builtin_ctz(places), buckets[__builtin_ctz(places)]);
+        for (; places; places &= places - 1) {
+            unsigned i = (unsigned)__builtin_ctz(places);
+            if (sieve_has(a, text + at + i))
+                compare(search, at + i, buckets[i]);
+        }
     }
 }
 #elif defined __aarch64__
@@ -261,23 +337,25 @@ static void scan_neon(const struct anchors *a, const unsigned char *text, size_t
         uint8_t buckets[16];
         vst1q_u8(buckets, left);
         for (size_t i = 0; i < 16; i++)
-            if (buckets[i])
+            if (buckets[i] && sieve_has(a, text + at + i))
                 compare(search, at + i, buckets[i]);
     }
 }
 #endif
 
-static void choose_scan(struct anchors *a)
+void anchors_limit(struct anchors *a, unsigned bits)
 {
     a->scan = scan_plainly;
 #if defined __x86_64__
-    if (__builtin_cpu_supports("avx2"))
+    if (bits >= 256 && __builtin_cpu_supports("avx2"))
         a->scan = scan_avx2;
-    else if (__builtin_cpu_supports("ssse3"))
+    else if (bits >= 128 && __builtin_cpu_supports("ssse3"))
         a->scan = scan_ssse3;
 #elif defined __aarch64__
-    a->scan = scan_neon;
+    if (bits >= 128)
+        a->scan = scan_neon;
 #endif
+    (void)bits;
 }
 
 /* --- the whole --- */
@@ -287,8 +365,7 @@ struct anchors *anchors_new(const struct anchor *list, size_t count)
     struct anchors *a = xcalloc(1, sizeof *a);
     uint16_t low[BUCKETS][DEPTH] = {0}, high[BUCKETS][DEPTH] = {0};
     for (size_t i = 0; i < count; i++) {
-        struct placed p = {list[i].text, strlen(list[i].text), 0, list[i].tag, list[i].fold};
-        p.shift = rarest(p.text, p.length);
+        struct placed p = place(&list[i]);
         size_t b = choose(low, high, &p);
         for (size_t depth = 0; depth < DEPTH; depth++) {
             uint16_t l, h;
@@ -296,13 +373,14 @@ struct anchors *anchors_new(const struct anchor *list, size_t count)
             low[b][depth] |= l;
             high[b][depth] |= h;
         }
+        sieve_add(a, &p);
         struct bucket *bucket = &a->buckets[b];
         bucket->anchors = xrealloc(bucket->anchors, bucket->count + 1, sizeof *bucket->anchors);
         bucket->anchors[bucket->count++] = p;
         a->shift_max = p.shift > a->shift_max ? p.shift : a->shift_max;
     }
     fill_tables(a, low, high);
-    choose_scan(a);
+    anchors_limit(a, UINT_MAX);
     return a;
 }
 

@@ -31,6 +31,8 @@ typedef void anchors_hit(void *context, unsigned tag, size_t at);
 struct anchors;
 /* Copies nothing: the texts stay the caller's. */
 struct anchors *anchors_new(const struct anchor *list, size_t count);
+/* For tests: as on a processor with vectors of at most that many bits; 0: none. */
+void anchors_limit(struct anchors *a, unsigned bits);
 void anchors_free(struct anchors *a);
 /* Calls for each text that begins in [from, to). What is behind `length` is no part of a text. */
 void anchors_find(const struct anchors *a, const unsigned char *text, size_t length, size_t from,
