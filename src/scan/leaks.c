@@ -137,8 +137,9 @@ static bool harmless(struct leaks *l)
 {
     if (!l->is_file)
         return false;
-    for (const char *const *p = leak_harmless; l->harmless.count == 0 && p && *p; p++)
-        globs_add(&l->harmless, *p);
+    if (l->harmless.count == 0)
+        for (const char *const *p = leak_harmless; p && *p; p++)
+            globs_add(&l->harmless, *p);
     if (!l->judged_harmless)
         l->is_harmless = globs_match(&l->harmless, buf_text(&l->where));
     l->judged_harmless = true;
@@ -286,11 +287,6 @@ void leaks_begin(struct leaks *l, const char *path)
             active |= bit(number);
     }
     begin(l, active, true);
-    for (uint64_t left = l->by_name; left; left &= left - 1) {
-        size_t number = (size_t)__builtin_ctzll(left);
-        if (globs_match_exactly(&l->paths[number], buf_text(&l->where)))
-            tell(l, number, 0, NULL);
-    }
 }
 
 void leaks_feed(struct leaks *l, const void *bytes, size_t length)
@@ -312,6 +308,12 @@ void leaks_feed(struct leaks *l, const void *bytes, size_t length)
 void leaks_end(struct leaks *l)
 {
     search(l, true);
+    if (l->is_file && l->of_file_count == 0) /* then the name is all that there is to tell */
+        for (uint64_t left = l->by_name; left; left &= left - 1) {
+            size_t number = (size_t)__builtin_ctzll(left);
+            if (globs_match_exactly(&l->paths[number], buf_text(&l->where)))
+                tell(l, number, 0, NULL);
+        }
 }
 
 void leaks_text(struct leaks *l, const char *where, const char *text)
