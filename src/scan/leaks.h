@@ -39,7 +39,7 @@ struct leak {
     enum leak_severity severity;
     const char *where; /* path of the file, or what leaks_text() was told */
     uint64_t offset;   /* of the secret */
-    uint64_t line;     /* from 1; 0: the file's name is the finding, the next two say nothing */
+    uint64_t line;     /* from 1; 0: nothing was found but a telling name */
     uint64_t column;   /* from 1, in bytes */
     char excerpt[32];  /* the first four characters and "…", printable */
     bool allowed;      /* leaks_allow() lets it through */

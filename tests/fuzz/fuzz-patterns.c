@@ -59,6 +59,7 @@ static void check_plain(const char *pattern, const char *name)
         abort();
 }
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     autoignore list = {0};
