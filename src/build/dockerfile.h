@@ -82,6 +82,7 @@ struct instruction {
                           RUN, CMD, ENTRYPOINT, SHELL in shell form, USER, WORKDIR, STOPSIGNAL,
                           MAINTAINER: one word, `rest`. HEALTHCHECK: "CMD" or "NONE", then as CMD */
     struct place *places; /* where each word begins; of the exec form, where `rest` does */
+    char *comment;        /* the comment lines right above it, without "#", by newlines; NULL */
     unsigned empty_line;  /* the first empty line in the middle of it; 0 */
     bool legacy;
     struct heredoc *heredocs;

@@ -248,6 +248,8 @@ int instruction_read(struct reading *reading, const struct line *line, size_t be
         end--;
     made.place = line_place(line, at);
     made.text = xstrndup(text + at, end - at);
+    if (line->comment.len > 0 && !inner)
+        made.comment = xstrdup(buf_text(&line->comment));
     size_t length = strcspn(text + at, BLANKS);
     made.keyword = xstrndup(text + at, length);
     at += length;
@@ -288,6 +290,7 @@ void instruction_free(struct instruction *instruction)
     free(instruction->flags);
     free(instruction->heredocs);
     free(instruction->keyword);
+    free(instruction->comment);
     free(instruction->text);
     free(instruction->rest);
     free(instruction->places);

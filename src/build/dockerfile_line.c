@@ -11,6 +11,7 @@
 void line_free(struct line *line)
 {
     buf_free(&line->text);
+    buf_free(&line->comment);
     free(line->seams);
     *line = (struct line){0};
 }
@@ -90,7 +91,7 @@ static bool split_directive(const char *text, char **name, char **value)
     return true;
 }
 
-/* A comment in the beginning of the file. What is no directive ends them. */
+/* A comment in the beginning of the file. 1 when it is a directive; what is none ends them. */
 static int read_directive(struct reading *reading, const struct bytes *bytes, size_t at,
                           struct error *err)
 {
@@ -115,12 +116,12 @@ static int read_directive(struct reading *reading, const struct bytes *bytes, si
                                 name);
     if (field) {
         *field = take_ptr(value);
-        return 0;
+        return 1;
     }
     if (!streq(value, "\\") && !streq(value, "`"))
         return dockerfile_wrong(file, place, err, "escape is either \\ or `");
     file->escape = value[0];
-    return 0;
+    return 1;
 }
 
 /* --- joining --- */
@@ -167,25 +168,52 @@ static void join(struct reading *reading, char escape, struct line *out)
     }
 }
 
+/* A line between instructions: of the comments only those right above one are kept. */
+static int read_between(struct reading *reading, const struct bytes *bytes, size_t begin,
+                        struct line *out, struct error *err)
+{
+    bool comment = begin < bytes->length;
+    int rc = 0;
+    if (reading->directives && comment)
+        rc = read_directive(reading, bytes, begin, err);
+    if (rc < 0)
+        return rc;
+    if (rc == 0 && !(reading->number == 1 && comment))
+        reading->directives = false;
+    if (rc == 1 || !comment) {
+        buf_clear(&out->comment);
+        return 0;
+    }
+    size_t end = bytes->length;
+    for (begin++; begin < end && strchr(BLANKS, bytes->data[begin]);)
+        begin++;
+    while (end > begin && strchr(BLANKS, bytes->data[end - 1]))
+        end--;
+    if (begin == end) {
+        buf_clear(&out->comment);
+        return 0;
+    }
+    if (out->comment.len > 0)
+        buf_char(&out->comment, '\n');
+    buf_add(&out->comment, bytes->data + begin, end - begin);
+    return 0;
+}
+
 int line_next(struct reading *reading, struct line *out, struct error *err)
 {
     struct bytes bytes;
     while (peek(reading, &bytes)) {
         size_t begin = blanks(&bytes), end = bytes.length;
-        bool comment = begin < bytes.length && bytes.data[begin] == '#';
-        if (reading->directives && comment) {
-            int rc = read_directive(reading, &bytes, begin, err);
+        if (begin == bytes.length || bytes.data[begin] == '#') {
+            int rc = read_between(reading, &bytes, begin, out, err);
             if (rc < 0)
                 return rc;
-        } else if (!comment) {
-            reading->directives = false;
-        }
-        if (!reading->directives && reading->file->escape == 0)
-            reading->file->escape = '\\';
-        if (comment || begin == bytes.length) {
             step_over(reading, &bytes);
             continue;
         }
+        reading->directives = false;
+        if (reading->file->escape == 0)
+            reading->file->escape = '\\';
         bool more = continues(bytes.data, bytes.length, reading->file->escape, &end);
         add_part(reading, &bytes, begin, end < begin ? begin : end, out);
         out->last = reading->number;

@@ -23,6 +23,7 @@ struct line {
     size_t seam_count;
     unsigned last;  /* the last line of the file that belongs to it */
     unsigned empty; /* see struct instruction */
+    struct buf comment;
 };
 void line_free(struct line *line);
 #define autoline __attribute__((cleanup(line_free))) struct line
