@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An ssh agent's socket for a step: what is asked of it goes through a process of ours, which is who
- * the agent believes to be talking to, and which passes on only what a step needs: to be told which
- * keys there are, and to have something signed. Keys are neither added nor removed, the agent is not
- * locked. https://datatracker.ietf.org/doc/html/draft-miller-ssh-agent
+ * An ssh agent's socket for a step: what is asked of it goes through a process of ours, which is
+ * who the agent believes to be talking to, and which passes on only what a step needs: to be told
+ * which keys there are, and to have something signed. Keys are neither added nor removed, the agent
+ * is not locked. https://datatracker.ietf.org/doc/html/draft-miller-ssh-agent
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -74,8 +74,8 @@ static void serve(int client, const struct sockaddr_un *agent)
     unsigned char *message = xmalloc(MESSAGE_MAX);
     ssize_t length;
     while ((length = receive(client, message)) > 4) {
-        bool known = message[4] == SSH_AGENTC_REQUEST_IDENTITIES ||
-                     message[4] == SSH_AGENTC_SIGN_REQUEST;
+        bool known =
+            message[4] == SSH_AGENTC_REQUEST_IDENTITIES || message[4] == SSH_AGENTC_SIGN_REQUEST;
         const void *answer = known && ask(agent, message, &length) ? message : no;
         size_t size = answer == no ? sizeof no : (size_t)length;
         if (write_all(client, answer, size) < 0)

@@ -9,12 +9,12 @@
  *   stage     one stage, instruction by instruction, in a process of its own
  *   solve     all of them: who waits for whom, what is told, what is kept
  *
- * A step writes into the upper directory of an overlay. When it is done that directory is the layer:
- * a worker (caisson-image __layer) reads it once, for its digest and for what must not be in it,
- * while the next step already runs on top. All of it lies in one staging directory until the build
- * ends; then what was made is written to disk and published, layers before records of steps before
- * the image. So a kill at any moment leaves nothing but that directory, which the next command
- * removes, and the cache never names what is not whole.
+ * A step writes into the upper directory of an overlay. When it is done that directory is the
+ * layer: a worker (caisson-image __layer) reads it once, for its digest and for what must not be in
+ * it, while the next step already runs on top. All of it lies in one staging directory until the
+ * build ends; then what was made is written to disk and published, layers before records of steps
+ * before the image. So a kill at any moment leaves nothing but that directory, which the next
+ * command removes, and the cache never names what is not whole.
  */
 #ifndef CAISSON_BUILD_BUILD_H
 #define CAISSON_BUILD_BUILD_H
@@ -38,7 +38,8 @@ enum build_event {
 struct build_watch {
     void (*told)(void *closure, enum build_event event, unsigned vertex, const char *text,
                  uint64_t milliseconds);
-    void (*tick)(void *closure); /* ten times a second, for a live view; NULL */
+    void (*warn)(void *closure, const char *text); /* of no step */
+    void (*tick)(void *closure);                   /* ten times a second, for a live view; NULL */
     void *closure;
 };
 
@@ -50,7 +51,7 @@ struct build_place {
 };
 
 struct build_input {
-    const char *context;         /* a directory; NULL: none (Dockerfile from standard input alone) */
+    const char *context; /* a directory; NULL: none (Dockerfile from standard input alone) */
     const char *dockerfile_name; /* for messages */
     const char *dockerfile;      /* its text */
     size_t length;

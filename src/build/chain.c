@@ -18,6 +18,7 @@
 #include "runtime/rootfs.h"
 
 #define ANSWER_MAX (256u << 10)
+#define NOT_SHIPPED "0000000000000000000000000000000000000000000000000000000000000000"
 
 size_t stage_layer_room(const struct stage_run *run)
 {
@@ -132,8 +133,9 @@ static int note(struct stage_run *run, const char *key, const struct step_record
 {
     char name[32];
     autobuf line = {0};
-    buf_fmt(&line, "%s %s %s %s %llu\n", key, record->layer[0] ? record->layer : "-",
-            *entry ? entry : "-", record->created, (unsigned long long)record->milliseconds);
+    buf_fmt(&line, "%s %s %s %s %llu %s\n", key, record->layer[0] ? record->layer : "-",
+            *entry ? entry : "-", record->created, (unsigned long long)record->milliseconds,
+            record->secrets[0] ? record->secrets : "-");
     snprintf(name, sizeof name, "made-%zu", run->number);
     autofd fd = openat(run->build->staging.fd, name,
                        O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -210,18 +212,33 @@ int stage_layer_made(struct stage_run *run, const char *entry, const char *key,
     snprintf(layer->entry, sizeof layer->entry, "%s", entry);
     memcpy(layer->key, key, STEP_KEY_MAX);
     layer->record = record;
+    layer->place = run->place;
     rc = start_worker(run, dir, layer, err);
     return rc < 0 ? rc : stage_layers_settle(run, false, err);
 }
 
 /* --- what workers say --- */
 
-/* "layer DIFFID" first, then lines "warning TEXT". What stops a build is an exit status. */
+/* "DIFFID FINDINGS" */
+static void read_layer(const struct stage_run *run, const char *text, struct layer *layer)
+{
+    autofree char *digest = xstrndup(text, strcspn(text, " "));
+    if (!digest_valid(digest))
+        return;
+    memcpy(layer->diff_id, digest, DIGEST_MAX);
+    if (!ends_with(text, " 0"))
+        memcpy(layer->record.secrets, run->shipped ? run->build->allowed : NOT_SHIPPED,
+               STEP_KEY_MAX);
+}
+
+/* Lines: "warning TEXT", "leak TEXT" which stops the build, "error TEXT"; and "layer DIFFID …". */
 static int read_answer(struct stage_run *run, struct layer *layer, struct error *err)
 {
     autobuf text = {0};
+    autobuf leaks = {0};
     autostrv lines = {0};
     int status;
+    size_t count = 0;
     int rc = read_fd(layer->answer, ANSWER_MAX, &text);
     close(layer->answer);
     layer->answer = -1;
@@ -233,12 +250,26 @@ static int read_answer(struct stage_run *run, struct layer *layer, struct error 
     strv_split(&lines, buf_text(&text), '\n');
     for (size_t i = 0; i < lines.len; i++) {
         const char *line = lines.items[i];
-        if (starts_with(line, "layer ") && digest_valid(line + 6))
-            memcpy(layer->diff_id, line + 6, DIGEST_MAX);
-        else if (starts_with(line, "warning "))
+        if (starts_with(line, "layer "))
+            read_layer(run, line + 6, layer);
+        else if (starts_with(line, "leak ") && !run->shipped) {
+            stage_tell(run, BUILD_WARNING, line + 5, 0);
+        } else if (starts_with(line, "leak ")) {
+            buf_fmt(&leaks, "\n  %s", line + 5);
+            count++;
+        } else if (starts_with(line, "warning "))
             stage_tell(run, BUILD_WARNING, line + 8, 0);
         else if (starts_with(line, "error "))
             rc = error_set(err, -EPERM, "%s", line + 6);
+    }
+    if (rc == 0 && count > 0) {
+        (void)dockerfile_wrong(
+            &run->build->file, layer->place, err,
+            "the layer holds %s that everybody who has the image could read; leave it "
+            "out (.dockerignore, RUN --mount=type=secret), or let it in with "
+            "--allow-secret RULE or PATH:%.500s",
+            count > 1 ? "secrets" : "a secret", buf_text(&leaks));
+        rc = err ? (err->code = -EPERM) : -EPERM;
     }
     if (rc < 0)
         return rc;

@@ -81,8 +81,7 @@ int context_add(struct contexts *contexts, const char *words, struct error *err)
     one.name = xstrndup(words, (size_t)(equals - words));
     for (char *c = one.name; *c; c++)
         *c = (char)tolower((unsigned char)*c);
-    contexts->named =
-        xrealloc(contexts->named, contexts->count + 1, sizeof *contexts->named);
+    contexts->named = xrealloc(contexts->named, contexts->count + 1, sizeof *contexts->named);
     contexts->named[contexts->count++] = one;
     return 0;
 }

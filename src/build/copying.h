@@ -22,8 +22,9 @@ struct copying {
 };
 #define COPYING(run_, step_)                                                                       \
     {                                                                                              \
-        .run = (run_), .step = (step_), .tree = -1, .from = {.directory = -1},                     \
-        .root = {.root = -1}                                                                       \
+        .run = (run_), .step = (step_), .tree = -1, .from = {.directory = -1}, .root = {           \
+            .root = -1                                                                             \
+        }                                                                                          \
     }
 
 /* Finds the source and its content. */

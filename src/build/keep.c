@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What steps have made is kept: layers first, when all of them are on disk, then what names them. */
+/* What steps have made is kept: layers first, when all of them are on disk, then what names them.
+ */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -20,12 +21,14 @@ struct made {
 
 static bool read_line(const char *line, struct made *out)
 {
-    char layer[DIGEST_MAX], entry[sizeof out->entry], created[RFC3339_MAX];
+    char layer[DIGEST_MAX], entry[sizeof out->entry], created[RFC3339_MAX], secrets[STEP_KEY_MAX];
     unsigned long long milliseconds;
     *out = (struct made){0};
-    if (sscanf(line, "%64s %71s %31s %39s %llu", out->key, layer, entry, created, &milliseconds) !=
-        5)
+    if (sscanf(line, "%64s %71s %31s %39s %llu %64s", out->key, layer, entry, created,
+               &milliseconds, secrets) != 6)
         return false;
+    if (!streq(secrets, "-"))
+        memcpy(out->record.secrets, secrets, sizeof secrets);
     if (!streq(layer, "-") && !digest_valid(layer))
         return false;
     if (!streq(layer, "-"))

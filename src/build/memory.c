@@ -87,8 +87,7 @@ bool memory_find(struct memory *memory, const struct stat *st, unsigned char dig
     const struct remembered *found =
         memory->old_count ? bsearch(&key, memory->old, memory->old_count, sizeof key, by_inode)
                           : NULL;
-    if (!found || found->size != key.size || found->mtime != key.mtime ||
-        found->ctime != key.ctime)
+    if (!found || found->size != key.size || found->mtime != key.mtime || found->ctime != key.ctime)
         return false;
     memcpy(digest, found->digest, SHA256_BYTES);
     see(memory, found);
@@ -108,8 +107,8 @@ void memory_add(struct memory *memory, const struct stat *st,
     see(memory, &one);
 }
 
-/* Other stages of this build, and other builds, remember here as well: what the file has by now stays,
- * unless that is very much more than what was just seen. */
+/* Other stages of this build, and other builds, remember here as well: what the file has by now
+ * stays, unless that is very much more than what was just seen. */
 static void merge(struct memory *memory, const struct memory *now)
 {
     if (now->old_count > ENOUGH + 4 * memory->count)

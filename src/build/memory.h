@@ -29,7 +29,7 @@ struct memory {
     size_t old_count, old_bytes;
     struct remembered *seen; /* this time; sorted when saved */
     size_t count, capacity;
-    bool changed; /* something was not known */
+    bool changed;          /* something was not known */
     char name[SHA256_HEX]; /* of the file */
 };
 

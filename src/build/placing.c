@@ -122,8 +122,7 @@ static int copy_attributes(int from, int to)
         if (!streq(name, "security.capability") && !starts_with(name, "user."))
             continue;
         ssize_t length = fgetxattr(from, name, value, sizeof value);
-        if (length >= 0 && fsetxattr(to, name, value, (size_t)length, 0) < 0 &&
-            errno != EOPNOTSUPP)
+        if (length >= 0 && fsetxattr(to, name, value, (size_t)length, 0) < 0 && errno != EOPNOTSUPP)
             return -errno;
     }
     return 0;
@@ -135,8 +134,9 @@ static int copy_bytes(int from, int to, off_t left)
     while (left > 0) {
         size_t n = left > (off_t)COPY_CHUNK ? COPY_CHUNK : (size_t)left;
         ssize_t done = by_range ? copy_file_range(from, NULL, to, NULL, n, 0) : -1;
-        if (done < 0 && by_range && (errno == EXDEV || errno == EINVAL || errno == EOPNOTSUPP ||
-                                     errno == ENOSYS || errno == EPERM))
+        if (done < 0 && by_range &&
+            (errno == EXDEV || errno == EINVAL || errno == EOPNOTSUPP || errno == ENOSYS ||
+             errno == EPERM))
             by_range = false;
         if (!by_range)
             done = sendfile(to, from, NULL, n);
@@ -328,8 +328,7 @@ static int finish_directories(struct work *w, struct error *err)
 static int carry_out(void *closure, const struct errand_place *place_, uint64_t *count,
                      struct error *err)
 {
-    struct work w __attribute__((cleanup(work_free))) = {
-        .p = closure, .into = -1, .parent = -1};
+    struct work w __attribute__((cleanup(work_free))) = {.p = closure, .into = -1, .parent = -1};
     const struct confine_paths allowed = {.read_write = &w.p->root,
                                           .read_write_count = 1,
                                           .read_only = &w.p->source,

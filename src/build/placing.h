@@ -26,8 +26,8 @@ struct placing {
 
 /* In a process of its own, and waits for it. */
 int place_files(const struct placing *placing, struct error *err);
-/* A directory as WORKDIR makes it, with all above it that is missing; 0755, `uid` and `gid` those of
- * what is made. *made is false where all was there. */
+/* A directory as WORKDIR makes it, with all above it that is missing; 0755, `uid` and `gid` those
+ * of what is made. *made is false where all was there. */
 int place_directory(int root, const char *path, uint32_t uid, uint32_t gid, bool *made,
                     struct error *err);
 

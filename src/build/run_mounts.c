@@ -24,9 +24,8 @@
 static int find_target(struct stage_run *run, const struct step_mount *words, char *out,
                        struct error *err)
 {
-    const char *before = run->config.working_dir && *run->config.working_dir
-                             ? run->config.working_dir
-                             : "/";
+    const char *before =
+        run->config.working_dir && *run->config.working_dir ? run->config.working_dir : "/";
     autocopypath path = {0};
     copy_path_read(words->target, before, &path);
     return inroot_clean(path.clean, "the target of a mount", out, err);
@@ -280,17 +279,16 @@ static int open_secret(struct run_mounts *mounts, struct run_mount *m, size_t nu
                            : 0;
     }
     if (w->env)
-        strv_fmt(&mounts->env, "%s=%.*s", w->env, (int)secret->value.len,
-                 buf_text(&secret->value));
+        strv_fmt(&mounts->env, "%s=%.*s", w->env, (int)secret->value.len, buf_text(&secret->value));
     if (w->env && !w->target) {
         m->skipped = true;
         return 0;
     }
     snprintf(name, sizeof name, "secret%zu", number);
-    m->source.fd = write_hidden(mounts, name, buf_text(&secret->value), secret->value.len,
-                                w->mode >= 0 ? (mode_t)w->mode : 0400,
-                                w->uid >= 0 ? (uid_t)w->uid : 0, w->gid >= 0 ? (gid_t)w->gid : 0,
-                                err);
+    m->source.fd =
+        write_hidden(mounts, name, buf_text(&secret->value), secret->value.len,
+                     w->mode >= 0 ? (mode_t)w->mode : 0400, w->uid >= 0 ? (uid_t)w->uid : 0,
+                     w->gid >= 0 ? (gid_t)w->gid : 0, err);
     return m->source.fd < 0 ? m->source.fd : 0;
 }
 
@@ -361,9 +359,9 @@ static void add_mount(struct run_mounts *mounts, struct plan *plan, const struct
     struct plan_mount *p = plan_add_mount(plan);
     (void)mounts;
     p->target = xstrdup(m->target);
-    p->kind = w->kind == MOUNT_TMPFS             ? PLAN_TMPFS
+    p->kind = w->kind == MOUNT_TMPFS      ? PLAN_TMPFS
               : m->source.layer_count > 0 ? PLAN_IMAGE
-                                                 : PLAN_VOLUME;
+                                          : PLAN_VOLUME;
     p->source = p->kind == PLAN_TMPFS   ? NULL
                 : p->kind == PLAN_IMAGE ? xstrdup(NO_DIGEST)
                                         : xstrdup("build");

@@ -34,13 +34,13 @@ struct run_mounts {
     struct stage_run *run;
     struct run_mount *items;
     size_t count;
-    struct strv env;  /* secrets as variables: NAME=VALUE */
-    char entry[32];   /* directory below the staging one for copies; "" */
-    char hidden[40];  /* … and for the tmpfs with secrets; "" */
-    int secrets;      /* the tmpfs; -1 */
-    pid_t agents[8];  /* relays of ssh agents */
+    struct strv env; /* secrets as variables: NAME=VALUE */
+    char entry[32];  /* directory below the staging one for copies; "" */
+    char hidden[40]; /* … and for the tmpfs with secrets; "" */
+    int secrets;     /* the tmpfs; -1 */
+    pid_t agents[8]; /* relays of ssh agents */
     size_t agent_count;
-    struct strv made; /* mount points that were missing: clean paths, parents first */
+    struct strv made;   /* mount points that were missing: clean paths, parents first */
     const char *script; /* of a here-document, mounted like a secret; NULL */
     struct launch_source script_source;
 };

@@ -2,8 +2,8 @@
 #include "build/secrets.h"
 
 #include <fcntl.h>
-#include <string.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/cleanup.h"
 #include "base/io.h"
@@ -38,8 +38,11 @@ static int read_one(const char *words, struct secrets *out, struct error *err)
     const struct {
         const char *key;
         const char **value;
-    } keys[] = {{"id=", &id},        {"src=", &source},   {"source=", &source},
-                {"env=", &variable}, {"type=", &type}};
+    } keys[] = {{"id=", &id},
+                {"src=", &source},
+                {"source=", &source},
+                {"env=", &variable},
+                {"type=", &type}};
     strv_split(&parts, words, ',');
     for (size_t i = 0; i < parts.len; i++) {
         bool known = false;
@@ -49,8 +52,8 @@ static int read_one(const char *words, struct secrets *out, struct error *err)
                 known = true;
             }
         if (!known)
-            return error_set(err, -EINVAL, "--secret %s: write id=NAME,src=FILE or id=NAME,env=NAME",
-                             words);
+            return error_set(err, -EINVAL,
+                             "--secret %s: write id=NAME,src=FILE or id=NAME,env=NAME", words);
     }
     if (!id && source) {
         const char *slash = strrchr(source, '/');
@@ -80,7 +83,8 @@ static int read_agent(const char *words, struct secrets *out, struct error *err)
     autofree char *id = xstrndup(words, equals ? (size_t)(equals - words) : strlen(words));
     const char *socket = equals ? equals + 1 : getenv("SSH_AUTH_SOCK");
     if (!*id)
-        return error_set(err, -EINVAL, "--ssh %s has no id: write default or default=SOCKET", words);
+        return error_set(err, -EINVAL, "--ssh %s has no id: write default or default=SOCKET",
+                         words);
     if (!socket || !*socket)
         return error_set(err, -ENOENT,
                          "--ssh %s: SSH_AUTH_SOCK is not set; start an agent, or write %s=SOCKET",

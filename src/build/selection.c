@@ -232,8 +232,8 @@ static int one(struct finding *f, int dir, const char *name, struct buf *path, s
         return 0;
     if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) < 0)
         return wrong(f, buf_text(path), -errno, "cannot look at", err);
-    if (excluded && (!S_ISDIR(st.st_mode) ||
-                     !ignore_reaches_below(f->root->ignore, buf_text(path), place)))
+    if (excluded &&
+        (!S_ISDIR(st.st_mode) || !ignore_reaches_below(f->root->ignore, buf_text(path), place)))
         return 0;
     if (S_ISSOCK(st.st_mode) || (f->root->context && is_special(&st)))
         return 0;
@@ -436,8 +436,8 @@ static int match_deep(struct finding *f, const char *pattern, struct buf *prefix
                       struct strv *out, struct error *err)
 {
     autostrv names = {0};
-    autofd dir = inroot_open_beneath(f->root->root, buf_text(prefix),
-                                     O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    autofd dir =
+        inroot_open_beneath(f->root->root, buf_text(prefix), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
     if (dir < 0 || depth == DEPTH_MAX)
         return 0;
     int rc = find_names(f, dir, buf_text(prefix), &names, err);
@@ -530,8 +530,8 @@ static void add_texts(struct finding *f)
 int selection_make(const struct source_root *root, const struct step *step, struct selection *out,
                    struct error *err)
 {
-    struct finding f __attribute__((cleanup(finding_free))) = {
-        .root = root, .step = step, .out = out};
+    struct finding f
+        __attribute__((cleanup(finding_free))) = {.root = root, .step = step, .out = out};
     size_t found = 0;
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < step->exclude.len; i++)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What COPY and ADD name, found: a list of files with what counts of them, and one digest of it all,
- * by which a step is known again. Nothing is copied here.
+ * What COPY and ADD name, found: a list of files with what counts of them, and one digest of it
+ * all, by which a step is known again. Nothing is copied here.
  *
  * Sources are found below one root (the context, another stage, an image) and nowhere else: paths
  * are resolved in-root, directories walked by descriptors. What .dockerignore leaves out is not
@@ -18,18 +18,18 @@
 #define SELECTION_MAX 5000000 /* files */
 
 struct pick {
-    char *source; /* below the root, clean; NULL: `text` */
-    char *target; /* below the destination; "": the destination itself */
-    char *link;   /* of a symbolic link */
+    char *source;     /* below the root, clean; NULL: `text` */
+    char *target;     /* below the destination; "": the destination itself */
+    char *link;       /* of a symbolic link */
     const char *text; /* of a here-document, borrowed from the step */
     struct stat st;   /* when it was looked at; a context's owner is already 0:0 */
     unsigned char digest[SHA256_BYTES]; /* regular files */
-    bool top; /* what a source named, and not what is below it */
+    bool top;                           /* what a source named, and not what is below it */
 };
 
 struct source_root {
-    int root;         /* O_PATH or readable */
-    const char *what; /* "the build context", "stage builder" */
+    int root;                    /* O_PATH or readable */
+    const char *what;            /* "the build context", "stage builder" */
     const struct ignore *ignore; /* NULL: nothing is left out */
     const char *ignore_name;     /* ".dockerignore", for messages */
     struct memory *memory;       /* NULL: every file is read */
@@ -39,7 +39,7 @@ struct source_root {
 struct selection {
     struct pick *items;
     size_t count;
-    bool into; /* what is named goes below the destination, which is a directory */
+    bool into;     /* what is named goes below the destination, which is a directory */
     bool contents; /* a directory's contents were named: the destination is one, made if missing */
     uint64_t bytes;
 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who waits for whom. Each stage is a process from the beginning; it asks here when it comes to where
- * it needs another, and goes on when that has ended. So stages run side by side as far as they can,
- * and a failure ends them all.
+ * Who waits for whom. Each stage is a process from the beginning; it asks here when it comes to
+ * where it needs another, and goes on when that has ended. So stages run side by side as far as
+ * they can, and a failure ends them all.
  */
 #include "build/solve.h"
 

@@ -125,7 +125,6 @@ static bool names_pair(const struct strv *names, const char *name, size_t length
     return false;
 }
 
-
 bool stage_is_proxy(const char *name, size_t length)
 {
     static const char *const names[] = {"HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY",
@@ -142,15 +141,36 @@ static void declare(struct stage_run *run, const char *pair)
     size_t length = strcspn(pair, "=");
     autofree char *name = xstrndup(pair, length);
     const char *given = pairs_find(&b->arguments, name, length);
-    const char *value = given            ? given
-                        : pair[length]   ? pair + length + 1
-                                         : pairs_find(&b->globals, name, length);
+    const char *value = given          ? given
+                        : pair[length] ? pair + length + 1
+                                       : pairs_find(&b->globals, name, length);
     if (!names_pair(&run->declared, name, length))
         strv_add(&run->declared, name);
     if (!value)
         return;
     autofree char *both = xasprintf("%s=%s", name, value);
     pairs_set(&run->args, both);
+}
+
+/* What may hold a secret, and ends up where everybody reads it. */
+static void note_words(struct stage_run *run, const struct instruction *i, const struct step *step)
+{
+    for (size_t n = 0; n < step->pairs.len; n++) {
+        const char *pair = step->pairs.items[n];
+        size_t length = strcspn(pair, "=");
+        const char *given =
+            i->kind == INSTRUCTION_ARG ? pairs_find(&run->build->arguments, pair, length) : NULL;
+        strv_fmt(&run->words, "%s:%u: %s %.*s", run->build->file.name, i->place.line,
+                 instruction_name(i->kind), (int)length, pair);
+        if (given)
+            strv_fmt(&run->words, "%.*s=%s", (int)length, pair, given);
+        else
+            strv_add(&run->words, pair);
+    }
+    if (i->kind != INSTRUCTION_RUN)
+        return;
+    strv_fmt(&run->words, "%s:%u: RUN", run->build->file.name, i->place.line);
+    strv_add(&run->words, i->text);
 }
 
 static void only_says(struct stage_run *run, const struct instruction *i, const struct step *step)
@@ -225,9 +245,8 @@ static int work_dir(struct stage_run *run, const struct step *step, struct error
 {
     char clean[INROOT_PATH_MAX];
     const char *text = step->pairs.items[0];
-    const char *before = run->config.working_dir && *run->config.working_dir
-                             ? run->config.working_dir
-                             : "/";
+    const char *before =
+        run->config.working_dir && *run->config.working_dir ? run->config.working_dir : "/";
     autocopypath path = {0};
     copy_path_read(text, before, &path);
     int rc = inroot_clean(path.clean, "WORKDIR", clean, err);
@@ -276,7 +295,7 @@ static int carry_out(struct stage_run *run, const struct instruction *i, const s
 /* Errors of whoever carries a step out know no place: then it is the instruction's. */
 static int at_place(struct stage_run *run, const struct instruction *i, struct error *err)
 {
-    autofree char *prefix = xasprintf("%s:%u:", run->build->file.name, i->place.line);
+    autofree char *prefix = xasprintf("%s:", run->build->file.name);
     if (err->code && !starts_with(err->text, prefix)) {
         struct error inner = *err;
         (void)dockerfile_wrong(&run->build->file, i->place, err, "%s", inner.text);
@@ -292,6 +311,7 @@ static int instruct(struct stage_run *run, const struct instruction *i, struct e
     const struct expand expand = {
         .lookup = look_up, .closure = run, .escape = run->build->file.escape};
     bool work = is_work(i->kind);
+    run->place = i->place;
     if (work) {
         run->step++;
         run->vertex++;
@@ -301,6 +321,9 @@ static int instruct(struct stage_run *run, const struct instruction *i, struct e
     int rc = step_make(&run->build->file, i, &expand, &step, err);
     if (rc == 0) {
         add_history(run, i);
+        if (i->kind == INSTRUCTION_ENV || i->kind == INSTRUCTION_ARG ||
+            i->kind == INSTRUCTION_LABEL || i->kind == INSTRUCTION_RUN)
+            note_words(run, i, &step);
         rc = carry_out(run, i, &step, err);
     }
     if (rc < 0) {
@@ -434,7 +457,8 @@ static int triggers(struct stage_run *run, struct error *err)
         struct instruction i = {0};
         rc = instruction_parse("ONBUILD of the base image", texts.items[n], '\\', &i, err);
         if (rc == 0) {
-            i.place = run->build->file.instructions[run->build->file.stages[run->number].from].place;
+            i.place =
+                run->build->file.instructions[run->build->file.stages[run->number].from].place;
             run->steps += is_work(i.kind);
             rc = instruct(run, &i, err);
             instruction_free(&i);
@@ -463,12 +487,21 @@ static void settle_times(struct stage_run *run)
     set_text(&c->created, created);
 }
 
+bool stage_is_shipped(const struct build *build, size_t number)
+{
+    ssize_t at = (ssize_t)build->graph.target;
+    while (at >= 0 && (size_t)at != number)
+        at = build->graph.stages[at].stage;
+    return at >= 0;
+}
+
 static int build_stage(struct stage_run *run, struct error *err)
 {
     const struct dockerfile *file = &run->build->file;
     const struct stage *stage = &file->stages[run->number];
     const struct strv *filters = &run->build->options->no_cache_filter;
     run->no_cache = run->build->options->no_cache;
+    run->shipped = stage_is_shipped(run->build, run->number);
     for (size_t i = 0; stage->name && i < filters->len; i++)
         run->no_cache |= strcasecmp(filters->items[i], stage->name) == 0;
     int rc = begin(run, err);
@@ -506,8 +539,8 @@ _Noreturn void stage_process(struct build *build, size_t number, int channel)
     char message[TOLD_MAX];
     int rc = build_stage(&run, &err);
     if (rc < 0 && rc != -ECANCELED) {
-        int n = snprintf(message, sizeof message, "X %d %.*s", -rc, (int)sizeof message - 32,
-                         err.text);
+        int n =
+            snprintf(message, sizeof message, "X %d %.*s", -rc, (int)sizeof message - 32, err.text);
         (void)send(channel, message, (size_t)n, MSG_NOSIGNAL);
     }
     _exit(rc == 0 ? 0 : 1);

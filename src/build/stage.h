@@ -27,14 +27,15 @@ struct build {
     struct staging staging;
     struct dockerfile file;
     struct contexts contexts;
-    struct strv globals; /* "NAME=value": ARGs before the first FROM, and those of the platform */
+    struct strv globals;   /* "NAME=value": ARGs before the first FROM, and those of the platform */
     struct strv arguments; /* --build-arg, "NAME=value" */
     struct secrets *secrets;
-    int64_t epoch;         /* SOURCE_DATE_EPOCH */
+    int64_t epoch; /* SOURCE_DATE_EPOCH */
     bool has_epoch;
     int ground; /* layer below all others: mount points of steps; O_PATH */
     int empty;  /* an empty directory, a layer of nothing; O_PATH */
     struct graph graph;
+    char allowed[STEP_KEY_MAX]; /* a digest of --allow-secret */
 };
 
 /* A layer of a stage. */
@@ -47,6 +48,7 @@ struct layer {
     int answer;
     char key[STEP_KEY_MAX];
     struct step_record record;
+    struct place place; /* of the instruction that made it */
 };
 
 struct stage_run {
@@ -60,16 +62,19 @@ struct stage_run {
     struct strv args;       /* "NAME=value" in scope */
     struct strv declared;   /* names of ARGs without a value */
     unsigned vertex;        /* of the step that is at work */
+    struct place place;     /* of its instruction */
     size_t steps, step;     /* how many, and which one */
     size_t uppers;          /* how many were made */
     char *base_name;        /* of the image it begins with; NULL */
     bool no_cache;
+    bool shipped;      /* its layers go into the image: the target's, and what it is based on */
+    struct strv words; /* where it is said, what is said: to be looked through for secrets */
 };
 
 /* --- chain.c: layers --- */
 
-/* Opens all layers, lowest first, with `ground` below when asked; at least one. The descriptors stay
- * the layers'. `out` has room for stage_layer_room(). */
+/* Opens all layers, lowest first, with `ground` below when asked; at least one. The descriptors
+ * stay the layers'. `out` has room for stage_layer_room(). */
 size_t stage_layer_room(const struct stage_run *run);
 int stage_open_layers(struct stage_run *run, bool ground, int *out, size_t *count,
                       struct error *err);
@@ -95,7 +100,7 @@ struct stage_result {
     char key[STEP_KEY_MAX];
     struct layer *layers;
     size_t layer_count;
-    struct strv args;
+    struct strv args, words;
     char *base_name;
 };
 int stage_result_write(struct stage_run *run, struct error *err);
@@ -110,7 +115,7 @@ struct foreign {
     struct stage_result stage; /* a stage or an image, as layers */
     int directory;             /* or a directory of the host's; -1 */
     struct named_context *context;
-    char what[128];        /* "stage builder", "image alpine" */
+    char what[128];         /* "stage builder", "image alpine" */
     char key[STEP_KEY_MAX]; /* of all its files; "" for a directory */
 };
 int foreign_open(struct stage_run *run, const char *from, struct place place, struct foreign *out,
@@ -120,10 +125,10 @@ void foreign_close(struct foreign *foreign);
 /* --- the steps --- */
 
 int stage_execute(struct stage_run *run, const struct instruction *i, const struct step *step,
-             struct error *err);                                               /* stage_run.c */
+                  struct error *err); /* stage_run.c */
 int stage_copy(struct stage_run *run, const struct instruction *i, const struct step *step,
-              struct error *err);                                              /* stage_copy.c */
-int stage_workdir(struct stage_run *run, const char *path, struct error *err);  /* stage_copy.c */
+               struct error *err);                                             /* stage_copy.c */
+int stage_workdir(struct stage_run *run, const char *path, struct error *err); /* stage_copy.c */
 /* Whether the step is known; then its layer is taken over and this is told. */
 bool stage_cached(struct stage_run *run, const char *key);
 
@@ -139,11 +144,12 @@ const char *stage_variable(const struct stage_run *run, const char *name, size_t
 const char *pairs_find(const struct strv *pairs, const char *name, size_t length);
 void pairs_set(struct strv *pairs, const char *pair);
 
+/* Whether the layers of a stage go into the image. */
+bool stage_is_shipped(const struct build *build, size_t number);
 /* HTTP_PROXY and the like: used where nobody declared them, and in nothing that is kept. */
 bool stage_is_proxy(const char *name, size_t length);
 /* passwd and group of the files so far; empty where there are none. */
-int stage_accounts(struct stage_run *run, struct buf *passwd, struct buf *group,
-                   struct error *err);
+int stage_accounts(struct stage_run *run, struct buf *passwd, struct buf *group, struct error *err);
 
 /* A stage's process, from its FROM to its result. Ends it. */
 _Noreturn void stage_process(struct build *build, size_t number, int channel);

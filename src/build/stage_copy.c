@@ -25,6 +25,9 @@ bool stage_cached(struct stage_run *run, const char *key)
     struct step_record record;
     if (run->no_cache || !steps_find(run->build->place->store, key, &record))
         return false;
+    /* What was let in then is let in now, or it is looked at again. */
+    if (record.secrets[0] && run->shipped && !streq(record.secrets, run->build->allowed))
+        return false;
     struct history_entry *last = &run->config.history[run->config.history_count - 1];
     free(last->created);
     last->created = xstrdup(record.created);
@@ -275,7 +278,7 @@ static void set_key(struct stage_run *run, const char *before, const char *made)
 }
 
 int stage_copy(struct stage_run *run, const struct instruction *i, const struct step *step,
-              struct error *err)
+               struct error *err)
 {
     char key[STEP_KEY_MAX], before[STEP_KEY_MAX];
     autocopying c = COPYING(run, step);

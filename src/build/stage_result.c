@@ -32,6 +32,7 @@ int stage_result_write(struct stage_run *run, struct error *err)
     if (run->base_name)
         json_str(&w, "base", run->base_name);
     json_strs(&w, "args", &run->args);
+    json_strs(&w, "words", &run->words);
     json_strs(&w, "layers", &layers);
     json_str(&w, "config", buf_text(&config));
     json_end(&w, '}');
@@ -74,6 +75,8 @@ int stage_result_read(struct build *build, size_t stage, struct stage_result *ou
     if (rc == 0)
         rc = json_get_strings(json, "args", &result.args, err);
     if (rc == 0)
+        rc = json_get_strings(json, "words", &result.words, err);
+    if (rc == 0)
         rc = json_get_strings(json, "layers", &layers, err);
     if (rc == 0)
         rc = json_get_string(json, "config", &config, err);
@@ -101,6 +104,7 @@ void stage_result_free(struct stage_result *result)
             close(result->layers[i].fd);
     free(result->layers);
     strv_free(&result->args);
+    strv_free(&result->words);
     free(result->base_name);
     *result = (struct stage_result){0};
 }

@@ -154,9 +154,8 @@ static void describe(const struct stage_run *run, const struct step *step,
 
 static void request_free(struct request *r)
 {
-    struct strv *const lists[] = {&r->words,        &r->env,     &r->ulimits, &r->add_hosts,
-                                  &r->cap_add,      &r->networks, &r->egress,
-                                  &r->security_opt};
+    struct strv *const lists[] = {&r->words,   &r->env,      &r->ulimits, &r->add_hosts,
+                                  &r->cap_add, &r->networks, &r->egress,  &r->security_opt};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         strv_free(lists[i]);
 }
@@ -261,7 +260,7 @@ static int run_it(struct stage_run *run, const struct step *step, struct run_mou
 }
 
 int stage_execute(struct stage_run *run, const struct instruction *i, const struct step *step,
-             struct error *err)
+                  struct error *err)
 {
     char key[STEP_KEY_MAX];
     struct run_mounts mounts;

@@ -236,15 +236,13 @@ static int building_open(struct building *b, struct error *err)
         rc = store_lock(&b->store, LOCK_SH, err);
     if (rc == 0)
         rc = containers_open(global_options.root, global_options.state, &b->containers, err);
-    b->place = (struct build_place){.store = &b->store,
-                                    .containers = &b->containers,
-                                    .program = b->front,
-                                    .worker = b->worker};
+    b->place = (struct build_place){
+        .store = &b->store, .containers = &b->containers, .program = b->front, .worker = b->worker};
     return rc;
 }
 
-static void tell_end(const struct build_options *o, const struct build_result *result,
-                     size_t steps, size_t cached)
+static void tell_end(const struct build_options *o, const struct build_result *result, size_t steps,
+                     size_t cached)
 {
     autobuf text = {0};
     buf_fmt(&text, "built %.19s", result->id);
@@ -254,19 +252,18 @@ static void tell_end(const struct build_options *o, const struct build_result *r
     (void)write_all(STDERR_FILENO, buf_text(&text), text.len);
 }
 
-static int build(const struct build_options *o, const struct inputs *in, struct build_result *result,
-                 struct error *err)
+static int build(const struct build_options *o, const struct inputs *in,
+                 struct build_result *result, struct error *err)
 {
-    struct building b __attribute__((cleanup(building_free))) = {
-        .store = {.root_fd = -1, .lock_fd = -1}};
+    struct building b
+        __attribute__((cleanup(building_free))) = {.store = {.root_fd = -1, .lock_fd = -1}};
     struct build_watch watch;
     size_t steps, cached;
     int exit_code = 1;
     int rc = building_open(&b, err);
     if (rc < 0)
         return rc;
-    struct build_progress *progress =
-        build_progress_new(o->quiet ? "quiet" : o->progress, &watch);
+    struct build_progress *progress = build_progress_new(o->quiet ? "quiet" : o->progress, &watch);
     rc = build_image(o, &in->input, &b.place, &watch, result, &exit_code, err);
     build_progress_end(progress, &steps, &cached);
     build_progress_free(progress);

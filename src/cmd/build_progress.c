@@ -12,9 +12,9 @@
 #include "base/text.h"
 #include "cmd/print.h"
 
-#define TAIL_LINES 4   /* of each step that is at work, in the live view */
-#define VIEW_STEPS 8   /* at most so many at once */
-#define KEPT_LINES 40  /* of a step's output, to be shown when it fails in the live view */
+#define TAIL_LINES 4  /* of each step that is at work, in the live view */
+#define VIEW_STEPS 8  /* at most so many at once */
+#define KEPT_LINES 40 /* of a step's output, to be shown when it fails in the live view */
 
 enum kind { PLAIN, LIVE, JSON, NOTHING };
 
@@ -32,7 +32,7 @@ struct build_progress {
     struct screen screen;
     struct vertex *vertices;
     size_t count, cached;
-    unsigned last; /* whose line was told last: PLAIN */
+    unsigned last;  /* whose line was told last: PLAIN */
     unsigned drawn; /* rows of the view */
     nanoseconds begun;
 };
@@ -65,8 +65,8 @@ static void seconds(struct buf *text, nanoseconds length)
             (long long)(length % NSEC_PER_SEC / 100000000));
 }
 
-/* As a screen would show it in the end: a tab is white space, and what comes after a carriage return
- * stands in the place of what was before it. */
+/* As a screen would show it in the end: a tab is white space, and what comes after a carriage
+ * return stands in the place of what was before it. */
 static void add_output(struct buf *text, const char *line)
 {
     autofree char *copy = xstrdup(line);
@@ -300,6 +300,17 @@ static void told(void *closure, enum build_event event, unsigned id, const char 
         json(event, v, text, milliseconds);
 }
 
+static void warn(void *closure, const char *text)
+{
+    struct build_progress *p = closure;
+    autobuf away = {0};
+    if (p->kind == NOTHING)
+        return;
+    take_view_away(p, &away);
+    out(&away);
+    tell_warning("%s", text);
+}
+
 struct build_progress *build_progress_new(const char *kind, struct build_watch *watch)
 {
     struct build_progress *p = xcalloc(1, sizeof *p);
@@ -314,7 +325,7 @@ struct build_progress *build_progress_new(const char *kind, struct build_watch *
     else
         p->kind = p->screen.terminal || streq(kind, "tty") ? LIVE : PLAIN;
     *watch = (struct build_watch){
-        .told = told, .tick = p->kind == LIVE ? tick : NULL, .closure = p};
+        .told = told, .warn = warn, .tick = p->kind == LIVE ? tick : NULL, .closure = p};
     return p;
 }
 

@@ -15,6 +15,7 @@
 #include "cmd/image_events.h"
 #include "cmd/image_worker.h"
 #include "cmd/print.h"
+#include "scan/leaks.h"
 
 static int read_number(const char *text, int *fd, struct error *err)
 {
@@ -37,22 +38,118 @@ static int fail(const struct error *err)
     return 1;
 }
 
+/* One line for each finding, in front of the layer's own. */
+struct told {
+    struct buf lines;
+    size_t found; /* that would stop a build, allowed or not */
+};
+
+static void told_free(struct told *told)
+{
+    buf_free(&told->lines);
+}
+
+static void tell_finding(struct told *told, const struct leak *leak, const char *slash)
+{
+    struct buf *out = &told->lines;
+    autobuf text = {0};
+    buf_fmt(&text, "%s: %s in %s%s", leak->rule, leak->title, slash, leak->where);
+    if (leak->line && *slash)
+        buf_fmt(&text, ", line %llu, column %llu (%s)", (unsigned long long)leak->line,
+                (unsigned long long)leak->column, leak->excerpt);
+    buf_str(out, leak->severity == LEAK_STOP && !leak->allowed ? "leak " : "warning ");
+    buf_printable(out, buf_text(&text));
+    buf_str(out, leak->allowed ? " (allowed)\n" : "\n");
+    told->found += leak->severity == LEAK_STOP;
+}
+
+static void add_finding(void *closure, const struct leak *leak)
+{
+    tell_finding(closure, leak, "/");
+}
+
+static void add_words_finding(void *closure, const struct leak *leak)
+{
+    tell_finding(closure, leak, "");
+}
+
+static int begin_file(void *closure, const char *path, uint64_t bytes, struct error *err)
+{
+    (void)bytes;
+    (void)err;
+    leaks_begin(closure, path);
+    return 0;
+}
+
+static int feed_file(void *closure, const void *bytes, size_t length, struct error *err)
+{
+    (void)err;
+    leaks_feed(closure, bytes, length);
+    return 0;
+}
+
+static int end_file(void *closure, struct error *err)
+{
+    (void)err;
+    leaks_end(closure);
+    return 0;
+}
+
 int command_make_layer(const struct invocation *call, void *options, struct error *err)
 {
     const struct layer_options *o = options;
     struct layer_result result;
-    autobuf line = {0};
+    struct told told __attribute__((cleanup(told_free))) = {0};
     int dir;
+    autoleaks leaks = leaks_new(add_finding, &told);
+    const struct layer_watch watch = {
+        .begin = begin_file, .content = feed_file, .end = end_file, .closure = leaks};
     int rc = read_number(call->arguments[0], &dir, err);
     const struct confine_paths allowed = {.read_write = &dir, .read_write_count = 1};
+    for (size_t i = 0; rc == 0 && i < o->allow.len; i++)
+        rc = leaks_allow(leaks, o->allow.items[i], err);
     if (rc == 0)
         rc = worker_confine(&allowed, err);
     if (rc >= 0)
-        rc = layer_make(dir, o->newest != INT64_MIN ? &o->newest : NULL, NULL, &result, err);
+        rc = layer_make(dir, o->newest != INT64_MIN ? &o->newest : NULL, &watch, &result, err);
     if (rc < 0)
         return fail(err);
-    buf_fmt(&line, "layer %s\n", result.diff_id);
-    return print(&line);
+    if (leaks_untold(leaks) > 0)
+        buf_fmt(&told.lines, "warning %zu further findings\n", leaks_untold(leaks));
+    buf_fmt(&told.lines, "layer %s %zu\n", result.diff_id, told.found);
+    return print(&told.lines);
+}
+
+/* --- what is no file --- */
+
+int command_check_words(const struct invocation *call, void *options, struct error *err)
+{
+    const struct layer_options *o = options;
+    const struct confine_paths nothing = {0};
+    struct told told __attribute__((cleanup(told_free))) = {0};
+    autobuf text = {0};
+    autoleaks leaks = leaks_new(add_words_finding, &told);
+    (void)call;
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < o->allow.len; i++)
+        rc = leaks_allow(leaks, o->allow.items[i], err);
+    if (rc == 0)
+        rc = worker_confine(&nothing, err);
+    if (rc >= 0)
+        rc = read_fd(STDIN_FILENO, OCI_DOCUMENT_MAX, &text);
+    if (rc < 0)
+        return fail(err);
+    /* Pairs: what it is, and what it says; each ended by a NUL. */
+    const char *at = buf_text(&text), *end = at + text.len;
+    while (at < end) {
+        const char *where = at;
+        at += strlen(at) + 1;
+        if (at >= end)
+            break;
+        leaks_text(leaks, where, at);
+        at += strlen(at) + 1;
+    }
+    return print(&told.lines);
 }
 
 /* --- an image --- */
@@ -120,8 +217,7 @@ static bool is_there(struct store *store, const struct ingest_image *image)
         return false;
     for (size_t i = 0; i < image->names.len; i++) {
         autofree char *name = NULL;
-        if (store_find(store, image->names.items[i], id, &name, NULL) < 0 ||
-            !streq(id, image->id))
+        if (store_find(store, image->names.items[i], id, &name, NULL) < 0 || !streq(id, image->id))
             return false;
     }
     return true;

@@ -41,11 +41,10 @@ static const struct option build_table[] = {
     {"allow-secret", 0, OPTION_LIST, OF(allow_secret), "RULE|PATH",
      "Let what a rule finds, or a file of the image, into the image", .group = RESULT},
     {"provenance", 0, OPTION_STRING, OF(provenance), "true|false|mode=min",
-     "Add how the image was built, as an attestation, to an OCI archive",
+     "Add how the image was built, as an attestation, to an OCI archive", .flags = OPTION_OPTIONAL,
+     .implied = "true", .group = RESULT},
+    {"sbom", 0, OPTION_STRING, OF(sbom), "true|false", "Add a list of packages, as an attestation",
      .flags = OPTION_OPTIONAL, .implied = "true", .group = RESULT},
-    {"sbom", 0, OPTION_STRING, OF(sbom), "true|false",
-     "Add a list of packages, as an attestation", .flags = OPTION_OPTIONAL, .implied = "true",
-     .group = RESULT},
     {"attest", 0, OPTION_STRING, 0, "type=TYPE", "use --provenance", .flags = OPTION_UNSUPPORTED},
     {"push", 0, OPTION_BOOL, 0, NULL, "build, then push with skopeo, until caisson push is there",
      .flags = OPTION_UNSUPPORTED},
@@ -65,8 +64,8 @@ static const struct option build_table[] = {
 
     {"secret", 0, OPTION_LIST, OF(secrets), "id=NAME[,src=FILE|,env=NAME]",
      "What RUN --mount=type=secret sees, and no layer, key or output", .group = STEPS},
-    {"ssh", 0, OPTION_LIST, OF(ssh), "default|ID[=SOCKET]",
-     "An ssh agent for RUN --mount=type=ssh", .group = STEPS},
+    {"ssh", 0, OPTION_LIST, OF(ssh), "default|ID[=SOCKET]", "An ssh agent for RUN --mount=type=ssh",
+     .group = STEPS},
     {"network", 0, OPTION_STRING, OF(network), "default|none|host|NAME", "Network of RUN",
      .group = STEPS},
     {"egress", 0, OPTION_LIST, OF(egress), "none|any|RULE,...",
@@ -88,11 +87,10 @@ static const struct option build_table[] = {
 
     {"progress", 0, OPTION_STRING, OF(progress), "KIND",
      "How it is told: auto, plain, tty, json, quiet", .words = progresses, .group = SAID},
-    {"quiet", 'q', OPTION_BOOL, OF(quiet), NULL, "Print nothing but the image's id",
-     .group = SAID},
+    {"quiet", 'q', OPTION_BOOL, OF(quiet), NULL, "Print nothing but the image's id", .group = SAID},
     {"check", 0, OPTION_BOOL, OF(check), NULL, "Only check the Dockerfile", .group = SAID},
-    {"call", 0, OPTION_STRING, OF(call), "WHAT",
-     "Instead of building: check, targets or outline", .words = calls, .group = SAID},
+    {"call", 0, OPTION_STRING, OF(call), "WHAT", "Instead of building: check, targets or outline",
+     .words = calls, .group = SAID},
     {"rm", 0, OPTION_BOOL, OF(rm), NULL, "As always", .flags = OPTION_HIDDEN},
     {"force-rm", 0, OPTION_BOOL, OF(force_rm), NULL, "As always", .flags = OPTION_HIDDEN},
     {NULL},
@@ -105,15 +103,20 @@ const struct verb verb_build = {
     .arguments = "DIRECTORY|-",
     .summary = "Build an image from a Dockerfile",
     .description =
-        "Reads the Dockerfile of a directory, the build context, and carries it out. Stages that the "
+        "Reads the Dockerfile of a directory, the build context, and carries it out. Stages that "
+        "the "
         "target does not need are left out, those that do not need each other run side by side. "
-        "Every step is a container with a user namespace of its own; what it writes becomes a layer. "
+        "Every step is a container with a user namespace of its own; what it writes becomes a "
+        "layer. "
         "Steps that were carried out before, by the same instruction on the same files, are taken "
         "from the cache.\n\n"
-        "Each layer is looked through while it is written: a private key or a token in it stops the "
+        "Each layer is looked through while it is written: a private key or a token in it stops "
+        "the "
         "build, also when a later step deletes it, and so does one in ENV, ARG or LABEL.\n\n"
-        "With SOURCE_DATE_EPOCH set, as a variable or a build argument, the same inputs give the same "
-        "image id wherever and whenever it is built. With - for the directory the Dockerfile is read "
+        "With SOURCE_DATE_EPOCH set, as a variable or a build argument, the same inputs give the "
+        "same "
+        "image id wherever and whenever it is built. With - for the directory the Dockerfile is "
+        "read "
         "from standard input, and there is no context. The `# syntax=` line is read, and never "
         "executed.",
     .examples = "caisson build -t my-app .\n"
@@ -175,6 +178,16 @@ const struct verb verb_make_layer = {
     .least = 1,
     .most = 1,
     .program = "caisson-image",
+};
+
+const struct verb verb_check_words = {
+    .name = "__words",
+    .arguments = "",
+    .summary = "Look for secrets in what a Dockerfile says: the worker's part of build",
+    .options = layer_table,
+    .options_size = sizeof(struct layer_options),
+    .program = "caisson-image",
+    .stateless = true,
 };
 
 static const struct option publish_table[] = {

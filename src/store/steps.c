@@ -54,7 +54,9 @@ static bool read_record(struct store *store, const char *key, struct step_record
         parse_u64(number, UINT64_MAX, &r.milliseconds) < 0)
         return false;
     (void)field(buf_text(&text), "content", r.content, sizeof r.content);
-    if ((r.layer[0] && !digest_valid(r.layer)) || (r.content[0] && !key_valid(r.content)))
+    (void)field(buf_text(&text), "secrets", r.secrets, sizeof r.secrets);
+    if ((r.secrets[0] && !key_valid(r.secrets)) || (r.layer[0] && !digest_valid(r.layer)) ||
+        (r.content[0] && !key_valid(r.content)))
         return false;
     *out = r;
     return true;
@@ -94,6 +96,8 @@ int steps_keep(struct staging *staging, const char *key, const struct step_recor
             (unsigned long long)record->milliseconds);
     if (record->content[0])
         buf_fmt(&text, "content %s\n", record->content);
+    if (record->secrets[0])
+        buf_fmt(&text, "secrets %s\n", record->secrets);
     snprintf(entry, sizeof entry, "step-%s", key);
     int rc = staging_write(staging, entry, text.data, text.len, err);
     return rc < 0 ? rc : staging_publish(staging, entry, STEPS_DIR, key, err);

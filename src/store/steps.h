@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What steps of builds have made: build/steps/KEY, one file a step, by a digest of everything that
- * went into it. Only a build writes here, of what it made itself: an image that was loaded or pulled
- * is no source of the cache, whatever its history says.
+ * went into it. Only a build writes here, of what it made itself: an image that was loaded or
+ * pulled is no source of the cache, whatever its history says.
  *
  * A file that is damaged, or whose layer is gone, is one that is not there. Its time of change is
  * when it was last of use.
@@ -21,7 +21,10 @@ struct step_record {
     char layer[DIGEST_MAX];     /* diff id; "": it wrote nothing */
     char created[RFC3339_MAX];  /* when it was carried out */
     char content[STEP_KEY_MAX]; /* of a record of what other stages' files contain; "" */
-    uint64_t milliseconds;      /* that it took */
+    /* Something that looks like a secret is in the layer: a digest of what was let in by name, or
+     * all zeros where the layer went into no image. "": nothing was found. */
+    char secrets[STEP_KEY_MAX];
+    uint64_t milliseconds; /* that it took */
 };
 
 /* 1: there, and used just now; 0: not there. */
