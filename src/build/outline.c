@@ -124,8 +124,9 @@ static void add_flag(const struct flag *flag, struct outline *out)
         add_mount(&out->ssh, id ? id : xstrdup("default"), NULL, required, flag->place);
     } else if (strcasecmp(type, "cache") == 0) {
         char *id = step_mount_word(flag->value, "id");
-        add_mount(&out->caches, id ? id : xstrdup(target ? target : ""), take_ptr(target), false,
-                  flag->place);
+        if (!id)
+            id = xstrdup(target ? target : "");
+        add_mount(&out->caches, id, take_ptr(target), false, flag->place);
     }
 }
 
