@@ -145,65 +145,74 @@ static inline bool sieve_has(const struct anchors *a, const unsigned char *text)
 
 /* --- buckets --- */
 
-/* The bytes that may stand at `depth`, as sets of halves. */
-static void halves(const struct placed *p, size_t depth, uint16_t *low, uint16_t *high)
+/* What a bucket lets through: at each depth the bytes of which both halves are in a set. */
+struct halves {
+    uint16_t low[DEPTH], high[DEPTH];
+    uint64_t passing; /* how much, by the bytes' weights */
+};
+
+struct builder {
+    struct halves buckets[BUCKETS];
+    unsigned char weights[256];
+};
+
+static struct halves halves_of(const struct placed *p)
 {
-    if (p->shift + depth >= p->length) {
-        *low = *high = 0xffff;
-        return;
+    struct halves h = {0};
+    for (size_t i = 0; i < DEPTH; i++) {
+        bool has = p->shift + i < p->length;
+        unsigned char c = has ? (unsigned char)p->text[p->shift + i] : 0;
+        h.low[i] = has ? (uint16_t)(1U << (c & 15)) : 0xffff;
+        h.high[i] = has ? (uint16_t)(1U << (c >> 4)) : 0xffff;
+        if (has && p->fold && is_letter(c))
+            h.high[i] |= (uint16_t)(1U << ((c ^ 0x20) >> 4));
     }
-    unsigned char c = (unsigned char)p->text[p->shift + depth];
-    *low = (uint16_t)(1U << (c & 15));
-    *high = (uint16_t)(1U << (c >> 4));
-    if (p->fold && is_letter(c))
-        *high |= (uint16_t)(1U << ((c ^ 0x20) >> 4));
+    return h;
 }
 
-/* How much a bucket with these sets lets through. */
-static uint64_t passing(const uint16_t low[DEPTH], const uint16_t high[DEPTH])
+static struct halves join(const struct builder *builder, const struct halves *a,
+                          const struct halves *b)
 {
-    uint64_t product = 1;
+    struct halves joined = {.passing = 1};
     for (size_t i = 0; i < DEPTH; i++) {
         uint64_t sum = 0;
-        for (unsigned h = high[i]; h; h &= h - 1)
-            for (unsigned l = low[i]; l; l &= l - 1)
-                sum += weight((unsigned char)(__builtin_ctz(h) << 4 | __builtin_ctz(l)));
-        product *= sum;
+        joined.low[i] = a->low[i] | b->low[i];
+        joined.high[i] = a->high[i] | b->high[i];
+        for (unsigned h = joined.high[i]; h; h &= h - 1)
+            for (unsigned l = joined.low[i]; l; l &= l - 1)
+                sum += builder->weights[__builtin_ctz(h) << 4 | __builtin_ctz(l)];
+        joined.passing *= sum;
     }
-    return product;
+    return joined;
 }
 
-/* The bucket that lets the least more through with this anchor in it. */
-static size_t choose(uint16_t low[BUCKETS][DEPTH], uint16_t high[BUCKETS][DEPTH],
-                     const struct placed *p)
+/* Puts an anchor into the bucket that then lets the least more through. */
+static size_t choose(struct builder *builder, const struct placed *p)
 {
-    size_t best = 0;
+    struct halves h = halves_of(p), best_halves = {0};
     uint64_t least = UINT64_MAX;
-    for (size_t b = 0; b < BUCKETS; b++) {
-        uint16_t l[DEPTH], h[DEPTH];
-        for (size_t i = 0; i < DEPTH; i++) {
-            halves(p, i, &l[i], &h[i]);
-            l[i] |= low[b][i];
-            h[i] |= high[b][i];
-        }
-        uint64_t more = passing(l, h) - passing(low[b], high[b]);
+    size_t best = 0;
+    for (size_t b = 0; b < BUCKETS && least > 0; b++) {
+        struct halves joined = join(builder, &builder->buckets[b], &h);
+        uint64_t more = joined.passing - builder->buckets[b].passing;
         if (more < least) {
             least = more;
             best = b;
+            best_halves = joined;
         }
     }
+    builder->buckets[best] = best_halves;
     return best;
 }
 
-static void fill_tables(struct anchors *a, uint16_t low[BUCKETS][DEPTH],
-                        uint16_t high[BUCKETS][DEPTH])
+static void fill_tables(struct anchors *a, const struct builder *builder)
 {
     for (size_t b = 0; b < BUCKETS; b++)
         for (size_t i = 0; i < DEPTH; i++)
             for (size_t half = 0; half < 16; half++) {
-                if (low[b][i] >> half & 1)
+                if (builder->buckets[b].low[i] >> half & 1)
                     a->low[i][half] |= (uint8_t)(1U << b);
-                if (high[b][i] >> half & 1)
+                if (builder->buckets[b].high[i] >> half & 1)
                     a->high[i][half] |= (uint8_t)(1U << b);
             }
     for (size_t i = 0; i < DEPTH; i++)
@@ -363,23 +372,19 @@ void anchors_limit(struct anchors *a, unsigned bits)
 struct anchors *anchors_new(const struct anchor *list, size_t count)
 {
     struct anchors *a = xcalloc(1, sizeof *a);
-    uint16_t low[BUCKETS][DEPTH] = {0}, high[BUCKETS][DEPTH] = {0};
+    struct builder builder = {0};
+    for (unsigned c = 0; c < 256; c++)
+        builder.weights[c] = (unsigned char)weight((unsigned char)c);
     for (size_t i = 0; i < count; i++) {
         struct placed p = place(&list[i]);
-        size_t b = choose(low, high, &p);
-        for (size_t depth = 0; depth < DEPTH; depth++) {
-            uint16_t l, h;
-            halves(&p, depth, &l, &h);
-            low[b][depth] |= l;
-            high[b][depth] |= h;
-        }
+        size_t b = choose(&builder, &p);
         sieve_add(a, &p);
         struct bucket *bucket = &a->buckets[b];
         bucket->anchors = xrealloc(bucket->anchors, bucket->count + 1, sizeof *bucket->anchors);
         bucket->anchors[bucket->count++] = p;
         a->shift_max = p.shift > a->shift_max ? p.shift : a->shift_max;
     }
-    fill_tables(a, low, high);
+    fill_tables(a, &builder);
     anchors_limit(a, UINT_MAX);
     return a;
 }
