@@ -14,8 +14,8 @@
 #include "base/process.h"
 #include "base/text.h"
 #include "build/secrets.h"
+#include "build/look.h"
 #include "build/solve.h"
-#include "store/platform.h"
 
 #define WORDS_MAX (256u << 10) /* of findings */
 
@@ -80,96 +80,6 @@ static int open_ground(struct build *b, struct error *err)
     return b->ground < 0 || b->empty < 0 ? error_errno(err, "cannot open the lowest layer") : 0;
 }
 
-/* --- variables --- */
-
-static const char *look_up(void *closure, const char *name, size_t length)
-{
-    const struct build *b = closure;
-    return pairs_find(&b->globals, name, length);
-}
-
-static int read_arguments(struct build *b, struct error *err)
-{
-    const struct strv *given = &b->options->build_args;
-    for (size_t i = 0; i < given->len; i++) {
-        const char *word = given->items[i];
-        if (*word == '=' || !*word)
-            return error_set(err, -EINVAL, "--build-arg %s has no name before the =", word);
-        const char *ours = strchr(word, '=') ? NULL : getenv(word);
-        if (ours) {
-            autofree char *both = xasprintf("%s=%s", word, ours);
-            pairs_set(&b->arguments, both);
-        } else if (strchr(word, '=')) {
-            pairs_set(&b->arguments, word);
-        }
-    }
-    return 0;
-}
-
-static void add_platform(struct build *b, const char *side, const struct platform *p)
-{
-    autofree char *platform = xasprintf("%sPLATFORM=%s/%s%s%s", side, p->os, p->architecture,
-                                        p->variant ? "/" : "", p->variant ? p->variant : "");
-    autofree char *os = xasprintf("%sOS=%s", side, p->os);
-    autofree char *arch = xasprintf("%sARCH=%s", side, p->architecture);
-    autofree char *variant = xasprintf("%sVARIANT=%s", side, p->variant ? p->variant : "");
-    pairs_set(&b->globals, platform);
-    pairs_set(&b->globals, os);
-    pairs_set(&b->globals, arch);
-    pairs_set(&b->globals, variant);
-}
-
-static int find_platforms(struct build *b, struct error *err)
-{
-    autoplatform target = {0}, here = {0};
-    int rc = platform_parse(b->options->platform, &target, err);
-    if (rc == 0)
-        rc = platform_parse(NULL, &here, err);
-    if (rc < 0)
-        return rc;
-    add_platform(b, "TARGET", &target);
-    add_platform(b, "BUILD", &here);
-    return 0;
-}
-
-/* ARGs before the first FROM, each of which may use those before it. */
-static int find_globals(struct build *b, struct error *err)
-{
-    const struct expand expand = {.lookup = look_up, .closure = b, .escape = b->file.escape};
-    int rc = find_platforms(b, err);
-    for (size_t i = 0; rc == 0 && i < b->file.global_count; i++) {
-        autostep step = {0};
-        rc = step_make(&b->file, &b->file.instructions[i], &expand, &step, err);
-        for (size_t n = 0; rc == 0 && n < step.pairs.len; n++) {
-            const char *pair = step.pairs.items[n];
-            size_t length = strcspn(pair, "=");
-            const char *given = pairs_find(&b->arguments, pair, length);
-            autofree char *both = given ? xasprintf("%.*s=%s", (int)length, pair, given) : NULL;
-            if (given || pair[length])
-                pairs_set(&b->globals, given ? both : pair);
-        }
-    }
-    return rc;
-}
-
-static int find_epoch(struct build *b, struct error *err)
-{
-    static const char name[] = "SOURCE_DATE_EPOCH";
-    uint64_t seconds;
-    const char *text = pairs_find(&b->arguments, name, sizeof name - 1);
-    if (!text)
-        text = pairs_find(&b->globals, name, sizeof name - 1);
-    if (!text)
-        text = getenv(name);
-    if (!text || !*text)
-        return 0;
-    if (parse_u64(text, 9223372036, &seconds) < 0)
-        return error_set(err, -EINVAL, "%s=%.40s is no count of seconds since 1970", name, text);
-    b->epoch = (int64_t)seconds;
-    b->has_epoch = true;
-    return 0;
-}
-
 /* --- what is read before anything is done --- */
 
 static int open_contexts(struct build *b, struct error *err)
@@ -200,7 +110,8 @@ static void own_names(struct build *b)
 static int find_graph(struct build *b, struct error *err)
 {
     autostrv names = {0};
-    const struct expand expand = {.lookup = look_up, .closure = b, .escape = b->file.escape};
+    const struct expand expand = {
+        .lookup = variables_find, .closure = &b->globals, .escape = b->file.escape};
     for (size_t i = 0; i < b->contexts.count; i++)
         strv_add(&names, b->contexts.named[i].name);
     const struct graph_request request = {
@@ -215,11 +126,14 @@ static int prepare(struct build *b, struct error *err)
     int rc = dockerfile_parse(b->input->dockerfile_name, b->input->dockerfile, b->input->length,
                               &b->file, err);
     if (rc == 0)
-        rc = read_arguments(b, err);
+        rc = variables_arguments(b->options, &b->arguments, err);
     if (rc == 0)
-        rc = find_globals(b, err);
+        rc = variables_globals(b->options, &b->file, &b->arguments, &b->globals, err);
     if (rc == 0)
-        rc = find_epoch(b, err);
+        rc = variables_epoch(&b->arguments, &b->globals, &b->epoch, err);
+    b->has_epoch = rc > 0;
+    if (rc > 0)
+        rc = 0;
     if (rc == 0)
         rc = open_contexts(b, err);
     if (rc == 0)
@@ -322,6 +236,49 @@ static int take_result(struct build *b, struct build_result *out, struct error *
     return 0;
 }
 
+/* --- checks --- */
+
+static void tell_findings(const struct build *b, const struct findings *findings,
+                          const struct build_watch *watch)
+{
+    for (size_t i = 0; watch->warn && i < findings->count; i++) {
+        const struct finding *f = &findings->items[i];
+        autofree char *text = NULL;
+        if (f->rule->level == CHECK_STYLE && !findings->fail)
+            continue;
+        text = xasprintf("%s:%u: %s: %s", b->file.name, f->place.line, f->rule->name, f->sentence);
+        watch->warn(watch->closure, text);
+    }
+}
+
+static int tell_checks(struct build *b, const struct build_watch *watch, struct error *err)
+{
+    autofindings findings = {0};
+    autostrv unused = {0};
+    int rc = checks_of(b->options, &b->file, &b->contexts.main, &findings, err);
+    if (rc < 0)
+        return rc;
+    tell_findings(b, &findings, watch);
+    variables_unused(&b->file, &b->arguments, &unused);
+    for (size_t i = 0; watch->warn && i < unused.len; i++) {
+        autofree char *text =
+            xasprintf("--build-arg %s: no ARG of this name is declared", unused.items[i]);
+        watch->warn(watch->closure, text);
+    }
+    if (findings.fail && findings.count > 0)
+        rc = error_set(err, -EINVAL, "checks have findings, and # check=error=true makes them end "
+                                     "the build");
+    return rc;
+}
+
+/* What only the result shows. */
+static void tell_user(const struct build *b, const char *user, const struct build_watch *watch)
+{
+    autofindings findings = {0};
+    check_user(&b->file, b->graph.target, user ? user : "", &findings);
+    tell_findings(b, &findings, watch);
+}
+
 int build_image(const struct build_options *options, const struct build_input *input,
                 const struct build_place *place, const struct build_watch *watch,
                 struct build_result *out, int *exit_code, struct error *err)
@@ -335,6 +292,9 @@ int build_image(const struct build_options *options, const struct build_input *i
                                                            .empty = -1};
     *exit_code = 1;
     int rc = prepare(&b, err);
+    if (rc < 0)
+        return rc;
+    rc = tell_checks(&b, watch, err);
     if (rc < 0)
         return rc;
     struct key key;
@@ -354,5 +314,9 @@ int build_image(const struct build_options *options, const struct build_input *i
         rc = check_words(&b, true, watch, err);
     if (rc == 0)
         rc = check_words(&b, false, watch, err);
-    return rc < 0 ? rc : take_result(&b, out, err);
+    if (rc == 0)
+        rc = take_result(&b, out, err);
+    if (rc == 0)
+        tell_user(&b, out->config.user, watch);
+    return rc;
 }

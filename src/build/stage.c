@@ -22,27 +22,6 @@
 
 /* --- variables --- */
 
-const char *pairs_find(const struct strv *pairs, const char *name, size_t length)
-{
-    for (size_t i = pairs->len; i-- > 0;)
-        if (strncmp(pairs->items[i], name, length) == 0 && pairs->items[i][length] == '=')
-            return pairs->items[i] + length + 1;
-    return NULL;
-}
-
-void pairs_set(struct strv *pairs, const char *pair)
-{
-    size_t length = strcspn(pair, "=") + 1;
-    for (size_t i = 0; i < pairs->len; i++) {
-        if (strncmp(pairs->items[i], pair, length) != 0)
-            continue;
-        free(pairs->items[i]);
-        pairs->items[i] = xstrdup(pair);
-        return;
-    }
-    strv_add(pairs, pair);
-}
-
 const char *stage_variable(const struct stage_run *run, const char *name, size_t length)
 {
     const char *value = pairs_find(&run->config.env, name, length);
@@ -121,16 +100,6 @@ static bool names_pair(const struct strv *names, const char *name, size_t length
 {
     for (size_t i = 0; i < names->len; i++)
         if (strlen(names->items[i]) == length && strncmp(names->items[i], name, length) == 0)
-            return true;
-    return false;
-}
-
-bool stage_is_proxy(const char *name, size_t length)
-{
-    static const char *const names[] = {"HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY",
-                                        "ALL_PROXY"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strlen(names[i]) == length && strncasecmp(names[i], name, length) == 0)
             return true;
     return false;
 }

@@ -11,6 +11,7 @@
 #include "build/graph.h"
 #include "build/key.h"
 #include "build/step.h"
+#include "build/variables.h"
 #include "store/staging.h"
 #include "store/steps.h"
 
@@ -141,13 +142,9 @@ int stage_await(struct stage_run *run, size_t other, struct error *err);
 
 /* The variable, ENV before ARG; NULL. */
 const char *stage_variable(const struct stage_run *run, const char *name, size_t length);
-const char *pairs_find(const struct strv *pairs, const char *name, size_t length);
-void pairs_set(struct strv *pairs, const char *pair);
 
 /* Whether the layers of a stage go into the image. */
 bool stage_is_shipped(const struct build *build, size_t number);
-/* HTTP_PROXY and the like: used where nobody declared them, and in nothing that is kept. */
-bool stage_is_proxy(const char *name, size_t length);
 /* passwd and group of the files so far; empty where there are none. */
 int stage_accounts(struct stage_run *run, struct buf *passwd, struct buf *group, struct error *err);
 

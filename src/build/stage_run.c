@@ -55,7 +55,7 @@ static void find_environment(const struct stage_run *run, bool kept, struct strv
         pairs_set(out, run->args.items[i]);
     for (size_t i = 0; !kept && i < b->arguments.len; i++) {
         const char *pair = b->arguments.items[i];
-        if (stage_is_proxy(pair, strcspn(pair, "=")))
+        if (variables_is_proxy(pair, strcspn(pair, "=")))
             pairs_set(out, pair);
     }
     for (size_t i = 0; i < run->config.env.len; i++)
