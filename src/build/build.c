@@ -13,8 +13,8 @@
 #include "base/memory.h"
 #include "base/process.h"
 #include "base/text.h"
-#include "build/secrets.h"
 #include "build/look.h"
+#include "build/secrets.h"
 #include "build/solve.h"
 
 #define WORDS_MAX (256u << 10) /* of findings */
@@ -266,8 +266,9 @@ static int tell_checks(struct build *b, const struct build_watch *watch, struct 
         watch->warn(watch->closure, text);
     }
     if (findings.fail && findings.count > 0)
-        rc = error_set(err, -EINVAL, "checks have findings, and # check=error=true makes them end "
-                                     "the build");
+        rc = error_set(err, -EINVAL,
+                       "checks have findings, and # check=error=true makes them end "
+                       "the build");
     return rc;
 }
 

@@ -97,8 +97,7 @@ static void take_global(const char *pair, const struct strv *arguments, struct s
 int variables_globals(const struct build_options *options, const struct dockerfile *file,
                       const struct strv *arguments, struct strv *out, struct error *err)
 {
-    const struct expand expand = {
-        .lookup = variables_find, .closure = out, .escape = file->escape};
+    const struct expand expand = {.lookup = variables_find, .closure = out, .escape = file->escape};
     int rc = find_platforms(options, out, err);
     for (size_t i = 0; rc == 0 && i < file->global_count; i++) {
         autostep step = {0};

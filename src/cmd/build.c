@@ -14,11 +14,15 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/hash.h"
 #include "base/io.h"
+#include "base/json.h"
 #include "base/memory.h"
 #include "base/process.h"
 #include "base/text.h"
 #include "build/dockerfile.h"
+#include "build/summary.h"
+#include "cmd/build_output.h"
 #include "cmd/build_progress.h"
 #include "cmd/build_worker.h"
 #include "cmd/print.h"
@@ -155,10 +159,11 @@ static int config_file(const struct image_config *config, struct error *err)
                   : take_fd(&fd);
 }
 
+/* `names` begins with the image's id afterwards. */
 static int publish(const struct build_options *o, const char *worker, struct build_result *result,
-                   bool named, struct error *err)
+                   struct strv *names, struct error *err)
 {
-    autostrv words = {0};
+    autostrv words = {0}, all = {0};
     autobuf answer = {0};
     autofd config = config_file(&result->config, err);
     if (config < 0)
@@ -168,8 +173,7 @@ static int publish(const struct build_options *o, const char *worker, struct bui
     for (size_t i = 0; i < o->annotations.len; i++)
         strv_fmt(&words, "--annotation=%s", o->annotations.items[i]);
     strv_fmt(&words, "%d", config);
-    for (size_t i = 0; named && i < o->tags.len; i++)
-        strv_add(&words, o->tags.items[i]);
+    strv_copy(&words, names);
     struct process_spec spec = {.program = worker,
                                 .argv = strv_argv(&words),
                                 .fds = {-1, -1, 2},
@@ -181,16 +185,49 @@ static int publish(const struct build_options *o, const char *worker, struct bui
     if (sscanf(buf_text(&answer), "%71s %71s", result->id, result->manifest) != 2 ||
         !digest_valid(result->id) || !digest_valid(result->manifest))
         return error_set(err, -EPROTO, "caisson-image said something unexpected");
+    strv_add(&all, result->id);
+    strv_copy(&all, names);
+    strv_free(names);
+    *names = all;
+    all = (struct strv){0};
     return 0;
 }
 
-static int write_id(const char *path, const char *id, struct error *err)
+/* Of an image that the store does not get. */
+static void find_id(struct build_result *result)
+{
+    autobuf text = {0};
+    char hex[SHA256_HEX];
+    image_config_write(&result->config, &text);
+    sha256_hex(text.data, text.len, hex);
+    snprintf(result->id, sizeof result->id, "sha256:%s", hex);
+}
+
+static int write_text(const char *flag, const char *path, const char *text, struct error *err)
 {
     if (!path)
         return 0;
     autofd fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    int rc = fd < 0 ? -errno : write_all(fd, id, strlen(id));
-    return rc < 0 ? error_set(err, rc, "--iidfile %s: %s", path, error_describe(rc)) : 0;
+    int rc = fd < 0 ? -errno : write_all(fd, text, strlen(text));
+    return rc < 0 ? error_set(err, rc, "%s %s: %s", flag, path, error_describe(rc)) : 0;
+}
+
+static int write_metadata(const struct build_options *o, const struct build_result *result,
+                          const struct strv *names, struct error *err)
+{
+    autobuf text = {0}, list = {0};
+    struct json_out w = {.buf = &text, .indent = 2};
+    for (size_t i = 1; i < names->len; i++)
+        buf_fmt(&list, "%s%s", i > 1 ? "," : "", names->items[i]);
+    json_begin(&w, NULL, '{');
+    json_str(&w, "containerimage.config.digest", result->id);
+    if (result->manifest[0])
+        json_str(&w, "containerimage.digest", result->manifest);
+    if (list.len > 0)
+        json_str(&w, "image.name", buf_text(&list));
+    json_end(&w, '}');
+    buf_char(&text, '\n');
+    return write_text("--metadata-file", o->metadata_file, buf_text(&text), err);
 }
 
 /* --- all of it --- */
@@ -241,23 +278,61 @@ static int building_open(struct building *b, struct error *err)
     return rc;
 }
 
-static void tell_end(const struct build_options *o, const struct build_result *result, size_t steps,
-                     size_t cached)
+static void tell_end(const struct build_result *result, const struct build_summary *summary,
+                     const struct strv *names, size_t steps, size_t cached)
 {
     autobuf text = {0};
+    const char *user = result->config.user && *result->config.user ? result->config.user : "root";
     buf_fmt(&text, "built %.19s", result->id);
-    for (size_t i = 0; i < o->tags.len; i++)
-        buf_fmt(&text, "%s%s", i ? ", " : " as ", o->tags.items[i]);
-    buf_fmt(&text, " (%zu steps, %zu cached)\n", steps, cached);
+    for (size_t i = 1; i < names->len; i++)
+        buf_fmt(&text, "%s%s", i > 1 ? ", " : " as ", names->items[i]);
+    buf_fmt(&text, ": %zu step%s, %zu cached\n", steps, steps == 1 ? "" : "s", cached);
+    buf_fmt(&text, "  base     %s (", result->base ? result->base : "scratch");
+    format_size(&text, summary->base_size);
+    buf_str(&text, ")\n  size     ");
+    format_size(&text, summary->size);
+    buf_fmt(&text, ", of which %zu layer%s of ", summary->layers, summary->layers == 1 ? "" : "s");
+    format_size(&text, summary->size - summary->base_size);
+    buf_str(&text, " are new\n");
+    if (summary->packages >= 0)
+        buf_fmt(&text, "  packages %lld added\n", (long long)summary->packages);
+    buf_str(&text, "  user     ");
+    buf_printable(&text, user);
+    buf_char(&text, '\n');
+    if (summary->smaller) {
+        buf_fmt(&text, "  smaller  %s as the base would save ", summary->smaller);
+        format_size(&text, summary->saves);
+        buf_char(&text, '\n');
+    }
     (void)write_all(STDERR_FILENO, buf_text(&text), text.len);
 }
 
-static int build(const struct build_options *o, const struct inputs *in,
-                 struct build_result *result, struct error *err)
+/* What is done with it once it is there. */
+static int hand_over(const struct build_options *o, const struct build_outputs *outputs,
+                     const struct building *b, struct build_result *result, struct strv *names,
+                     struct error *err)
+{
+    int rc = 0;
+    if (build_outputs_need_image(outputs))
+        rc = publish(o, b->worker, result, names, err);
+    else
+        find_id(result);
+    if (rc == 0)
+        rc = build_outputs_write(outputs, &b->place, result, names, err);
+    if (rc == 0)
+        rc = write_text("--iidfile", o->iidfile, result->id, err);
+    if (rc == 0 && o->metadata_file)
+        rc = write_metadata(o, result, names, err);
+    return rc;
+}
+
+static int build(const struct build_options *o, const struct build_outputs *outputs,
+                 const struct inputs *in, struct build_result *result, struct error *err)
 {
     struct building b
         __attribute__((cleanup(building_free))) = {.store = {.root_fd = -1, .lock_fd = -1}};
     struct build_watch watch;
+    autostrv names = {0};
     size_t steps, cached;
     int exit_code = 1;
     int rc = building_open(&b, err);
@@ -269,12 +344,31 @@ static int build(const struct build_options *o, const struct inputs *in,
     build_progress_free(progress);
     if (rc < 0)
         return exit_code;
-    rc = publish(o, b.worker, result, true, err);
-    if (rc == 0)
-        rc = write_id(o->iidfile, result->id, err);
-    if (rc == 0 && !o->quiet)
-        tell_end(o, result, steps, cached);
-    return rc;
+    build_outputs_names(o, outputs, &names);
+    rc = hand_over(o, outputs, &b, result, &names, err);
+    if (rc < 0 || o->quiet || streq(o->progress, "quiet"))
+        return rc;
+    struct build_summary summary;
+    build_summarize(&b.place, result, cached < steps, &summary);
+    tell_end(result, &summary, &names, steps, cached);
+    build_summary_free(&summary);
+    return 0;
+}
+
+/* What is known from elsewhere, and means something that is not here. */
+static int check_words(const struct build_options *o, struct error *err)
+{
+    if (o->sbom && !streq(o->sbom, "false"))
+        return error_set(err, -EOPNOTSUPP,
+                         "--sbom: a list of packages is made by the scanner, which is not there "
+                         "yet; leave the flag out");
+    for (size_t i = 0; i < o->allow.len; i++)
+        if (!streq(o->allow.items[i], "network.host") &&
+            !streq(o->allow.items[i], "security.insecure"))
+            return error_set(err, -EINVAL,
+                             "--allow %s: known are network.host and security.insecure",
+                             o->allow.items[i]);
+    return check_names(o, err);
 }
 
 int command_build(const struct invocation *call, void *options, struct error *err)
@@ -282,12 +376,19 @@ int command_build(const struct invocation *call, void *options, struct error *er
     const struct build_options *o = options;
     struct inputs in __attribute__((cleanup(inputs_free))) = {0};
     struct build_result result = {0};
+    struct build_outputs outputs __attribute__((cleanup(build_outputs_free))) = {0};
     autobuf line = {0};
-    int rc = check_names(o, err);
+    int rc = check_words(o, err);
+    if (rc == 0)
+        rc = build_outputs_parse(o, &outputs, err);
     if (rc == 0)
         rc = read_inputs(o, call->arguments[0], &in, err);
+    if (rc == 0 && o->check)
+        return build_check(o, &in.input, err);
+    if (rc == 0 && o->call && !streq(o->call, "build"))
+        return build_call(o->call, o, &in.input, err);
     if (rc == 0)
-        rc = build(o, &in, &result, err);
+        rc = build(o, &outputs, &in, &result, err);
     if (rc == 0 && o->quiet) {
         buf_fmt(&line, "%s\n", result.id);
         rc = print(&line);

@@ -7,4 +7,12 @@
 
 verb_handler command_build;
 
+struct build_options;
+struct build_input;
+/* --call: "check", "targets", "outline". The exit status. */
+int build_call(const char *what, const struct build_options *options,
+               const struct build_input *input, struct error *err);
+int build_check(const struct build_options *options, const struct build_input *input,
+                struct error *err);
+
 #endif
