@@ -5,19 +5,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/memory.h"
-#include "base/process.h"
 #include "base/text.h"
 #include "build/look.h"
 #include "build/secrets.h"
 #include "build/solve.h"
-
-#define WORDS_MAX (256u << 10) /* of findings */
 
 void build_result_free(struct build_result *result)
 {
@@ -145,77 +141,6 @@ static int prepare(struct build *b, struct error *err)
     return rc < 0 ? rc : open_ground(b, err);
 }
 
-/* --- secrets in what is said --- */
-
-static void add_words(const struct strv *words, struct buf *out)
-{
-    for (size_t i = 0; i < words->len; i++)
-        buf_add(out, words->items[i], strlen(words->items[i]) + 1);
-}
-
-static int read_findings(const char *text, bool shipped, const struct build_watch *watch,
-                         struct buf *leaks)
-{
-    autostrv lines = {0};
-    strv_split(&lines, text, '\n');
-    for (size_t i = 0; i < lines.len; i++) {
-        const char *line = lines.items[i];
-        bool leak = starts_with(line, "leak ");
-        if (leak && shipped)
-            buf_fmt(leaks, "\n  %s", line + 5);
-        else if ((leak || starts_with(line, "warning ")) && watch->warn)
-            watch->warn(watch->closure, line + (leak ? 5 : 8));
-    }
-    return 0;
-}
-
-/* ENV, ARG, LABEL and RUN lines of stages that go into the image, or of those that do not. */
-static int check_words(struct build *b, bool shipped, const struct build_watch *watch,
-                       struct error *err)
-{
-    autobuf input = {0}, answer = {0}, leaks = {0};
-    autostrv words = {0};
-    int rc = 0;
-    for (size_t i = 0; rc == 0 && i < b->file.stage_count; i++) {
-        struct stage_result result;
-        if (!b->graph.stages[i].needed || stage_is_shipped(b, i) != shipped)
-            continue;
-        rc = stage_result_read(b, i, &result, err);
-        if (rc == 0) {
-            add_words(&result.words, &input);
-            stage_result_free(&result);
-        }
-    }
-    for (size_t i = 0; shipped && i < b->options->labels.len; i++) {
-        buf_add(&input, "--label", sizeof "--label");
-        buf_add(&input, b->options->labels.items[i], strlen(b->options->labels.items[i]) + 1);
-    }
-    if (rc < 0 || input.len == 0)
-        return rc;
-    autofd fd = memfd_create("words", MFD_CLOEXEC);
-    rc = fd < 0 ? -errno : write_all(fd, input.data, input.len);
-    if (rc < 0 || lseek(fd, 0, SEEK_SET) < 0)
-        return error_set(err, rc < 0 ? rc : -errno, "cannot look for secrets");
-    strv_add(&words, "caisson-image");
-    strv_add(&words, "__words");
-    for (size_t i = 0; i < b->options->allow_secret.len; i++)
-        strv_fmt(&words, "--allow=%s", b->options->allow_secret.items[i]);
-    const struct process_spec spec = {
-        .program = b->place->worker, .argv = strv_argv(&words), .fds = {fd, -1, 2}};
-    rc = process_run(&spec, &answer, WORDS_MAX, err);
-    if (rc < 0)
-        return rc;
-    (void)read_findings(buf_text(&answer), shipped, watch, &leaks);
-    if (leaks.len == 0)
-        return 0;
-    return error_set(
-        err, -EPERM,
-        "the Dockerfile says a secret that everybody who has the image could read; give "
-        "it to the step that needs it (RUN --mount=type=secret), or let it in with "
-        "--allow-secret RULE:%.600s",
-        buf_text(&leaks));
-}
-
 /* --- the result --- */
 
 static int take_result(struct build *b, struct build_result *out, struct error *err)
@@ -312,9 +237,7 @@ int build_image(const struct build_options *options, const struct build_input *i
         rc = kept;
     }
     if (rc == 0)
-        rc = check_words(&b, true, watch, err);
-    if (rc == 0)
-        rc = check_words(&b, false, watch, err);
+        rc = words_check(&b, watch, err);
     if (rc == 0)
         rc = take_result(&b, out, err);
     if (rc == 0)

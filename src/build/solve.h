@@ -9,6 +9,9 @@
  * failure. */
 int solve(struct build *build, const struct build_watch *watch, struct error *err);
 
+/* Looks for secrets in what stages say. -EPERM names them. */
+int words_check(struct build *build, const struct build_watch *watch, struct error *err);
+
 /* Publishes layers and records of all steps that were carried out, whatever became of the build. */
 int keep_made(struct build *build, struct error *err);
 

@@ -159,11 +159,37 @@ static int config_file(const struct image_config *config, struct error *err)
                   : take_fd(&fd);
 }
 
-/* `names` begins with the image's id afterwards. */
-static int publish(const struct build_options *o, const char *worker, struct build_result *result,
-                   struct strv *names, struct error *err)
+/* Nothing is to be done where all of it is there already. */
+static bool is_there(const struct build_options *o, struct store *store,
+                     struct build_result *result, const struct strv *names)
 {
-    autostrv words = {0}, all = {0};
+    autoimage known = {0};
+    if (o->annotations.len > 0 || store_resolve(store, result->id, &known, NULL) < 0)
+        return false;
+    for (size_t i = 0; i < names->len; i++) {
+        char id[DIGEST_MAX];
+        autofree char *name = NULL;
+        if (store_find(store, names->items[i], id, &name, NULL) < 0 || !name ||
+            !streq(id, result->id))
+            return false;
+    }
+    memcpy(result->manifest, known.manifest, sizeof result->manifest);
+    return true;
+}
+
+static void put_first(struct strv *list, const char *text)
+{
+    struct strv all = {0};
+    strv_add(&all, text);
+    strv_copy(&all, list);
+    strv_free(list);
+    *list = all;
+}
+
+static int publish(const struct build_options *o, const char *worker, struct build_result *result,
+                   const struct strv *names, struct error *err)
+{
+    autostrv words = {0};
     autobuf answer = {0};
     autofd config = config_file(&result->config, err);
     if (config < 0)
@@ -185,11 +211,6 @@ static int publish(const struct build_options *o, const char *worker, struct bui
     if (sscanf(buf_text(&answer), "%71s %71s", result->id, result->manifest) != 2 ||
         !digest_valid(result->id) || !digest_valid(result->manifest))
         return error_set(err, -EPROTO, "caisson-image said something unexpected");
-    strv_add(&all, result->id);
-    strv_copy(&all, names);
-    strv_free(names);
-    *names = all;
-    all = (struct strv){0};
     return 0;
 }
 
@@ -309,14 +330,15 @@ static void tell_end(const struct build_result *result, const struct build_summa
 
 /* What is done with it once it is there. */
 static int hand_over(const struct build_options *o, const struct build_outputs *outputs,
-                     const struct building *b, struct build_result *result, struct strv *names,
+                     struct building *b, struct build_result *result, struct strv *names,
                      struct error *err)
 {
     int rc = 0;
-    if (build_outputs_need_image(outputs))
+    find_id(result);
+    bool wanted = build_outputs_need_image(outputs);
+    if (wanted && !is_there(o, &b->store, result, names))
         rc = publish(o, b->worker, result, names, err);
-    else
-        find_id(result);
+    put_first(names, result->id);
     if (rc == 0)
         rc = build_outputs_write(outputs, &b->place, result, names, err);
     if (rc == 0)

@@ -28,8 +28,9 @@ static int set_type(const char *word, const char *name, struct build_output *out
             return 0;
         }
     const char *near = nearest_word(name, types, TYPES);
-    return error_set(err, -EINVAL, "--output %s: type %s is not known%s%s%s; write image, oci, "
-                                   "docker, tar or local",
+    return error_set(err, -EINVAL,
+                     "--output %s: type %s is not known%s%s%s; write image, oci, "
+                     "docker, tar or local",
                      word, name, near ? " (did you mean " : "", near ? near : "", near ? "?)" : "");
 }
 
@@ -71,8 +72,8 @@ static int parse_one(const char *word, struct build_output *out, struct error *e
         } else if (!starts_with(part, "tar=") && !starts_with(part, "compression=") &&
                    !starts_with(part, "oci-mediatypes=") &&
                    !starts_with(part, "rewrite-timestamp=") && !starts_with(part, "unpack=")) {
-            rc = error_set(err, -EINVAL, "--output %s: %s is not known; write type=, dest=, name=",
-                           word, part);
+            rc = error_set(err, -EINVAL,
+                           "--output %s: %s is not known; write type=, dest=, name=", word, part);
         }
     }
     return rc < 0 ? rc : check(word, out, err);

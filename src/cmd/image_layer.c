@@ -49,28 +49,19 @@ static void told_free(struct told *told)
     buf_free(&told->lines);
 }
 
-static void tell_finding(struct told *told, const struct leak *leak, const char *slash)
+static void add_finding(void *closure, const struct leak *leak)
 {
+    struct told *told = closure;
     struct buf *out = &told->lines;
     autobuf text = {0};
-    buf_fmt(&text, "%s: %s in %s%s", leak->rule, leak->title, slash, leak->where);
-    if (leak->line && *slash)
+    buf_fmt(&text, "%s: %s in /%s", leak->rule, leak->title, leak->where);
+    if (leak->line)
         buf_fmt(&text, ", line %llu, column %llu (%s)", (unsigned long long)leak->line,
                 (unsigned long long)leak->column, leak->excerpt);
     buf_str(out, leak->severity == LEAK_STOP && !leak->allowed ? "leak " : "warning ");
     buf_printable(out, buf_text(&text));
     buf_str(out, leak->allowed ? " (allowed)\n" : "\n");
     told->found += leak->severity == LEAK_STOP;
-}
-
-static void add_finding(void *closure, const struct leak *leak)
-{
-    tell_finding(closure, leak, "/");
-}
-
-static void add_words_finding(void *closure, const struct leak *leak)
-{
-    tell_finding(closure, leak, "");
 }
 
 static int begin_file(void *closure, const char *path, uint64_t bytes, struct error *err)
@@ -117,38 +108,6 @@ int command_make_layer(const struct invocation *call, void *options, struct erro
     if (leaks_untold(leaks) > 0)
         buf_fmt(&told.lines, "warning %zu further findings\n", leaks_untold(leaks));
     buf_fmt(&told.lines, "layer %s %zu\n", result.diff_id, told.found);
-    return print(&told.lines);
-}
-
-/* --- what is no file --- */
-
-int command_check_words(const struct invocation *call, void *options, struct error *err)
-{
-    const struct layer_options *o = options;
-    const struct confine_paths nothing = {0};
-    struct told told __attribute__((cleanup(told_free))) = {0};
-    autobuf text = {0};
-    autoleaks leaks = leaks_new(add_words_finding, &told);
-    (void)call;
-    int rc = 0;
-    for (size_t i = 0; rc == 0 && i < o->allow.len; i++)
-        rc = leaks_allow(leaks, o->allow.items[i], err);
-    if (rc == 0)
-        rc = worker_confine(&nothing, err);
-    if (rc >= 0)
-        rc = read_fd(STDIN_FILENO, OCI_DOCUMENT_MAX, &text);
-    if (rc < 0)
-        return fail(err);
-    /* Pairs: what it is, and what it says; each ended by a NUL. */
-    const char *at = buf_text(&text), *end = at + text.len;
-    while (at < end) {
-        const char *where = at;
-        at += strlen(at) + 1;
-        if (at >= end)
-            break;
-        leaks_text(leaks, where, at);
-        at += strlen(at) + 1;
-    }
     return print(&told.lines);
 }
 

@@ -180,16 +180,6 @@ const struct verb verb_make_layer = {
     .program = "caisson-image",
 };
 
-const struct verb verb_check_words = {
-    .name = "__words",
-    .arguments = "",
-    .summary = "Look for secrets in what a Dockerfile says: the worker's part of build",
-    .options = layer_table,
-    .options_size = sizeof(struct layer_options),
-    .program = "caisson-image",
-    .stateless = true,
-};
-
 static const struct option publish_table[] = {
     {"annotation", 0, OPTION_LIST, offsetof(struct publish_options, annotations), "NAME=VALUE",
      "Annotation of the manifest"},

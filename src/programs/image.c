@@ -16,7 +16,6 @@ static const struct verb_binding bindings[] = {
     {&verb_commit_layer, command_commit_layer},
     {&verb_decompress, command_decompress},
     {&verb_make_layer, command_make_layer},
-    {&verb_check_words, command_check_words},
     {&verb_publish, command_publish},
     {&verb_builder_prune, command_builder_prune},
     {NULL, NULL},
