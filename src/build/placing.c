@@ -97,7 +97,7 @@ static int open_into(struct work *w, const char **name, struct error *err)
     struct stat st;
     bool made;
     uint32_t uid = p->owned ? p->uid : 0, gid = p->owned ? p->gid : 0;
-    bool single = !s->into && !s->contents && !p->directory;
+    bool single = !s->into && !s->contents && !p->directory && !(s->count && s->items[0].archive);
     *name = NULL;
     if (single) {
         autofd there = inroot_open(p->root, p->target, O_PATH);
@@ -340,7 +340,7 @@ static int carry_out(void *closure, const struct errand_place *place_, uint64_t 
         rc = open_into(&w, &single, err);
     const struct selection *s = w.p->selection;
     for (size_t i = 0; rc >= 0 && i < s->count; i++) {
-        rc = place(&w, &s->items[i], single, err);
+        rc = s->items[i].archive ? 0 : place(&w, &s->items[i], single, err);
         ++*count;
     }
     return rc < 0 ? rc : finish_directories(&w, err);

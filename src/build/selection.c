@@ -554,6 +554,7 @@ void selection_digest(const struct selection *selection, char out[STEP_KEY_MAX])
     for (size_t i = 0; i < selection->count; i++) {
         const struct pick *p = &selection->items[i];
         key_text(&key, p->target);
+        key_number(&key, p->archive);
         key_number(&key, p->st.st_mode);
         key_number(&key, p->st.st_uid);
         key_number(&key, p->st.st_gid);

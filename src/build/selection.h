@@ -25,6 +25,7 @@ struct pick {
     struct stat st;   /* when it was looked at; a context's owner is already 0:0 */
     unsigned char digest[SHA256_BYTES]; /* regular files */
     bool top;                           /* what a source named, and not what is below it */
+    bool archive;                       /* ADD: unpacked, and not copied */
 };
 
 struct source_root {

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "build/copying.h"
 #include "build/stage.h"
+#include "build/unpack.h"
 #include "container/skeleton.h"
 #include "container/user.h"
 #include "path/inroot.h"
@@ -178,6 +179,52 @@ static int open_source(struct copying *c, struct place place, struct error *err)
     return 0;
 }
 
+static int open_pick(const struct copying *c, const struct pick *pick)
+{
+    return inroot_open_beneath(c->root.root, pick->source, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+}
+
+/* Those that were named themselves, and are not just in a directory that was. */
+static void find_archives(struct copying *c)
+{
+    if (c->step->kind != INSTRUCTION_ADD || c->step->unpack == 0)
+        return;
+    for (size_t i = 0; i < c->selection.count; i++) {
+        struct pick *pick = &c->selection.items[i];
+        if (!pick->top || !pick->source || !S_ISREG(pick->st.st_mode))
+            continue;
+        autofd fd = open_pick(c, pick);
+        pick->archive = fd >= 0 && unpack_is_archive(c->run->build->place->worker, fd);
+    }
+}
+
+static int unpack_archives(struct copying *c, int root, struct error *err)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < c->selection.count; i++) {
+        const struct pick *pick = &c->selection.items[i];
+        bool made;
+        if (!pick->archive)
+            continue;
+        autofd from = open_pick(c, pick);
+        autofd into = from < 0 ? -1
+                               : place_directory(root, c->placing.target, c->placing.uid,
+                                                 c->placing.gid, &made, err);
+        if (from < 0)
+            return error_set(err, from, "cannot read %s: %s", pick->source, error_describe(from));
+        const struct unpacking unpacking = {.worker = c->run->build->place->worker,
+                                            .from = from,
+                                            .into = into,
+                                            .owned = c->placing.owned,
+                                            .uid = c->placing.uid,
+                                            .gid = c->placing.gid};
+        rc = into < 0 ? into : unpack_archive(&unpacking, err);
+        if (rc < 0)
+            (void)error_prefix(err, "cannot unpack %.200s", pick->source);
+    }
+    return rc;
+}
+
 /* The files of a stage are only looked at when they have to be. */
 static int select_files(struct copying *c, struct error *err)
 {
@@ -190,6 +237,8 @@ static int select_files(struct copying *c, struct error *err)
         c->root = (struct source_root){.root = c->tree, .what = c->from.what};
     }
     int rc = selection_make(&c->root, c->step, &c->selection, err);
+    if (rc == 0)
+        find_archives(c);
     c->selected = rc == 0;
     if (rc == 0)
         selection_digest(&c->selection, c->content);
@@ -259,7 +308,8 @@ int copying_fill(struct copying *c, int root, struct error *err)
     c->placing.source = c->root.what ? c->root.root : -1;
     c->placing.what = c->root.what ? c->root.what : "the Dockerfile";
     c->placing.root = root;
-    return place_files(&c->placing, err);
+    rc = place_files(&c->placing, err);
+    return rc < 0 ? rc : unpack_archives(c, root, err);
 }
 
 static int fill_files(void *closure, int root, struct error *err)

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Archives that ADD unpacks: told by what they contain, never by their names. They are decompressed
+ * by the worker that does nothing else, and unpacked by a process that can reach nothing but the tree
+ * that is built.
+ */
+#ifndef CAISSON_BUILD_UNPACK_H
+#define CAISSON_BUILD_UNPACK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+/* Whether an open file is a tar, plain or compressed (gzip, xz, zstd). Leaves it at its beginning. */
+bool unpack_is_archive(const char *worker, int fd);
+
+struct unpacking {
+    const char *worker; /* path of caisson-image */
+    int from;           /* the archive, at its beginning */
+    int into;           /* a directory of the tree */
+    bool owned;         /* --chown: else ids are the archive's */
+    uint32_t uid, gid;
+};
+int unpack_archive(const struct unpacking *unpacking, struct error *err);
+
+#endif
