@@ -11,6 +11,7 @@
 #include "base/io.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "build/exchange.h"
 #include "build/look.h"
 #include "build/secrets.h"
 #include "build/solve.h"
@@ -221,6 +222,8 @@ int build_image(const struct build_options *options, const struct build_input *i
     if (rc < 0)
         return rc;
     rc = tell_checks(&b, watch, err);
+    if (rc == 0)
+        rc = exchange_take(&b, watch, err);
     if (rc < 0)
         return rc;
     struct key key;
@@ -238,6 +241,8 @@ int build_image(const struct build_options *options, const struct build_input *i
     }
     if (rc == 0)
         rc = words_check(&b, watch, err);
+    if (rc == 0)
+        rc = exchange_give(&b, err);
     if (rc == 0)
         rc = take_result(&b, out, err);
     if (rc == 0)

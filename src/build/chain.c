@@ -127,6 +127,20 @@ void stage_layer_known(struct stage_run *run, const struct step_record *record)
     memcpy(layer->diff_id, record->layer, DIGEST_MAX);
 }
 
+void stage_used(struct stage_run *run, const char *what)
+{
+    char name[32];
+    autobuf line = {0};
+    if (run->build->options->cache_to.len == 0)
+        return;
+    snprintf(name, sizeof name, "used-%zu", run->number);
+    autofd fd = openat(run->build->staging.fd, name,
+                       O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
+    buf_fmt(&line, "%s\n", what);
+    if (fd >= 0)
+        (void)write_all(fd, line.data, line.len);
+}
+
 /* A line for whoever solves: what is kept when the build has ended, well or not. */
 static int note(struct stage_run *run, const char *key, const struct step_record *record,
                 const char *entry, struct error *err)
@@ -136,6 +150,7 @@ static int note(struct stage_run *run, const char *key, const struct step_record
     buf_fmt(&line, "%s %s %s %s %llu %s\n", key, record->layer[0] ? record->layer : "-",
             *entry ? entry : "-", record->created, (unsigned long long)record->milliseconds,
             record->secrets[0] ? record->secrets : "-");
+    stage_used(run, key);
     snprintf(name, sizeof name, "made-%zu", run->number);
     autofd fd = openat(run->build->staging.fd, name,
                        O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);

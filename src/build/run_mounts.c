@@ -250,6 +250,8 @@ static int open_cache(struct run_mounts *mounts, struct run_mount *m, struct err
     char hex[SHA256_HEX], name[SHA256_HEX + 8];
     const char *id = m->words->id ? m->words->id : m->target;
     sha256_hex(id, strlen(id), hex);
+    snprintf(name, sizeof name, "mount %s", hex);
+    stage_used(mounts->run, name);
     autofd parent = steps_directory(mounts->run->build->place->store, "mounts", err);
     if (parent < 0)
         return parent;

@@ -86,6 +86,8 @@ int stage_layer_made(struct stage_run *run, const char *entry, const char *key,
                      uint64_t milliseconds, struct error *err);
 /* Adds a layer that is known already. */
 void stage_layer_known(struct stage_run *run, const struct step_record *record);
+/* Notes what --cache-to is to keep: a key, or "mount KEY". */
+void stage_used(struct stage_run *run, const char *what);
 /* Takes in what was finished meanwhile; `wait`: all of it. */
 int stage_layers_settle(struct stage_run *run, bool wait, struct error *err);
 void stage_layers_free(struct stage_run *run);

@@ -34,6 +34,7 @@ bool stage_cached(struct stage_run *run, const char *key)
     last->created = xstrdup(record.created);
     last->empty_layer = !record.layer[0];
     stage_layer_known(run, &record);
+    stage_used(run, key);
     memcpy(run->key, key, STEP_KEY_MAX);
     stage_tell(run, BUILD_CACHED, NULL, 0);
     return true;
@@ -267,6 +268,7 @@ static int find_content(struct copying *c, struct error *err)
     key_end(&key, name);
     if (!c->run->no_cache && steps_find(c->run->build->place->store, name, &record) &&
         record.content[0]) {
+        stage_used(c->run, name);
         memcpy(c->content, record.content, STEP_KEY_MAX);
         return 0;
     }
@@ -274,6 +276,7 @@ static int find_content(struct copying *c, struct error *err)
     if (rc < 0)
         return rc;
     memcpy(record.content, c->content, STEP_KEY_MAX);
+    stage_used(c->run, name);
     format_rfc3339(clock_wall(), record.created);
     return steps_keep(&c->run->build->staging, name, &record, err);
 }

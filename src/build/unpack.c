@@ -40,7 +40,11 @@ static enum form form_of(const unsigned char *bytes, size_t length)
     static const struct {
         const char *magic;
         size_t length;
-    } compressed[] = {{"\x1f\x8b", 2}, {"\xfd" "7zXZ\0", 6}, {"\x28\xb5\x2f\xfd", 4}};
+    } compressed[] = {{"\x1f\x8b", 2},
+                      {"\xfd"
+                       "7zXZ\0",
+                       6},
+                      {"\x28\xb5\x2f\xfd", 4}};
     for (size_t i = 0; i < sizeof compressed / sizeof *compressed; i++)
         if (length >= compressed[i].length &&
             memcmp(bytes, compressed[i].magic, compressed[i].length) == 0)
@@ -107,11 +111,8 @@ static int take(void *closure, const struct errand_place *place, uint64_t *count
     if (!stream)
         return err->code;
     autotar tar = tar_open(stream, NULL, NULL);
-    struct tree_take tree = {.tar = tar,
-                             .into = u->into,
-                             .keep_ids = !u->owned,
-                             .uid = u->uid,
-                             .gid = u->gid};
+    struct tree_take tree = {
+        .tar = tar, .into = u->into, .keep_ids = !u->owned, .uid = u->uid, .gid = u->gid};
     rc = tree_take(&tree, err);
     *count = tree.left_out;
     return rc;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Archives that ADD unpacks: told by what they contain, never by their names. They are decompressed
- * by the worker that does nothing else, and unpacked by a process that can reach nothing but the tree
- * that is built.
+ * by the worker that does nothing else, and unpacked by a process that can reach nothing but the
+ * tree that is built.
  */
 #ifndef CAISSON_BUILD_UNPACK_H
 #define CAISSON_BUILD_UNPACK_H
@@ -12,7 +12,8 @@
 
 #include "base/error.h"
 
-/* Whether an open file is a tar, plain or compressed (gzip, xz, zstd). Leaves it at its beginning. */
+/* Whether an open file is a tar, plain or compressed (gzip, xz, zstd). Leaves it at its beginning.
+ */
 bool unpack_is_archive(const char *worker, int fd);
 
 struct unpacking {

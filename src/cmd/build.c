@@ -21,6 +21,7 @@
 #include "base/process.h"
 #include "base/text.h"
 #include "build/dockerfile.h"
+#include "build/exchange.h"
 #include "build/summary.h"
 #include "cmd/build_output.h"
 #include "cmd/build_progress.h"
@@ -384,13 +385,14 @@ static int check_words(const struct build_options *o, struct error *err)
         return error_set(err, -EOPNOTSUPP,
                          "--sbom: a list of packages is made by the scanner, which is not there "
                          "yet; leave the flag out");
-    for (size_t i = 0; i < o->allow.len; i++)
+    int rc = exchange_check(o, err);
+    for (size_t i = 0; rc == 0 && i < o->allow.len; i++)
         if (!streq(o->allow.items[i], "network.host") &&
             !streq(o->allow.items[i], "security.insecure"))
             return error_set(err, -EINVAL,
                              "--allow %s: known are network.host and security.insecure",
                              o->allow.items[i]);
-    return check_names(o, err);
+    return rc < 0 ? rc : check_names(o, err);
 }
 
 int command_build(const struct invocation *call, void *options, struct error *err)

@@ -38,7 +38,7 @@ int import_image(struct store *store, const struct import_request *request,
 
 verb_handler command_import, command_load, command_save, command_images, command_image_inspect,
     command_history, command_rmi, command_image_prune, command_tag, command_bootstrap,
-    command_commit_layer, command_decompress, command_make_layer, command_check_words,
-    command_publish, command_builder_prune;
+    command_commit_layer, command_decompress, command_make_layer, command_cache,
+    command_check_words, command_publish, command_builder_prune;
 
 #endif

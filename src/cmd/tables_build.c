@@ -180,6 +180,15 @@ const struct verb verb_make_layer = {
     .program = "caisson-image",
 };
 
+const struct verb verb_cache = {
+    .name = "__cache",
+    .arguments = "save|load DIRECTORY",
+    .summary = "Write or read what steps have made: the worker's part of build",
+    .least = 2,
+    .most = 2,
+    .program = "caisson-image",
+};
+
 static const struct option publish_table[] = {
     {"annotation", 0, OPTION_LIST, offsetof(struct publish_options, annotations), "NAME=VALUE",
      "Annotation of the manifest"},

@@ -16,6 +16,7 @@ static const struct verb_binding bindings[] = {
     {&verb_commit_layer, command_commit_layer},
     {&verb_decompress, command_decompress},
     {&verb_make_layer, command_make_layer},
+    {&verb_cache, command_cache},
     {&verb_publish, command_publish},
     {&verb_builder_prune, command_builder_prune},
     {NULL, NULL},

@@ -40,26 +40,41 @@ static bool field(const char *text, const char *name, char *out, size_t size)
     return false;
 }
 
-static bool read_record(struct store *store, const char *key, struct step_record *out)
+bool steps_read(const char *text, struct step_record *out)
 {
-    char path[STORE_PATH_MAX], number[24];
-    autobuf text = {0};
+    char number[24];
     struct step_record r = {0};
-    layout_path(path, STEPS_DIR, key);
-    if (!key_valid(key) || read_file_at(store->root_fd, path, RECORD_MAX, &text, NULL) < 0)
-        return false;
-    if (!field(buf_text(&text), "layer", r.layer, sizeof r.layer) ||
-        !field(buf_text(&text), "created", r.created, sizeof r.created) ||
-        !field(buf_text(&text), "took", number, sizeof number) ||
+    if (!field(text, "layer", r.layer, sizeof r.layer) ||
+        !field(text, "created", r.created, sizeof r.created) ||
+        !field(text, "took", number, sizeof number) ||
         parse_u64(number, UINT64_MAX, &r.milliseconds) < 0)
         return false;
-    (void)field(buf_text(&text), "content", r.content, sizeof r.content);
-    (void)field(buf_text(&text), "secrets", r.secrets, sizeof r.secrets);
+    (void)field(text, "content", r.content, sizeof r.content);
+    (void)field(text, "secrets", r.secrets, sizeof r.secrets);
     if ((r.secrets[0] && !key_valid(r.secrets)) || (r.layer[0] && !digest_valid(r.layer)) ||
         (r.content[0] && !key_valid(r.content)))
         return false;
     *out = r;
     return true;
+}
+
+void steps_write(const struct step_record *record, struct buf *out)
+{
+    buf_fmt(out, "layer %s\ncreated %s\ntook %llu\n", record->layer, record->created,
+            (unsigned long long)record->milliseconds);
+    if (record->content[0])
+        buf_fmt(out, "content %s\n", record->content);
+    if (record->secrets[0])
+        buf_fmt(out, "secrets %s\n", record->secrets);
+}
+
+static bool read_record(struct store *store, const char *key, struct step_record *out)
+{
+    char path[STORE_PATH_MAX];
+    autobuf text = {0};
+    layout_path(path, STEPS_DIR, key);
+    return key_valid(key) && read_file_at(store->root_fd, path, RECORD_MAX, &text, NULL) == 0 &&
+           steps_read(buf_text(&text), out);
 }
 
 static bool has_layer(struct store *store, const char *diff_id)
@@ -92,12 +107,7 @@ int steps_keep(struct staging *staging, const char *key, const struct step_recor
     if (made < 0)
         return made;
     close(made);
-    buf_fmt(&text, "layer %s\ncreated %s\ntook %llu\n", record->layer, record->created,
-            (unsigned long long)record->milliseconds);
-    if (record->content[0])
-        buf_fmt(&text, "content %s\n", record->content);
-    if (record->secrets[0])
-        buf_fmt(&text, "secrets %s\n", record->secrets);
+    steps_write(record, &text);
     snprintf(entry, sizeof entry, "step-%s", key);
     int rc = staging_write(staging, entry, text.data, text.len, err);
     return rc < 0 ? rc : staging_publish(staging, entry, STEPS_DIR, key, err);

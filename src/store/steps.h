@@ -10,6 +10,7 @@
 #ifndef CAISSON_STORE_STEPS_H
 #define CAISSON_STORE_STEPS_H
 
+#include <stdbool.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -32,6 +33,10 @@ int steps_find(struct store *store, const char *key, struct step_record *out);
 /* The caller holds the store's lock (shared) since before the layer was published. */
 int steps_keep(struct staging *staging, const char *key, const struct step_record *record,
                struct error *err);
+
+/* A record as text, and back; false for what is none. */
+void steps_write(const struct step_record *record, struct buf *out);
+bool steps_read(const char *text, struct step_record *out);
 
 /* Adds the diff ids of all layers that steps have made, once each. */
 int steps_layers(struct store *store, struct strv *out, struct error *err);
