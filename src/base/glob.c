@@ -2,6 +2,7 @@
 #include "base/glob.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -53,6 +54,15 @@ static size_t decode(const char *text, size_t length, uint32_t *code)
         return 1;
     *code = c;
     return size;
+}
+
+/* The character that ends at text[end]; its bytes. */
+static size_t decode_back(const char *text, size_t end, uint32_t *code)
+{
+    for (size_t size = 2; size <= 4 && size <= end; size++)
+        if (decode(text + end - size, size, code) == size)
+            return size;
+    return decode(text + end - 1, 1, code);
 }
 
 /* --- reading --- */
@@ -152,7 +162,39 @@ static size_t encode(uint32_t c, char *out)
     return size;
 }
 
-/* The literal ends of the parts, as bytes. */
+static bool in_class(const struct glob_part *part, const struct glob_range *ranges, uint32_t c)
+{
+    if (c >= RAW)
+        c = NO_CHARACTER;
+    for (size_t i = 0; i < part->count; i++)
+        if (c >= ranges[part->first + i].low && c <= ranges[part->first + i].high)
+            return !part->negated;
+    return part->negated;
+}
+
+/* Of a part that is one character. */
+static bool is_one(const struct glob *g, const struct glob_part *part, uint32_t c)
+{
+    if (part->kind == PART_CLASS)
+        return in_class(part, g->ranges, c);
+    return part->kind == PART_CODE ? part->code == c : c != '/';
+}
+
+/* Whether the parts between the ends are directories at any depth and then a name. */
+static bool is_name(const struct glob *g)
+{
+    if (g->inner_count == 0)
+        return false;
+    const struct glob_part *inner = &g->parts[g->inner];
+    if (inner->kind != PART_DEEP)
+        return false;
+    for (size_t i = 1; i < g->inner_count; i++)
+        if (inner[i].kind > PART_STAR || (inner[i].kind < PART_STAR && is_one(g, &inner[i], '/')))
+            return false;
+    return true;
+}
+
+/* The ends of the parts: literal ones as bytes, and what is one character before the last. */
 static void find_ends(struct glob *g, size_t length)
 {
     size_t first = 0, last = g->count;
@@ -163,8 +205,11 @@ static void find_ends(struct glob *g, size_t length)
         last--;
     for (size_t i = last; i < g->count; i++)
         g->tail += encode(g->parts[i].code, g->text + g->head + g->tail);
+    for (; last > first && g->parts[last - 1].kind < PART_STAR; last--)
+        g->ones++;
     g->inner = first;
     g->inner_count = last - first;
+    g->name = is_name(g);
 }
 
 /* moby looks at the end of a path alone where `**` is the first and the only thing with a meaning:
@@ -191,9 +236,10 @@ int glob_compile(const char *pattern, bool deep, struct glob *out)
         g.tail = length - 2;
     } else {
         find_ends(&g, length);
-        if (g.inner_count == 0)
+        if (g.inner_count == 0 && g.ones == 0)
             g.kind = GLOB_EXACT;
-        else if (g.inner_count == 1 && g.tail == 0 && g.parts[g.inner].kind == PART_ALL)
+        else if (g.inner_count == 1 && g.ones == 0 && g.tail == 0 &&
+                 g.parts[g.inner].kind == PART_ALL)
             g.kind = GLOB_PREFIX;
     }
     *out = g;
@@ -231,16 +277,6 @@ static void enter(const struct places *p, uint64_t *set, size_t at)
     put(set, at);
     while (at < p->count && p->parts[at].kind >= PART_STAR)
         put(set, ++at);
-}
-
-static bool in_class(const struct glob_part *part, const struct glob_range *ranges, uint32_t c)
-{
-    if (c >= RAW)
-        c = NO_CHARACTER;
-    for (size_t i = 0; i < part->count; i++)
-        if (c >= ranges[part->first + i].low && c <= ranges[part->first + i].high)
-            return !part->negated;
-    return part->negated;
 }
 
 static void step_part(struct places *p, size_t at, uint32_t c)
@@ -324,13 +360,32 @@ static bool test_places(const struct glob *g, const char *text, size_t length)
 static bool test_inner(const struct glob *g, const char *text, size_t length)
 {
     const struct glob_part *inner = g->parts + g->inner;
+    if (g->inner_count == 0)
+        return length == 0;
     if (g->inner_count == 1 && inner->kind == PART_STAR)
         return !memchr(text, '/', length);
     if (g->inner_count == 1 && inner->kind == PART_DEEP)
         return length == 0 || text[length - 1] == '/';
     if (g->inner_count == 2 && inner->kind == PART_DEEP && inner[1].kind == PART_STAR)
         return true;
-    return test_places(g, text, length);
+    const char *slash = g->name ? memrchr(text, '/', length) : NULL;
+    size_t above = slash ? (size_t)(slash - text) + 1 : 0;
+    return test_places(g, text + above, length - above);
+}
+
+/* What is between the literal ends: characters at its end, and before them the rest. */
+static bool test_between(const struct glob *g, const char *text, size_t length)
+{
+    const struct glob_part *part = g->parts + g->inner + g->inner_count + g->ones;
+    for (size_t i = 0; i < g->ones; i++) {
+        uint32_t c;
+        if (length == 0)
+            return false;
+        length -= decode_back(text, length, &c);
+        if (!is_one(g, --part, c))
+            return false;
+    }
+    return test_inner(g, text, length);
 }
 
 bool glob_test(const struct glob *g, const char *path, size_t length)
@@ -349,7 +404,7 @@ bool glob_test(const struct glob *g, const char *path, size_t length)
     }
     return length >= g->head + g->tail && memcmp(path, g->text, g->head) == 0 &&
            memcmp(path + length - g->tail, g->text + g->head, g->tail) == 0 &&
-           test_inner(g, path + g->head, length - g->head - g->tail);
+           test_between(g, path + g->head, length - g->head - g->tail);
 }
 
 bool glob_test_below(const struct glob *g, const char *directory, size_t length)

@@ -33,7 +33,9 @@ struct glob {
     size_t head, tail;
     struct glob_part *parts; /* owned; all of them, */
     size_t count;
-    size_t inner, inner_count; /* and those between the literal ends */
+    size_t inner, inner_count; /* those between the ends that are matched by themselves: */
+    size_t ones;               /* behind them what is one character each, and then literal */
+    bool name;                 /* those are directories at any depth and a name */
     struct glob_range *ranges; /* owned */
     size_t range_count;
 };

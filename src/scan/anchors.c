@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/memory.h"
 
 #if defined __x86_64__
@@ -369,14 +370,28 @@ void anchors_limit(struct anchors *a, unsigned bits)
 
 /* --- the whole --- */
 
+/* What lets the most through comes first, and what looks alike together: then a bucket is found for
+ * the rest in which it costs little. */
+static int before(const void *a, const void *b)
+{
+    const struct placed *one = a, *two = b;
+    if (one->known != two->known)
+        return one->known < two->known ? -1 : 1;
+    return memcmp(&one->four, &two->four, DEPTH);
+}
+
 struct anchors *anchors_new(const struct anchor *list, size_t count)
 {
     struct anchors *a = xcalloc(1, sizeof *a);
     struct builder builder = {0};
     for (unsigned c = 0; c < 256; c++)
         builder.weights[c] = (unsigned char)weight((unsigned char)c);
+    autofree struct placed *sorted = xcalloc(count + 1, sizeof *sorted);
+    for (size_t i = 0; i < count; i++)
+        sorted[i] = place(&list[i]);
+    qsort(sorted, count, sizeof *sorted, before);
     for (size_t i = 0; i < count; i++) {
-        struct placed p = place(&list[i]);
+        struct placed p = sorted[i];
         size_t b = choose(&builder, &p);
         sieve_add(a, &p);
         struct bucket *bucket = &a->buckets[b];

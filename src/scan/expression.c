@@ -26,6 +26,14 @@ static uint16_t wrong(struct reader *r, const char *why)
     return NO_NODE;
 }
 
+/* Goes over the character, if it is there. */
+static bool take(struct reader *r, char c)
+{
+    bool there = *r->at == c;
+    r->at += there;
+    return there;
+}
+
 static uint16_t add_node(struct reader *r, enum node_kind kind)
 {
     struct expression *e = r->e;
@@ -104,14 +112,13 @@ static bool read_member(struct reader *r, struct byte_set *set)
 static uint16_t read_class(struct reader *r)
 {
     struct byte_set set = {0};
-    bool negated = *r->at == '^';
-    r->at += negated;
+    bool negated = take(r, '^');
     if (*r->at == ']')
         return wrong(r, "a class of nothing");
     while (*r->at && *r->at != ']')
         if (!read_member(r, &set))
             return wrong(r, "not a member of a class");
-    if (*r->at++ != ']')
+    if (!take(r, ']'))
         return wrong(r, "a class without end");
     if (r->fold)
         fold_set(&set);
@@ -161,7 +168,7 @@ static uint16_t read_group(struct reader *r)
     r->e->captures |= captures;
     uint16_t inner = read_either(r);
     r->nested--;
-    if (!r->why && *r->at++ != ')')
+    if (!r->why && !take(r, ')'))
         return wrong(r, "a group without end");
     if (r->why || !captures)
         return inner;
@@ -211,8 +218,7 @@ static bool read_number(struct reader *r, uint16_t *out)
 
 static bool read_bounds(struct reader *r, uint16_t *least, uint16_t *most)
 {
-    if (*r->at == '?') {
-        r->at++;
+    if (take(r, '?')) {
         *least = 0;
         *most = 1;
         return true;
@@ -221,18 +227,17 @@ static bool read_bounds(struct reader *r, uint16_t *least, uint16_t *most)
     if (!read_number(r, least))
         return false;
     *most = *least;
-    if (*r->at == ',') {
-        r->at++;
+    if (take(r, ',')) {
         if (!read_number(r, most))
             return false;
     }
-    return *r->at++ == '}' && *most > 0 && *least <= *most;
+    return take(r, '}') && *most > 0 && *least <= *most;
 }
 
 static uint16_t read_repeat(struct reader *r)
 {
     uint16_t atom = read_atom(r), least, most;
-    if (atom == NO_NODE || (*r->at != '?' && *r->at != '{'))
+    if (r->why || atom == NO_NODE || (*r->at != '?' && *r->at != '{'))
         return atom;
     if (!read_bounds(r, &least, &most))
         return wrong(r, "bounds are {n} or {n,m}");

@@ -10,9 +10,9 @@
  * is not sure finds nothing, and trees of documentation and tests are let through by the data,
  * which says why.
  *
- * Guarded against: hostile files. Memory is what leaks_new() takes; a byte costs a constant at
- * most; findings are counted to LEAKS_OF_FILE and LEAKS_IN_ALL and the rest is only said to exist.
- * No secret is handed on: a finding has its first four characters.
+ * Guarded against: hostile files. Memory is what leaks_new() takes; a byte costs at most what one
+ * expression can reach; findings are told up to LEAKS_OF_FILE and LEAKS_IN_ALL, and the rest is
+ * counted. No secret is handed on: a finding has at most its first four characters.
  *
  * Not looked into: archives and other compressed files.
  */

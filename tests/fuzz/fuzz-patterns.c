@@ -25,6 +25,80 @@ static ignore_place slowly(const struct ignore *list, const char *path)
     return last;
 }
 
+/* The deep language once more, by trying. What failed once is not tried again. */
+struct slow {
+    const char *pattern, *path;
+    unsigned char failed[128][128];
+};
+
+static const char *behind_class(const char *p)
+{
+    p += p[1] == '^' ? 2 : 1;
+    do
+        p += *p == '\\' ? 2 : 1;
+    while (*p != ']');
+    return p + 1;
+}
+
+static bool try(struct slow *s, const char *p, const char *t);
+
+static bool try_once(struct slow *s, const char *p, const char *t)
+{
+    if (p[0] == '*' && p[1] == '*') {
+        p += p[2] == '/' ? 3 : 2;
+        if (!*p || try(s, p, t))
+            return true;
+        while (*t)
+            if (*t++ == '/' && try(s, p, t))
+                return true;
+        return false;
+    }
+    if (*p == '*')
+        return try(s, p + 1, t) || (*t && *t != '/' && try(s, p, t + 1));
+    if (!*p || !*t)
+        return *p == *t;
+    if (*p == '?')
+        return *t != '/' && try(s, p + 1, t + 1);
+    if (*p == '[') {
+        const char *end = behind_class(p);
+        const char name[2] = {*t, '\0'};
+        autofree char *class = xstrndup(p, (size_t)(end - p));
+        return glob_match(class, name) && try(s, end, t + 1);
+    }
+    p += *p == '\\';
+    return *p == *t && try(s, p + 1, t + 1);
+}
+
+static bool try(struct slow *s, const char *p, const char *t)
+{
+    unsigned char *failed = &s->failed[p - s->pattern][t - s->path];
+    if (*failed)
+        return false;
+    bool matches = try_once(s, p, t);
+    *failed = !matches;
+    return matches;
+}
+
+static bool is_ascii(const char *text)
+{
+    for (; *text; text++)
+        if (*text & 0x80)
+            return false;
+    return true;
+}
+
+static void check_deep(const char *pattern, const char *path)
+{
+    struct slow s = {.pattern = pattern, .path = path};
+    size_t length = strlen(pattern);
+    if (length > 120 || strlen(path) > 120 || !is_ascii(pattern) || !is_ascii(path) ||
+        !glob_valid(pattern))
+        return;
+    bool suffix = strncmp(pattern, "**", 2) == 0 && !strpbrk(pattern + 2, "*?[]\\");
+    if (!suffix && try(&s, pattern, path) != glob_match_deep(pattern, path))
+        abort();
+}
+
 static bool is_clean(const char *path)
 {
     return path[0] && path[0] != '/' && path[strlen(path) - 1] != '/' && !strstr(path, "//");
@@ -49,6 +123,7 @@ static void check_path(const struct ignore *list, char *path)
 
 static void check_plain(const char *pattern, const char *name)
 {
+    check_deep(pattern, name);
     if (!glob_valid(pattern) && glob_match(pattern, name))
         abort();
     /* Without two stars in a row the languages are one. */
