@@ -9,6 +9,9 @@
 #include "base/text.h"
 #include "build/checks_parts.h"
 
+#define NAMES_MAX 1000         /* of rules that are left out */
+#define VALUES_MAX (16u << 20) /* bytes of all variables */
+
 static const struct check_rule rules[] = {
     [RULE_STAGE_NAME_CASING] = {"StageNameCasing", CHECK_STYLE, false,
                                 "The name of a stage is in lower case"},
@@ -144,6 +147,8 @@ static int set_option(const char *option, struct findings *out)
     if (list) {
         autostrv words = {0};
         strv_split(&words, equals + 1, ',');
+        if (list->len + words.len > NAMES_MAX)
+            return -EINVAL;
         for (size_t i = 0; i < words.len; i++) {
             char *word = words.items[i] + strspn(words.items[i], " \t");
             word[strcspn(word, " \t")] = '\0';
@@ -254,7 +259,9 @@ static void run(struct checking *c)
 int checks_run(const struct check_request *request, struct findings *out, struct error *err)
 {
     autofindings findings = {0};
-    struct checking c = {.request = request, .file = request->file, .out = &findings};
+    struct checking c = {
+        .request = request, .file = request->file, .left = VALUES_MAX, .out = &findings};
+    c.globals.left = c.defaults.left = &c.left;
     int rc = choose_rules(request, &findings, err);
     if (rc < 0)
         return rc;

@@ -150,6 +150,7 @@ static void check_pinned(struct checking *c, struct place place, const char *ima
 static void begin_scope(struct checking *c, const char *image, int base)
 {
     struct stage_state *state = &c->stages[c->stage];
+    state->scope.left = &c->left;
     if (base >= 0) {
         const struct stage_state *before = &c->stages[base];
         state->scope.parent = &before->scope;

@@ -52,7 +52,9 @@ struct checking {
     const struct dockerfile *file;
     struct scope globals, defaults; /* with and without build arguments */
     struct stage_state *stages;
-    size_t stage; /* that is being read */
+    size_t stage;   /* that is being read */
+    size_t guesses; /* what a variable may have meant */
+    size_t left;    /* bytes that values may still take */
     struct findings *out;
 };
 

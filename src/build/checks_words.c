@@ -10,6 +10,8 @@
 #include "build/dockerfile_parts.h"
 #include "build/outline.h"
 
+#define GUESSES_MAX 1000 /* names that are compared with others */
+
 /* --- variables --- */
 
 static bool has_lower(const char *name)
@@ -25,9 +27,12 @@ static void undefined(struct checking *c, struct place place, const char *name)
     const struct scope *scope = &c->stages[c->stage].scope;
     size_t length = strlen(name);
     autostrv names = {0};
+    if (c->out->count == FINDINGS_MAX || c->guesses == GUESSES_MAX)
+        return;
     if (length == 0 || !strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_", *name) ||
         scope_knows(scope, name, length) || predefined_argument(name, length))
         return;
+    c->guesses++;
     strv_add(&names, "PATH");
     scope_names(scope, &names);
     const char *near = nearest_word(name, (const char *const *)strv_argv(&names), names.len);

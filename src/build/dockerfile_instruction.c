@@ -216,13 +216,11 @@ static int read_heredocs(struct reading *reading, const struct line *line, size_
     const char *rest = out->rest;
     for (size_t i = strspn(rest, BLANKS); rest[i]; i += strspn(rest + i, BLANKS)) {
         size_t length = word_length(rest + i, escape);
-        autofree char *word = strstr(rest + i, "<<") ? xstrndup(rest + i, length) : NULL;
+        bool perhaps = memmem(rest + i, length, "<<", 2) != NULL, tabs;
+        autofree char *word = perhaps ? xstrndup(rest + i, length) : NULL;
         struct heredoc heredoc = {.place = line_place(line, at + i)};
-        bool tabs;
-        if (!word)
-            return 0;
         i += length;
-        if (!heredoc_word(word, escape, &heredoc, &tabs))
+        if (!word || !heredoc_word(word, escape, &heredoc, &tabs))
             continue;
         int rc = heredoc_read(reading, &heredoc, tabs, err);
         if (rc < 0) {

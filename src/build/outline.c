@@ -10,6 +10,8 @@
 #include "build/dockerfile_parts.h"
 #include "build/step.h"
 
+#define OUTLINE_MAX 1000 /* of each kind; what comes after is left out */
+
 /* --- comments --- */
 
 char *outline_description(const struct instruction *instruction, const char *name)
@@ -74,6 +76,11 @@ static void add_args(const struct instruction *instruction, struct outline *out)
             free(arg.value);
             continue;
         }
+        if (out->arg_count == OUTLINE_MAX) {
+            free(arg.name);
+            free(arg.value);
+            return;
+        }
         arg.description = outline_description(instruction, arg.name);
         out->args = xrealloc(out->args, out->arg_count + 1, sizeof arg);
         out->args[out->arg_count++] = arg;
@@ -91,6 +98,11 @@ static void add_mount(struct outline_mounts *list, char *id, char *target, bool 
             free(target);
             return;
         }
+    if (list->count == OUTLINE_MAX) {
+        free(id);
+        free(target);
+        return;
+    }
     list->items = xrealloc(list->items, list->count + 1, sizeof *list->items);
     list->items[list->count++] = (struct outline_mount){id, target, required, place};
 }
