@@ -185,6 +185,8 @@ static void a_caret_stands_below_the_place(void **state)
     assert_string_equal(err.text, "D:99:1: x");
     assert_int_equal(dockerfile_wrong(NULL, (struct place){1, 1}, &err, "x"), -EINVAL);
     assert_string_equal(err.text, "x");
+    assert_int_equal(dockerfile_wrong(NULL, (struct place){1, 1}, &err, "a\x1b[1m\nb"), -EINVAL);
+    assert_string_equal(err.text, "a\\x1b[1m\\x0ab");
 }
 
 static void long_lines_are_clipped_and_control_bytes_escaped(void **state)
