@@ -129,7 +129,7 @@ static void a_here_document_alone_is_a_script(void **state)
     assert_string_equal(step.script, "#!/usr/bin/env python3\nprint(\"$a\")\n");
     assert_int_equal(step.words.len, 0);
     assert_int_equal(step.network, STEP_NETWORK_NONE);
-    step_of("RUN <<-EOF\n\tx\n\tEOF", &tabs);
+    step_of("RUN <<- EOF\n\tx\n\tEOF", &tabs);
     assert_string_equal(tabs.script, "x\n");
 }
 
@@ -274,7 +274,7 @@ static void copy_has_sources_files_and_flags(void **state)
     autobuf sources = {0};
     (void)state;
     step_of("COPY --from=$stage --chown=$a:$id --chmod=u=rwX,go=rX --link --parents "
-            "--exclude=*.$a --exclude=b $path <<F <<'G' c $path/\n"
+            "--exclude=*.$a --exclude=b $path << F <<'G' c $path/\n"
             "'$a' \\$a\nF\n$a\\\nG",
             &step);
     strv_join(&step.sources, "|", &sources);
