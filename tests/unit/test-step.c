@@ -238,7 +238,6 @@ static void mounts_that_cannot_be_are_refused(void **state)
         {"target=/x,size=1", "does not go with type=bind"},
         {"type=tmpfs,target=/x,from=a", "does not go with type=tmpfs"},
         {"type=tmpfs,target=/x,size=big", "number of bytes"},
-        {"type=secret,id=a,rw", "does not go with type=secret"},
         {"type=ssh,source=a", "does not go with type=ssh"},
         {"type=cache,target=/x,sharing=some", "shared, private or locked"},
         {"type=cache,target=/x,mode=999", "octal"},
