@@ -107,6 +107,7 @@ void report(struct findings *out, enum rule rule, struct place place, const char
     autobuf sentence = {0};
     va_list ap;
     if (out->count == FINDINGS_MAX || has_name(&out->skip, found->name) ||
+        has_name(&out->here, found->name) ||
         (found->experimental && !has_name(&out->experimental, found->name)))
         return;
     va_start(ap, format);
@@ -130,6 +131,7 @@ void findings_free(struct findings *findings)
     free(findings->items);
     strv_free(&findings->skip);
     strv_free(&findings->experimental);
+    strv_free(&findings->here);
     *findings = (struct findings){0};
 }
 
@@ -179,6 +181,25 @@ static int read_options(const char *text, struct findings *out)
     return 0;
 }
 
+void begin_instruction(struct checking *c, const struct instruction *instruction)
+{
+    autostrv lines = {0};
+    strv_free(&c->out->here);
+    if (!instruction->comment)
+        return;
+    strv_split(&lines, instruction->comment, '\n');
+    for (size_t i = 0; i < lines.len; i++) {
+        autofindings own = {0};
+        char *reason = strstr(lines.items[i], " //");
+        if (reason)
+            *reason = '\0';
+        if (!starts_with(lines.items[i], "check=") ||
+            read_options(lines.items[i] + strlen("check="), &own) < 0)
+            continue;
+        strv_copy(&c->out->here, &own.skip);
+    }
+}
+
 static int choose_rules(const struct check_request *request, struct findings *out,
                         struct error *err)
 {
@@ -218,21 +239,25 @@ static void check_casing(struct checking *c)
         lower += is < 0;
     }
     int most = lower > upper ? -1 : 1;
-    for (size_t i = 0; i < file->count; i++)
+    for (size_t i = 0; i < file->count; i++) {
+        begin_instruction(c, &file->instructions[i]);
         if (casing(file->instructions[i].keyword) != most)
             report(c->out, RULE_CONSISTENT_INSTRUCTION_CASING, file->instructions[i].place,
                    "%s is in another case than most instructions, which are in %s case",
                    file->instructions[i].keyword, most > 0 ? "upper" : "lower");
+    }
 }
 
 static void check_lines(struct checking *c)
 {
-    for (size_t i = 0; i < c->file->count; i++)
+    for (size_t i = 0; i < c->file->count; i++) {
+        begin_instruction(c, &c->file->instructions[i]);
         if (c->file->instructions[i].empty_line > 0)
             report(c->out, RULE_NO_EMPTY_CONTINUATION,
                    (struct place){.line = c->file->instructions[i].empty_line, .column = 1},
                    "an empty line in the middle of an instruction will end it in the future; "
                    "remove it or make it a comment");
+    }
 }
 
 static void run(struct checking *c)
@@ -241,14 +266,17 @@ static void run(struct checking *c)
     check_casing(c);
     check_lines(c);
     for (size_t i = 0; i < file->global_count; i++) {
+        begin_instruction(c, &file->instructions[i]);
         check_global(c, &file->instructions[i]);
         scope_take(&c->globals, &file->instructions[i], file->escape, NULL, c->request->build_args);
         scope_take(&c->defaults, &file->instructions[i], file->escape, NULL, NULL);
     }
     for (c->stage = 0; c->stage < file->stage_count; c->stage++) {
         const struct stage *stage = &file->stages[c->stage];
+        begin_instruction(c, &file->instructions[stage->from]);
         check_from(c);
         for (size_t i = stage->first; i < stage->first + stage->count; i++) {
+            begin_instruction(c, &file->instructions[i]);
             check_instruction(c, &file->instructions[i]);
             scope_take(&c->stages[c->stage].scope, &file->instructions[i], file->escape,
                        &c->globals, c->request->build_args);
@@ -267,6 +295,7 @@ int checks_run(const struct check_request *request, struct findings *out, struct
         return rc;
     c.stages = xcalloc(request->file->stage_count, sizeof *c.stages);
     run(&c);
+    strv_free(&findings.here);
     for (size_t i = 0; i < request->file->stage_count; i++)
         scope_free(&c.stages[i].scope);
     free(c.stages);

@@ -43,6 +43,7 @@ static void undeclared(struct checking *c, struct place place, const char *name)
 {
     autostrv names = {0};
     scope_names(&c->globals, &names);
+    platform_arguments(&names);
     const char *near = nearest_word(name, (const char *const *)strv_argv(&names), names.len);
     report(c->out, RULE_UNDEFINED_ARG_IN_FROM, place,
            "no ARG before the first FROM declares \"%.60s\"%s%.60s%s", name,

@@ -61,6 +61,8 @@ struct checking {
 void report(struct findings *out, enum rule rule, struct place place, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* From here on it is about this instruction, with what the comment above it leaves out. */
+void begin_instruction(struct checking *c, const struct instruction *instruction);
 /* FROM: names, platforms, images. */
 void check_from(struct checking *c);
 /* The instructions of a stage, before their variables are taken into its scope. */

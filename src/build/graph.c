@@ -250,6 +250,10 @@ static int mark_needed(const struct making *m)
             return dockerfile_wrong(m->file, from->places[0], m->err,
                                     "with its variables there is no image here; declare them with "
                                     "ARG before the first FROM, or give them with --build-arg");
+        if (stage->platform && !*stage->platform)
+            return dockerfile_wrong(m->file, from->flags[0].place, m->err,
+                                    "with its variables there is no platform here; declare them "
+                                    "with ARG before the first FROM, or leave --platform out");
         if (stage->stage >= 0)
             graph->stages[stage->stage].needed = true;
         for (size_t s = 0; s < stage->source_count; s++)

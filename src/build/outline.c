@@ -26,10 +26,20 @@ char *outline_description(const struct instruction *instruction, const char *nam
     strv_split(&lines, instruction->comment, '\n');
     for (size_t i = 0; i < lines.len; i++) {
         const char *text = lines.items[i];
-        if (strncasecmp(text, name, length) == 0 && text[length] && strchr(BLANKS, text[length]))
+        if (strncmp(text, name, length) == 0 && text[length] && strchr(BLANKS, text[length]))
             return xstrdup(text + length + strspn(text + length, BLANKS));
     }
     return NULL;
+}
+
+/* By its name as it is written, or as it is known. */
+static char *describe_stage(const struct dockerfile *file, const struct stage *stage)
+{
+    const struct instruction *from = &file->instructions[stage->from];
+    if (!stage->name)
+        return NULL;
+    char *found = outline_description(from, stage->name);
+    return found ? found : outline_description(from, from->words.items[2]);
 }
 
 /* --- targets --- */
@@ -44,7 +54,7 @@ void outline_targets(const struct dockerfile *file, struct targets *out)
         made.items[i] = (struct outline_target){
             .name = stage->name,
             .base = stage->base,
-            .description = stage->name ? outline_description(from, stage->name) : NULL,
+            .description = describe_stage(file, stage),
             .is_default = i + 1 == file->stage_count,
             .place = from->place,
         };
@@ -244,8 +254,7 @@ void outline_make(const struct dockerfile *file, const struct graph *graph,
     const struct stage *target = &file->stages[graph->target];
     o.scopes = xcalloc(file->stage_count, sizeof *o.scopes);
     o.globals.left = &o.left;
-    if (target->name)
-        made.description = outline_description(&file->instructions[target->from], target->name);
+    made.description = describe_stage(file, target);
     find_used(&o, graph);
     add_globals(&o);
     for (size_t s = 0; s <= graph->target; s++)

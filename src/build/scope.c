@@ -35,6 +35,12 @@ bool platform_argument(const char *name, size_t length)
     return listed(platform_names, sizeof platform_names / sizeof *platform_names, name, length);
 }
 
+void platform_arguments(struct strv *out)
+{
+    for (size_t i = 0; i < sizeof platform_names / sizeof *platform_names; i++)
+        strv_add(out, platform_names[i]);
+}
+
 bool predefined_argument(const char *name, size_t length)
 {
     return listed(predefined_names, sizeof predefined_names / sizeof *predefined_names, name,

@@ -34,6 +34,7 @@ void scope_free(struct scope *scope);
 /* Variables of the builder itself: those that every FROM may use, and those that every stage may
  * use without ARG (proxies). */
 bool platform_argument(const char *name, size_t length);
+void platform_arguments(struct strv *out);
 bool predefined_argument(const char *name, size_t length);
 
 #endif

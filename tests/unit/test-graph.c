@@ -123,6 +123,8 @@ static void a_stage_refers_to_earlier_ones(void **state)
         {"FROM a\nFROM b\nRUN --mount=target=/x,from=7 y", "the stages before it are 0 to 0"},
         {"FROM a\nCOPY --from=${x:?gone} a /", "Dockerfile:2:6: x: gone"},
         {"FROM $nothing", "Dockerfile:1:6: with its variables there is no image here"},
+        {"FROM --platform=$nothing a",
+         "Dockerfile:1:6: with its variables there is no platform here"},
         {"FROM ${base", "Dockerfile:1:6: ${base: the } is missing"},
     };
     (void)state;
@@ -209,7 +211,7 @@ static void targets_have_descriptions(void **state)
     autotargets targets = {0};
     (void)state;
     parse(
-        "# syntax=x\n# build makes it\nFROM a AS Build\n# something else\nFROM b AS test\n\nFROM c",
+        "# syntax=x\n# Build makes it\nFROM a AS Build\n# something else\nFROM b AS test\n\nFROM c",
         &file);
     outline_targets(&file, &targets);
     assert_int_equal(targets.count, 3);
