@@ -260,9 +260,23 @@ static void check_lines(struct checking *c)
     }
 }
 
+/* "linux/arm64/v8" as what a FROM may say of it. */
+static void take_platform(struct checking *c)
+{
+    static const char *const names[] = {"TARGETOS", "TARGETARCH", "TARGETVARIANT"};
+    autostrv parts = {0};
+    if (!c->request->platform)
+        return;
+    strv_fmt(&c->globals.args, "TARGETPLATFORM=%s", c->request->platform);
+    strv_split(&parts, c->request->platform, '/');
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        strv_fmt(&c->globals.args, "%s=%s", names[i], i < parts.len ? parts.items[i] : "");
+}
+
 static void run(struct checking *c)
 {
     const struct dockerfile *file = c->file;
+    take_platform(c);
     check_casing(c);
     check_lines(c);
     for (size_t i = 0; i < file->global_count; i++) {

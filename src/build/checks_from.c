@@ -184,6 +184,6 @@ void check_from(struct checking *c)
     }
     int base = graph_find_stage(c->file, buf_text(&image), c->stage);
     begin_scope(c, buf_text(&image), base);
-    if (base < 0 && !uses_platform(stage->base))
+    if (base < 0 && (c->request->platform || !uses_platform(stage->base)))
         check_pinned(c, from->places[0], buf_text(&image));
 }

@@ -39,8 +39,11 @@ static void run(const char *text, const char *build_arg, struct findings *out)
         fail_msg("%s", err.text);
     if (build_arg)
         strv_add(&args, build_arg);
-    const struct check_request request = {
-        .file = &file, .build_args = &args, .ignored = ignored, .base_env = base_env};
+    const struct check_request request = {.file = &file,
+                                          .build_args = &args,
+                                          .platform = "linux/arm64",
+                                          .ignored = ignored,
+                                          .base_env = base_env};
     if (checks_run(&request, out, &err) < 0)
         fail_msg("%s", err.text);
 }
@@ -170,6 +173,7 @@ static void rules_about_what_is_said(void **state)
         {"UndefinedVar", "FROM a\nCOPY ${foo:-x} ${bar+y} .", ""},
         {"UndefinedVar", "FROM a AS b\nARG x=1\nENV y=2\nFROM b\nUSER $x$y$z", "5"},
         {"UndefinedVar", "FROM a\nENV a=1 b=$a", "2"},
+        {"UndefinedVar", "FROM a AS x-arm64\nARG x=1\nFROM x-${TARGETARCH}\nUSER $x$y", "4"},
         {"UndefinedVar", "FROM a\nCOPY --chown=$who a /b", "2"},
         {"UndefinedVar", "FROM a\nLABEL price='$foo' b=\\$foo c=$1", ""},
         {"CopyIgnoredFile",
