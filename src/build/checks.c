@@ -9,6 +9,9 @@
 #include "base/text.h"
 #include "build/checks_parts.h"
 
+#define NAMES_MAX 1000         /* of rules that are left out */
+#define VALUES_MAX (16u << 20) /* bytes of all variables */
+
 static const struct check_rule rules[] = {
     [RULE_STAGE_NAME_CASING] = {"StageNameCasing", CHECK_STYLE, false,
                                 "The name of a stage is in lower case"},
@@ -104,6 +107,7 @@ void report(struct findings *out, enum rule rule, struct place place, const char
     autobuf sentence = {0};
     va_list ap;
     if (out->count == FINDINGS_MAX || has_name(&out->skip, found->name) ||
+        has_name(&out->here, found->name) ||
         (found->experimental && !has_name(&out->experimental, found->name)))
         return;
     va_start(ap, format);
@@ -127,6 +131,7 @@ void findings_free(struct findings *findings)
     free(findings->items);
     strv_free(&findings->skip);
     strv_free(&findings->experimental);
+    strv_free(&findings->here);
     *findings = (struct findings){0};
 }
 
@@ -144,6 +149,8 @@ static int set_option(const char *option, struct findings *out)
     if (list) {
         autostrv words = {0};
         strv_split(&words, equals + 1, ',');
+        if (list->len + words.len > NAMES_MAX)
+            return -EINVAL;
         for (size_t i = 0; i < words.len; i++) {
             char *word = words.items[i] + strspn(words.items[i], " \t");
             word[strcspn(word, " \t")] = '\0';
@@ -172,6 +179,25 @@ static int read_options(const char *text, struct findings *out)
             return -EINVAL;
     }
     return 0;
+}
+
+void begin_instruction(struct checking *c, const struct instruction *instruction)
+{
+    autostrv lines = {0};
+    strv_free(&c->out->here);
+    if (!instruction->comment)
+        return;
+    strv_split(&lines, instruction->comment, '\n');
+    for (size_t i = 0; i < lines.len; i++) {
+        autofindings own = {0};
+        char *reason = strstr(lines.items[i], " //");
+        if (reason)
+            *reason = '\0';
+        if (!starts_with(lines.items[i], "check=") ||
+            read_options(lines.items[i] + strlen("check="), &own) < 0)
+            continue;
+        strv_copy(&c->out->here, &own.skip);
+    }
 }
 
 static int choose_rules(const struct check_request *request, struct findings *out,
@@ -213,37 +239,58 @@ static void check_casing(struct checking *c)
         lower += is < 0;
     }
     int most = lower > upper ? -1 : 1;
-    for (size_t i = 0; i < file->count; i++)
+    for (size_t i = 0; i < file->count; i++) {
+        begin_instruction(c, &file->instructions[i]);
         if (casing(file->instructions[i].keyword) != most)
             report(c->out, RULE_CONSISTENT_INSTRUCTION_CASING, file->instructions[i].place,
                    "%s is in another case than most instructions, which are in %s case",
                    file->instructions[i].keyword, most > 0 ? "upper" : "lower");
+    }
 }
 
 static void check_lines(struct checking *c)
 {
-    for (size_t i = 0; i < c->file->count; i++)
+    for (size_t i = 0; i < c->file->count; i++) {
+        begin_instruction(c, &c->file->instructions[i]);
         if (c->file->instructions[i].empty_line > 0)
             report(c->out, RULE_NO_EMPTY_CONTINUATION,
                    (struct place){.line = c->file->instructions[i].empty_line, .column = 1},
                    "an empty line in the middle of an instruction will end it in the future; "
                    "remove it or make it a comment");
+    }
+}
+
+/* "linux/arm64/v8" as what a FROM may say of it. */
+static void take_platform(struct checking *c)
+{
+    static const char *const names[] = {"TARGETOS", "TARGETARCH", "TARGETVARIANT"};
+    autostrv parts = {0};
+    if (!c->request->platform)
+        return;
+    strv_fmt(&c->globals.args, "TARGETPLATFORM=%s", c->request->platform);
+    strv_split(&parts, c->request->platform, '/');
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        strv_fmt(&c->globals.args, "%s=%s", names[i], i < parts.len ? parts.items[i] : "");
 }
 
 static void run(struct checking *c)
 {
     const struct dockerfile *file = c->file;
+    take_platform(c);
     check_casing(c);
     check_lines(c);
     for (size_t i = 0; i < file->global_count; i++) {
+        begin_instruction(c, &file->instructions[i]);
         check_global(c, &file->instructions[i]);
         scope_take(&c->globals, &file->instructions[i], file->escape, NULL, c->request->build_args);
         scope_take(&c->defaults, &file->instructions[i], file->escape, NULL, NULL);
     }
     for (c->stage = 0; c->stage < file->stage_count; c->stage++) {
         const struct stage *stage = &file->stages[c->stage];
+        begin_instruction(c, &file->instructions[stage->from]);
         check_from(c);
         for (size_t i = stage->first; i < stage->first + stage->count; i++) {
+            begin_instruction(c, &file->instructions[i]);
             check_instruction(c, &file->instructions[i]);
             scope_take(&c->stages[c->stage].scope, &file->instructions[i], file->escape,
                        &c->globals, c->request->build_args);
@@ -254,12 +301,15 @@ static void run(struct checking *c)
 int checks_run(const struct check_request *request, struct findings *out, struct error *err)
 {
     autofindings findings = {0};
-    struct checking c = {.request = request, .file = request->file, .out = &findings};
+    struct checking c = {
+        .request = request, .file = request->file, .left = VALUES_MAX, .out = &findings};
+    c.globals.left = c.defaults.left = &c.left;
     int rc = choose_rules(request, &findings, err);
     if (rc < 0)
         return rc;
     c.stages = xcalloc(request->file->stage_count, sizeof *c.stages);
     run(&c);
+    strv_free(&findings.here);
     for (size_t i = 0; i < request->file->stage_count; i++)
         scope_free(&c.stages[i].scope);
     free(c.stages);

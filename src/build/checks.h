@@ -5,7 +5,8 @@
  * build less safe. Rules are a table; each has its test.
  *
  * `# check=skip=A,B;error=true;experimental=C` in the file, or the build argument
- * BUILDKIT_DOCKERFILE_CHECK, which comes before it. "all" is every rule.
+ * BUILDKIT_DOCKERFILE_CHECK, which comes before it. "all" is every rule. A comment
+ * `# check=skip=A // why` right above an instruction is about that one.
  */
 #ifndef CAISSON_BUILD_CHECKS_H
 #define CAISSON_BUILD_CHECKS_H
@@ -39,6 +40,7 @@ struct findings {
     size_t count;
     bool fail; /* error=true: findings are to end the build */
     struct strv skip, experimental;
+    struct strv here; /* left out for the instruction that is being read */
 };
 void findings_free(struct findings *findings);
 #define autofindings __attribute__((cleanup(findings_free))) struct findings

@@ -43,6 +43,7 @@ static void undeclared(struct checking *c, struct place place, const char *name)
 {
     autostrv names = {0};
     scope_names(&c->globals, &names);
+    platform_arguments(&names);
     const char *near = nearest_word(name, (const char *const *)strv_argv(&names), names.len);
     report(c->out, RULE_UNDEFINED_ARG_IN_FROM, place,
            "no ARG before the first FROM declares \"%.60s\"%s%.60s%s", name,
@@ -150,6 +151,7 @@ static void check_pinned(struct checking *c, struct place place, const char *ima
 static void begin_scope(struct checking *c, const char *image, int base)
 {
     struct stage_state *state = &c->stages[c->stage];
+    state->scope.left = &c->left;
     if (base >= 0) {
         const struct stage_state *before = &c->stages[base];
         state->scope.parent = &before->scope;
@@ -182,6 +184,6 @@ void check_from(struct checking *c)
     }
     int base = graph_find_stage(c->file, buf_text(&image), c->stage);
     begin_scope(c, buf_text(&image), base);
-    if (base < 0 && !uses_platform(stage->base))
+    if (base < 0 && (c->request->platform || !uses_platform(stage->base)))
         check_pinned(c, from->places[0], buf_text(&image));
 }

@@ -52,13 +52,17 @@ struct checking {
     const struct dockerfile *file;
     struct scope globals, defaults; /* with and without build arguments */
     struct stage_state *stages;
-    size_t stage; /* that is being read */
+    size_t stage;   /* that is being read */
+    size_t guesses; /* what a variable may have meant */
+    size_t left;    /* bytes that values may still take */
     struct findings *out;
 };
 
 void report(struct findings *out, enum rule rule, struct place place, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* From here on it is about this instruction, with what the comment above it leaves out. */
+void begin_instruction(struct checking *c, const struct instruction *instruction);
 /* FROM: names, platforms, images. */
 void check_from(struct checking *c);
 /* The instructions of a stage, before their variables are taken into its scope. */

@@ -12,6 +12,9 @@
 #include "build/checks_parts.h"
 #include "build/dockerfile_parts.h"
 
+#define WINDOW_MAX 1024                    /* bytes of text that are looked at around a word */
+#define PREFIXES_MAX 20                    /* words before a command */
+#define PIPES_MAX 8                        /* between a download and what executes it */
 #define WORD_BYTES "\"'`()<>|;&\\," BLANKS /* where a word ends */
 
 static bool one_of(const char *const *words, size_t count, const char *text, size_t length)
@@ -52,14 +55,16 @@ static const char *word_after(const char *text)
 static const char *past_prefixes(const char *text)
 {
     static const char *const names[] = {"sudo", "env", "busybox", "exec", "command", "nice"};
-    const char *name = text;
-    size_t length = base_name(&name);
-    if (!one_of(names, sizeof names / sizeof *names, name, length))
-        return text;
-    do
+    for (unsigned words = 0; words < PREFIXES_MAX; words++) {
+        const char *name = text;
+        size_t length = base_name(&name);
+        bool prefix = one_of(names, sizeof names / sizeof *names, name, length);
+        bool theirs = words > 0 && (*text == '-' || memchr(text, '=', strcspn(text, WORD_BYTES)));
+        if (!prefix && !theirs)
+            break;
         text = word_after(text);
-    while (*text == '-' || memchr(text, '=', strcspn(text, WORD_BYTES)));
-    return past_prefixes(text);
+    }
+    return text;
 }
 
 static const char *const shells[] = {"sh", "bash", "dash", "ash", "zsh", "ksh", "fish"};
@@ -99,11 +104,14 @@ static const char *next_word(const char *text)
 /* Behind a fetching word: whether what comes of it is piped into something that executes it. */
 static bool piped(const char *text)
 {
-    for (; *text; text++) {
+    unsigned pipes = 0;
+    for (const char *begin = text; *text && text < begin + WINDOW_MAX; text++) {
         if (*text == ';' || *text == '\n' || *text == '&' || (text[0] == '|' && text[1] == '|'))
             return false;
         if (*text != '|')
             continue;
+        if (++pipes > PIPES_MAX)
+            return false;
         text++;
         text += *text == '&';
         text += strspn(text, BLANKS);
@@ -128,7 +136,7 @@ static bool substituted(const char *begin, const char *word)
         return false;
     /* The command around it begins behind the last end of one. */
     const char *at = open;
-    while (at > begin && !strchr(";&|\n", at[-1]))
+    while (at > begin && open - at < WINDOW_MAX && !strchr(";&|\n", at[-1]))
         at--;
     at += strspn(at, BLANKS);
     return is_shell(at) || starts_with(at, "eval ") || starts_with(at, ". ");
@@ -179,17 +187,17 @@ static bool secret_assigned(const char *word, size_t *length)
 /* https://user:secret@host */
 static bool secret_in_address(const char *word, size_t *length)
 {
-    size_t end = strcspn(word, "\"'` \t\n\v\f\r");
-    const char *address = memmem(word, end, "://", 3);
-    if (!address)
+    size_t scheme = strspn(word, "abcdefghijklmnopqrstuvwxyz+"), host = 0;
+    const char *address = word + scheme;
+    if (scheme == 0 || !starts_with(address, "://"))
         return false;
     address += 3;
-    size_t host = strcspn(address, "/?#\"'` \t\n\v\f\r"), colon = strcspn(address, ":");
-    const char *at = memchr(address, '@', host);
-    if (!at || colon >= (size_t)(at - address) || !literal(address + colon + 1) ||
-        address + colon + 1 == at)
+    while (host < WINDOW_MAX && address[host] && !strchr("/?#\"'`" BLANKS, address[host]))
+        host++;
+    const char *at = memchr(address, '@', host), *colon = memchr(address, ':', host);
+    if (!at || !colon || colon + 1 >= at || !literal(colon + 1))
         return false;
-    *length = (size_t)(address - word) + colon;
+    *length = (size_t)(colon - word);
     return true;
 }
 

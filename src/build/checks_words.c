@@ -10,6 +10,8 @@
 #include "build/dockerfile_parts.h"
 #include "build/outline.h"
 
+#define GUESSES_MAX 1000 /* names that are compared with others */
+
 /* --- variables --- */
 
 static bool has_lower(const char *name)
@@ -25,9 +27,12 @@ static void undefined(struct checking *c, struct place place, const char *name)
     const struct scope *scope = &c->stages[c->stage].scope;
     size_t length = strlen(name);
     autostrv names = {0};
+    if (c->out->count == FINDINGS_MAX || c->guesses == GUESSES_MAX)
+        return;
     if (length == 0 || !strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_", *name) ||
         scope_knows(scope, name, length) || predefined_argument(name, length))
         return;
+    c->guesses++;
     strv_add(&names, "PATH");
     scope_names(scope, &names);
     const char *near = nearest_word(name, (const char *const *)strv_argv(&names), names.len);
@@ -99,7 +104,10 @@ bool secret_name(const char *name, size_t length, bool loose)
             end++;
         for (size_t p = 0; p < sizeof parts / sizeof *parts - !loose; p++)
             secret |= end - i == strlen(parts[p]) && strncasecmp(name + i, parts[p], end - i) == 0;
-        if (end - i == 6 && strncasecmp(name + i, "public", 6) == 0)
+        /* PUBLIC_KEY is none, PASSWORD_FILE says where it is, AUTH_VERSION is about a program. */
+        if ((end - i == 6 && strncasecmp(name + i, "public", 6) == 0) ||
+            (end == length && end - i == 4 && strncasecmp(name + i, "file", 4) == 0) ||
+            (end == length && end - i == 7 && strncasecmp(name + i, "version", 7) == 0))
             return false;
         i = end + 1;
     }
@@ -154,10 +162,13 @@ static void check_ports(struct checking *c, const struct instruction *i)
 static void check_once(struct checking *c, const struct instruction *i,
                        const struct instruction **last)
 {
-    if (*last)
+    if (*last) {
+        begin_instruction(c, *last);
         report(c->out, RULE_MULTIPLE_INSTRUCTIONS_DISALLOWED, (*last)->place,
                "only the last %s of a stage counts, and another one follows in line %u",
                instruction_name(i->kind), i->place.line);
+        begin_instruction(c, i);
+    }
     *last = i;
 }
 
@@ -249,25 +260,40 @@ static void check_sources(struct checking *c, const struct instruction *i)
 
 /* --- comments --- */
 
-static void check_description(struct checking *c, const struct instruction *i, const char *name)
+static bool described(const struct instruction *i, const char *name, size_t length)
 {
-    autofree char *described = outline_description(i, name);
-    if (i->comment && !described)
-        report(
-            c->out, RULE_INVALID_DEFINITION_DESCRIPTION, i->place,
-            "the comment right above is read as a description and does not begin with \"%.60s\"; "
-            "begin it so, or put an empty line between",
-            name);
+    autofree char *copy = xstrndup(name, length);
+    autofree char *description = outline_description(i, copy);
+    return description != NULL;
+}
+
+/* Whether there is a comment that could be meant to describe something. */
+static bool has_comment(const struct instruction *i)
+{
+    autostrv lines = {0};
+    if (!i->comment)
+        return false;
+    strv_split(&lines, i->comment, '\n');
+    for (size_t l = 0; l < lines.len; l++)
+        if (!starts_with(lines.items[l], "check="))
+            return true;
+    return false;
 }
 
 void check_comment(struct checking *c, const struct instruction *i)
 {
-    if (i->kind == INSTRUCTION_FROM && i->words.len == 3) {
-        check_description(c, i, i->words.items[2]);
-    } else if (i->kind == INSTRUCTION_ARG) {
-        autofree char *name = xstrndup(i->words.items[0], strcspn(i->words.items[0], "="));
-        check_description(c, i, name);
-    }
+    const struct strv *words = &i->words;
+    bool from = i->kind == INSTRUCTION_FROM && words->len == 3;
+    if ((!from && i->kind != INSTRUCTION_ARG) || !has_comment(i))
+        return;
+    const char *name = words->items[from ? 2 : 0];
+    for (size_t w = from ? 2 : 0; w < words->len; w++)
+        if (described(i, words->items[w], strcspn(words->items[w], "=")))
+            return;
+    report(c->out, RULE_INVALID_DEFINITION_DESCRIPTION, i->place,
+           "the comment right above is read as a description and does not begin with \"%.*s\"; "
+           "begin it so, or put an empty line between",
+           (int)strcspn(name, "="), name);
 }
 
 /* --- all --- */

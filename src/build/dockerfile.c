@@ -82,11 +82,12 @@ static void excerpt(const struct dockerfile *file, struct place place, struct bu
 int dockerfile_wrong(const struct dockerfile *file, struct place place, struct error *err,
                      const char *format, ...)
 {
-    autobuf sentence = {0}, shown = {0};
+    autobuf said = {0}, sentence = {0}, shown = {0};
     va_list ap;
     va_start(ap, format);
-    buf_vfmt(&sentence, format, ap);
+    buf_vfmt(&said, format, ap);
     va_end(ap);
+    buf_printable(&sentence, buf_text(&said)); /* it repeats words of the file */
     if (!file)
         return error_set(err, -EINVAL, "%s", buf_text(&sentence));
     excerpt(file, place, &shown);

@@ -4,8 +4,8 @@
  * stages. Nothing is expanded, looked up or executed here; what can be refused without knowing a
  * variable's value is refused, with file, line, column and the line itself.
  *
- * Language: https://docs.docker.com/reference/dockerfile/ (BuildKit's stable one, 1.20). `#
- * syntax=` is read and never executed.
+ * Language: https://docs.docker.com/reference/dockerfile/ (BuildKit's stable one, 1.20). What
+ * `# syntax=` names is read and never executed.
  *
  * Guards against: bytes that are no text (NUL), lines, words, instructions and here-documents
  * without end (DOCKERFILE_MAX, DOCKERFILE_INSTRUCTIONS_MAX).

@@ -42,8 +42,10 @@ static void add_word(const struct arguments *a, char *word, size_t offset)
 static int add_words(const struct arguments *a)
 {
     const char *rest = a->out->rest;
+    bool copies = a->out->kind == INSTRUCTION_COPY || a->out->kind == INSTRUCTION_ADD;
     for (size_t i = 0; rest[i]; i += strspn(rest + i, BLANKS)) {
-        size_t length = word_length(rest + i, a->reading->file->escape);
+        size_t length = copies ? heredoc_length(rest + i, a->reading->file->escape)
+                               : word_length(rest + i, a->reading->file->escape);
         if (a->out->words.len == DOCKERFILE_WORDS_MAX)
             return wrong(a, line_place(a->line, a->at + i), "more than %d words",
                          DOCKERFILE_WORDS_MAX);

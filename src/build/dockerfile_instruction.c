@@ -209,20 +209,34 @@ static bool takes_heredocs(const struct instruction *instruction)
             instruction->kind == INSTRUCTION_ADD);
 }
 
+/* Within $((…)), where << shifts. `depth` goes from word to word. */
+static bool in_arithmetic(const char *word, size_t length, unsigned *depth)
+{
+    bool inside = *depth > 0;
+    for (size_t i = 0; i + 1 < length; i++) {
+        if (i + 2 < length && memcmp(word + i, "$((", 3) == 0)
+            ++*depth;
+        else if (*depth > 0 && memcmp(word + i, "))", 2) == 0)
+            --*depth;
+    }
+    return inside;
+}
+
 static int read_heredocs(struct reading *reading, const struct line *line, size_t at,
                          struct instruction *out, struct error *err)
 {
     char escape = reading->file->escape;
     const char *rest = out->rest;
+    unsigned depth = 0;
     for (size_t i = strspn(rest, BLANKS); rest[i]; i += strspn(rest + i, BLANKS)) {
-        size_t length = word_length(rest + i, escape);
-        autofree char *word = strstr(rest + i, "<<") ? xstrndup(rest + i, length) : NULL;
+        size_t first = word_length(rest + i, escape), length = heredoc_length(rest + i, escape);
+        bool shifts = in_arithmetic(rest + i, first, &depth), tabs;
+        bool perhaps = !shifts && memmem(rest + i, first, "<<", 2);
+        autofree char *word = perhaps ? xstrndup(rest + i, length) : NULL;
         struct heredoc heredoc = {.place = line_place(line, at + i)};
-        bool tabs;
-        if (!word)
-            return 0;
-        i += length;
-        if (!heredoc_word(word, escape, &heredoc, &tabs))
+        bool is = word && heredoc_word(word, escape, &heredoc, &tabs);
+        i += is ? length : first;
+        if (!is)
             continue;
         int rc = heredoc_read(reading, &heredoc, tabs, err);
         if (rc < 0) {

@@ -44,6 +44,8 @@ int heredoc_read(struct reading *reading, struct heredoc *heredoc, bool tabs, st
 
 /* The bytes of the first word of `text`: up to white space outside of quotes. */
 size_t word_length(const char *text, char escape);
+/* The same where a here-document may be: in `<< EOF` the name is in it. */
+size_t heredoc_length(const char *text, char escape);
 /* "EOF" of a word such as 3<<-"EOF"; false when it is none. `out` is to be freed. */
 bool heredoc_word(const char *word, char escape, struct heredoc *out, bool *tabs);
 /* A JSON array of strings. 1; 0 when it is no JSON; -EINVAL when it holds something else, -E2BIG.

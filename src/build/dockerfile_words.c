@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "build/dockerfile_parts.h"
 
 #define JSON_MAX (1u << 20) /* bytes; a tree of it takes a hundred times as much */
@@ -26,6 +27,15 @@ size_t word_length(const char *text, char escape)
     return i;
 }
 
+size_t heredoc_length(const char *text, char escape)
+{
+    size_t length = word_length(text, escape), digits = strspn(text, "0123456789");
+    bool alone =
+        starts_with(text + digits, "<<") && length == digits + 2 + (text[digits + 2] == '-');
+    size_t next = length + strspn(text + length, BLANKS);
+    return alone && text[next] ? next + word_length(text + next, escape) : length;
+}
+
 bool heredoc_word(const char *word, char escape, struct heredoc *out, bool *tabs)
 {
     autobuf name = {0};
@@ -37,12 +47,12 @@ bool heredoc_word(const char *word, char escape, struct heredoc *out, bool *tabs
     word += 2;
     bool dash = *word == '-';
     word += dash;
+    word += strspn(word, BLANKS);
     for (; *word; word++) {
         if (*word == '<')
             return false;
         if (*word == escape && quote != '\'' && word[1]) {
-            buf_char(&name, *++word);
-            quoted = true;
+            buf_char(&name, *++word); /* which is no quotation: variables are expanded */
         } else if (quote ? *word == quote : *word == '"' || *word == '\'') {
             quote = quote ? 0 : *word;
             quoted = true;

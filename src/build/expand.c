@@ -350,6 +350,8 @@ static int braces(struct scan *s, const char *begin, struct buf *out)
         return no_brace(s, begin);
     s->at++;
     c.value = value_of(s, c.name, c.length);
+    if (!c.value && s->expand->unset_all)
+        note_unset(s, c.name, c.length);
     if (strchr("-+?", c.op))
         return choose(s, &c, out);
     if (!c.empty_too && (c.op == '#' || c.op == '%'))

@@ -20,6 +20,7 @@ struct expand {
     char escape;
     bool raw_quotes;    /* quotes are bytes like others; escapes are taken off all the same
                            (here-documents of COPY and ADD) */
+    bool unset_all;     /* names with a default are added to `unset` as well */
     struct strv *unset; /* names without value and default are added, once, 1000 at most; NULL */
 };
 

@@ -10,6 +10,7 @@
 #include "build/step.h"
 #include "oci/reference.h"
 
+#define NAME_MAX_LENGTH 4096
 #define SOURCES_MAX 100000 /* of all stages: triggers are counted in each that runs them */
 
 struct making {
@@ -82,6 +83,10 @@ static int expanded(const struct making *m, struct place place, const char *word
     struct error why = {0};
     if (expand_word(m->request->expand, word, &text, &why) < 0)
         return dockerfile_wrong(m->file, place, m->err, "%s", why.text);
+    if (text.len > NAME_MAX_LENGTH)
+        return dockerfile_wrong(m->file, place, m->err,
+                                "with its variables this is too long for a "
+                                "name");
     *out = buf_take(&text);
     return 0;
 }
@@ -245,6 +250,10 @@ static int mark_needed(const struct making *m)
             return dockerfile_wrong(m->file, from->places[0], m->err,
                                     "with its variables there is no image here; declare them with "
                                     "ARG before the first FROM, or give them with --build-arg");
+        if (stage->platform && !*stage->platform)
+            return dockerfile_wrong(m->file, from->flags[0].place, m->err,
+                                    "with its variables there is no platform here; declare them "
+                                    "with ARG before the first FROM, or leave --platform out");
         if (stage->stage >= 0)
             graph->stages[stage->stage].needed = true;
         for (size_t s = 0; s < stage->source_count; s++)

@@ -28,7 +28,7 @@ void targets_free(struct targets *targets);
 
 struct outline_arg {
     char *name;
-    char *value; /* the default, unexpanded; NULL */
+    char *value; /* of the build argument, or the default; NULL */
     char *description;
     struct place place;
 };
@@ -36,7 +36,7 @@ struct outline_arg {
 /* A secret, an ssh agent or a cache of RUN --mount, once for each id. */
 struct outline_mount {
     char *id;
-    char *target; /* of a cache, unexpanded; NULL */
+    char *target; /* of a cache; NULL */
     bool required;
     struct place place;
 };
@@ -49,13 +49,16 @@ struct outline_mounts {
 struct outline {
     size_t stage; /* the target */
     char *description;
-    struct outline_arg *args; /* those before the first FROM, then those of the stages needed */
+    struct outline_arg *args; /* those before the first FROM that a FROM needs, then those of the
+                                 stages needed */
     size_t arg_count;
     struct outline_mounts secrets, ssh, caches;
 };
 
-/* `graph` says which stages are needed. */
-void outline_make(const struct dockerfile *file, const struct graph *graph, struct outline *out);
+/* `graph` says which stages are needed. `build_args`: "NAME=value"; NULL. What is expanded is so
+ * with what the file and they say; nothing is known of images. */
+void outline_make(const struct dockerfile *file, const struct graph *graph,
+                  const struct strv *build_args, struct outline *out);
 void outline_free(struct outline *outline);
 #define autooutline __attribute__((cleanup(outline_free))) struct outline
 

@@ -8,6 +8,8 @@
 #include "base/text.h"
 #include "build/expand.h"
 
+#define NAME_MAX_LENGTH 255
+
 /* https://docs.docker.com/reference/dockerfile/#automatic-platform-args-in-the-global-scope */
 static const char *const platform_names[] = {
     "BUILDARCH", "BUILDOS",        "BUILDPLATFORM", "BUILDVARIANT",  "TARGETARCH",
@@ -31,6 +33,12 @@ static bool listed(const char *const *names, size_t count, const char *name, siz
 bool platform_argument(const char *name, size_t length)
 {
     return listed(platform_names, sizeof platform_names / sizeof *platform_names, name, length);
+}
+
+void platform_arguments(struct strv *out)
+{
+    for (size_t i = 0; i < sizeof platform_names / sizeof *platform_names; i++)
+        strv_add(out, platform_names[i]);
 }
 
 bool predefined_argument(const char *name, size_t length)
@@ -137,12 +145,19 @@ void scope_take(struct scope *scope, const struct instruction *instruction, char
         bool has_value;
         take_pair(scope, instruction->words.items[i], escape, &name, &value, &has_value);
         const char *text = buf_text(&name);
+        if (name.len > NAME_MAX_LENGTH)
+            continue;
         const char *given = env ? NULL : build_argument(build_args, text);
         const char *global = !env && !has_value && globals
                                  ? scope_value((void *)(uintptr_t)globals, text, strlen(text))
                                  : NULL;
-        if (given || global || has_value)
-            strv_fmt(&added, "%s=%s", text, given ? given : has_value ? buf_text(&value) : global);
+        const char *found = given ? given : has_value ? buf_text(&value) : global;
+        size_t size = strlen(text) + (found ? strlen(found) : 0);
+        bool room = scope->left && size <= *scope->left;
+        if (room)
+            *scope->left -= size;
+        if (found)
+            strv_fmt(&added, "%s=%s", text, room ? found : "");
         else
             strv_add(&added, text);
         if (!env && !globals) { /* before the first FROM each sees those left of it */

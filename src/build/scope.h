@@ -8,12 +8,13 @@
 
 #include "build/dockerfile.h"
 
-#define SCOPE_MAX 10000 /* names of one scope; what comes after is not noted */
+#define SCOPE_MAX 1000 /* names of one scope; what comes after is not noted */
 
 struct scope {
     const struct scope *parent; /* the base's, or NULL */
     struct strv env, args;      /* "NAME=value"; an ARG without value is "NAME" */
     bool unknown_base;          /* it begins with an image of which nothing is known */
+    size_t *left; /* bytes that values may still take, of several scopes; then they are empty */
 };
 
 /* For struct expand; `closure` is the scope. */
@@ -33,6 +34,7 @@ void scope_free(struct scope *scope);
 /* Variables of the builder itself: those that every FROM may use, and those that every stage may
  * use without ARG (proxies). */
 bool platform_argument(const char *name, size_t length);
+void platform_arguments(struct strv *out);
 bool predefined_argument(const char *name, size_t length);
 
 #endif

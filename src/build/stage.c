@@ -273,7 +273,30 @@ static int at_place(struct stage_run *run, const struct instruction *i, struct e
     return err->code;
 }
 
-static int instruct(struct stage_run *run, const struct instruction *i, struct error *err)
+/* Which stage a --from means was found out with the variables before the first FROM, and so it is
+ * that. A trigger stands in no file. */
+static void set_sources(const struct stage_run *run, const struct instruction *i, struct step *step)
+{
+    const struct graph_stage *stage = &run->build->graph.stages[run->number];
+    size_t index = (size_t)(i - run->build->file.instructions), at = 0;
+    for (size_t n = 0; n < stage->source_count; n++) {
+        const struct graph_source *source = &stage->sources[n];
+        if (source->instruction != index)
+            continue;
+        char **from = step->from ? &step->from : NULL;
+        while (!from && at < step->mount_count) {
+            from = step->mounts[at].from ? &step->mounts[at].from : NULL;
+            at++;
+        }
+        if (!from)
+            return;
+        free(*from);
+        *from = xstrdup(source->name);
+    }
+}
+
+static int instruct(struct stage_run *run, const struct instruction *i, bool trigger,
+                    struct error *err)
 {
     autostep step = {0};
     autobuf name = {0};
@@ -287,7 +310,9 @@ static int instruct(struct stage_run *run, const struct instruction *i, struct e
         name_vertex(run, i, &name);
         stage_tell(run, BUILD_BEGIN, buf_text(&name), 0);
     }
-    int rc = step_make(&run->build->file, i, &expand, &step, err);
+    int rc = step_make(trigger ? NULL : &run->build->file, i, &expand, &step, err);
+    if (rc == 0 && !trigger)
+        set_sources(run, i, &step);
     if (rc == 0) {
         add_history(run, i);
         if (i->kind == INSTRUCTION_ENV || i->kind == INSTRUCTION_ARG ||
@@ -429,7 +454,7 @@ static int triggers(struct stage_run *run, struct error *err)
             i.place =
                 run->build->file.instructions[run->build->file.stages[run->number].from].place;
             run->steps += is_work(i.kind);
-            rc = instruct(run, &i, err);
+            rc = instruct(run, &i, true, err);
             instruction_free(&i);
         }
     }
@@ -483,7 +508,7 @@ static int build_stage(struct stage_run *run, struct error *err)
     /* A context in the place of the stage is all of it. */
     size_t count = run->build->graph.stages[run->number].replaced ? 0 : stage->count;
     for (size_t i = 0; rc == 0 && i < count; i++)
-        rc = instruct(run, &file->instructions[stage->first + i], err);
+        rc = instruct(run, &file->instructions[stage->first + i], false, err);
     /* Also after a failure: what was done need not be done again. */
     struct error late = {0};
     int settled = stage_layers_settle(run, true, &late);

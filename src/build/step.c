@@ -13,6 +13,7 @@
 #include "container/signals.h"
 
 #define RETRIES_MAX 1000000
+#define WORDS_MAX (32u << 20) /* bytes of one instruction, its variables expanded */
 
 int step_wrong(const struct making *m, struct place place, const char *format, ...)
 {
@@ -30,6 +31,10 @@ int step_expand(const struct making *m, struct place place, const char *word, ch
     struct error why = {0};
     if (expand_word(m->expand, word, &text, &why) < 0)
         return step_wrong(m, place, "%s", why.text);
+    if (text.len > *m->left)
+        return step_wrong(m, place, "with its variables this instruction is longer than %u MiB",
+                          WORDS_MAX >> 20);
+    *m->left -= text.len;
     *out = buf_take(&text);
     return 0;
 }
@@ -283,7 +288,8 @@ int step_make(const struct dockerfile *file, const struct instruction *instructi
         [INSTRUCTION_WORKDIR] = make_one,
     };
     autostep made = {.kind = instruction->kind, .unpack = -1};
-    const struct making making = {file, instruction, expand, &made, err};
+    size_t left = WORDS_MAX;
+    const struct making making = {file, instruction, expand, &made, &left, err};
     int rc = makers[instruction->kind](&making);
     if (rc == 0) {
         *out = made;

@@ -65,7 +65,8 @@ struct step {
     struct health_check health; /* HEALTHCHECK; test is complete ("NONE", "CMD", "CMD-SHELL") */
 };
 
-/* `expand` knows the variables. -EINVAL with place and line. */
+/* `expand` knows the variables. -EINVAL with place and line; without them where `file` is NULL, as
+ * for an instruction that an image left with ONBUILD. */
 int step_make(const struct dockerfile *file, const struct instruction *instruction,
               const struct expand *expand, struct step *out, struct error *err);
 void step_free(struct step *step);

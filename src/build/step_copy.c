@@ -211,6 +211,9 @@ static int add_file(const struct making *m, const struct heredoc *heredoc)
         buf_str(&text, heredoc->text);
     }
     struct step *out = m->out;
+    if (text.len > *m->left)
+        return step_wrong(m, heredoc->place, "with its variables this here-document is too long");
+    *m->left -= text.len;
     out->files = xrealloc(out->files, out->file_count + 1, sizeof *out->files);
     out->files[out->file_count++] =
         (struct step_file){.name = xstrdup(heredoc->name), .text = buf_take(&text)};

@@ -177,7 +177,7 @@ static const struct {
     int (*take)(struct mounting *);
 } keys[] = {
     {"type", FOR_ALL, key_type},
-    {"id", FOR_OWNED, key_id},
+    {"id", FOR_ALL, key_id},
     {"from", FOR(MOUNT_BIND) | FOR(MOUNT_CACHE), key_from},
     {"source", FOR(MOUNT_BIND) | FOR(MOUNT_CACHE) | FOR(MOUNT_SECRET), key_source},
     {"src", FOR(MOUNT_BIND) | FOR(MOUNT_CACHE) | FOR(MOUNT_SECRET), key_source},
@@ -187,8 +187,8 @@ static const struct {
     {"env", FOR(MOUNT_SECRET), key_env},
     {"ro", FOR_ALL, key_read_only},
     {"readonly", FOR_ALL, key_read_only},
-    {"rw", FOR(MOUNT_BIND) | FOR(MOUNT_CACHE) | FOR(MOUNT_TMPFS), key_read_write},
-    {"readwrite", FOR(MOUNT_BIND) | FOR(MOUNT_CACHE) | FOR(MOUNT_TMPFS), key_read_write},
+    {"rw", FOR_ALL, key_read_write},
+    {"readwrite", FOR_ALL, key_read_write},
     {"required", FOR(MOUNT_SECRET) | FOR(MOUNT_SSH), key_required},
     {"sharing", FOR(MOUNT_CACHE), key_sharing},
     {"mode", FOR_OWNED, key_mode},

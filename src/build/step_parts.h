@@ -10,6 +10,7 @@ struct making {
     const struct instruction *instruction;
     const struct expand *expand;
     struct step *out;
+    size_t *left; /* bytes that its words may still become */
     struct error *err;
 };
 

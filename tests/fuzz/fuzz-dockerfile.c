@@ -68,6 +68,7 @@ static void find_stages(const struct dockerfile *file)
     autostrv contexts = {0};
     strv_add(&contexts, "a");
     strv_add(&contexts, "alpine");
+    strv_add(&contexts, "x=1");
     const struct graph_request request = {.file = file, .expand = &expand, .contexts = &contexts};
     autograph graph = {0};
     autotargets targets = {0};
@@ -81,7 +82,7 @@ static void find_stages(const struct dockerfile *file)
         if (graph.stages[i].stage >= (int)i)
             abort();
     autooutline outline = {0};
-    outline_make(file, &graph, &outline);
+    outline_make(file, &graph, &contexts, &outline);
 }
 
 static void check_file(const struct dockerfile *file)

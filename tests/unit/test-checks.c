@@ -39,8 +39,11 @@ static void run(const char *text, const char *build_arg, struct findings *out)
         fail_msg("%s", err.text);
     if (build_arg)
         strv_add(&args, build_arg);
-    const struct check_request request = {
-        .file = &file, .build_args = &args, .ignored = ignored, .base_env = base_env};
+    const struct check_request request = {.file = &file,
+                                          .build_args = &args,
+                                          .platform = "linux/arm64",
+                                          .ignored = ignored,
+                                          .base_env = base_env};
     if (checks_run(&request, out, &err) < 0)
         fail_msg("%s", err.text);
 }
@@ -127,6 +130,15 @@ static void rules_about_form(void **state)
          "3 5"},
         {"InvalidDefinitionDescription",
          "# check=experimental=InvalidDefinitionDescription\n# wrong\nARG z\nFROM a", "3"},
+        {"InvalidDefinitionDescription",
+         "# check=experimental=all\n# bar this is the bar\nARG foo=bar\n# BasE is it\n"
+         "FROM scratch AS base\n# baz this is the baz\nARG foo=baz bar=qux baz=quux\n"
+         "# check=skip=RootUser\nARG x\n#\nARG bit=bat\n# for COPY\nCOPY a .",
+         "3 5"},
+        {"MaintainerDeprecated",
+         "FROM a\n# check=skip=MaintainerDeprecated // it stays\nMAINTAINER me\nMAINTAINER you",
+         "4"},
+        {"ConsistentInstructionCasing", "FROM a\n# check=skip=all\nrun x\nRUN y", ""},
     };
     (void)state;
     CHECK(cases);
@@ -141,6 +153,8 @@ static void rules_about_what_is_said(void **state)
          ""},
         {"MultipleInstructionsDisallowed", "FROM a\nCMD x\nCMD y\nENTRYPOINT z\nFROM b\nCMD x",
          "2"},
+        {"MultipleInstructionsDisallowed",
+         "FROM a\n# check=skip=MultipleInstructionsDisallowed\nCMD x\nCMD y\nCMD z", "4"},
         {"MultipleInstructionsDisallowed", "FROM a\nHEALTHCHECK CMD x\nHEALTHCHECK NONE\nCMD y",
          "2"},
         {"WorkdirRelativePath", "FROM a\nWORKDIR x\nWORKDIR /y\nWORKDIR z", "2"},
@@ -159,6 +173,7 @@ static void rules_about_what_is_said(void **state)
         {"UndefinedVar", "FROM a\nCOPY ${foo:-x} ${bar+y} .", ""},
         {"UndefinedVar", "FROM a AS b\nARG x=1\nENV y=2\nFROM b\nUSER $x$y$z", "5"},
         {"UndefinedVar", "FROM a\nENV a=1 b=$a", "2"},
+        {"UndefinedVar", "FROM a AS x-arm64\nARG x=1\nFROM x-${TARGETARCH}\nUSER $x$y", "4"},
         {"UndefinedVar", "FROM a\nCOPY --chown=$who a /b", "2"},
         {"UndefinedVar", "FROM a\nLABEL price='$foo' b=\\$foo c=$1", ""},
         {"CopyIgnoredFile",
@@ -177,6 +192,13 @@ static void rules_about_safety(void **state)
          "ARG GITHUB_TOKEN\nFROM a\nARG AWS_SECRET_ACCESS_KEY\nENV db_password=x a=b\n"
          "ENV PUBLIC_KEY=x\nENV TOKENS=1 KEYBOARD=us AUTHOR=me\nLABEL token=x\nENV x_Passwd y",
          "1 3 4 8"},
+        {"SecretsUsedInArgOrEnv",
+         "FROM scratch\nARG SECRET_PASSPHRASE\nENV SUPER_Secret=foo\nENV password=bar secret=baz\n"
+         "ARG super_duper_secret_token=foo auth=bar\nENV apikey=bar sunflower=foo\nENV git_key=\n"
+         "ENV PUBLIC_KEY=\nARG public_token\nARG SECRET_PASSPHRASE_FILE\n"
+         "ENV password_file=bar secret_File=baz\nARG AUTH_MODULE_VERSION\n"
+         "# check=skip=SecretsUsedInArgOrEnv // allow secret\nENV password=bar",
+         "2 3 4 4 5 5 6 7"},
         {"AddWithoutChecksum",
          "FROM a\nADD https://x/y.tar /\nADD --checksum=sha256:"
          "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef http://x/y /\n"

@@ -185,6 +185,8 @@ static void a_caret_stands_below_the_place(void **state)
     assert_string_equal(err.text, "D:99:1: x");
     assert_int_equal(dockerfile_wrong(NULL, (struct place){1, 1}, &err, "x"), -EINVAL);
     assert_string_equal(err.text, "x");
+    assert_int_equal(dockerfile_wrong(NULL, (struct place){1, 1}, &err, "a\x1b[1m\nb"), -EINVAL);
+    assert_string_equal(err.text, "a\\x1b[1m\\x0ab");
 }
 
 static void long_lines_are_clipped_and_control_bytes_escaped(void **state)
@@ -321,14 +323,55 @@ static void here_documents_end_with_their_name(void **state)
     assert_int_equal(i[5].place.line, 22);
 }
 
+static void names_of_here_documents_are_words_of_the_shell(void **state)
+{
+    static const struct {
+        const char *line, *name;
+        bool expand;
+    } cases[] = {
+        {"RUN <<eo'f'", "eof", false},
+        {"RUN <<EO\"F\"", "EOF", false},
+        {"RUN <<eo\\'f", "eo'f", true},
+        {"RUN <<'e'o\\'f", "eo'f", false},
+        {"RUN <<'one two'", "one two", false},
+        {"RUN <<$EOF", "$EOF", true},
+        {"RUN <<  EOF", "EOF", true},
+        {"RUN <<  'EOF'  > foo", "EOF", false},
+        {"RUN << -EOF", "-EOF", true},
+        {"RUN cat <<- EOF", "EOF", true},
+        {"RUN x=$((1 << 2)) cat << EOF", "EOF", true},
+        {"COPY << file.txt /x", "file.txt", true},
+        {"ADD a <<- 'b c' /x", "b c", false},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        autofree char *text =
+            xasprintf("FROM scratch\n%s\nx\n%s\nRUN x", cases[i].line, cases[i].name);
+        autodockerfile file = {0};
+        parse(text, &file);
+        assert_int_equal(file.count, 3);
+        assert_int_equal(file.instructions[1].heredoc_count, 1);
+        assert_string_equal(file.instructions[1].heredocs[0].name, cases[i].name);
+        assert_int_equal(file.instructions[1].heredocs[0].expand, cases[i].expand);
+        assert_string_equal(file.instructions[1].heredocs[0].text, "x\n");
+    }
+}
+
 static void what_only_looks_like_a_here_document_is_none(void **state)
 {
     static const char *const lines[] = {
-        "RUN cat <<<x",         "RUN echo \"<<EOF\"",
-        "RUN echo '<<EOF'",     "RUN [\"cat\", \"<<EOF\"]",
-        "RUN echo $((1 << 2))", "RUN x<<EOF",
-        "CMD cat <<EOF",        "ENV a=<<EOF",
-        "RUN echo << EOF",      "RUN cat <<''",
+        "RUN cat <<<x",
+        "RUN echo \"<<EOF\"",
+        "RUN echo '<<EOF'",
+        "RUN [\"cat\", \"<<EOF\"]",
+        "RUN echo $((1 << 2))",
+        "RUN x<<EOF",
+        "CMD cat <<EOF",
+        "ENV a=<<EOF",
+        "RUN echo $((x <<2)) y",
+        "RUN cat <<''",
+        "RUN x <<",
+        "RUN x << <y",
         "RUN echo \\<<EOF",
     };
     (void)state;
@@ -468,6 +511,7 @@ int main(void)
         cmocka_unit_test(directives_come_before_anything_else),
         cmocka_unit_test(the_backquote_escapes_when_the_file_says_so),
         cmocka_unit_test(here_documents_end_with_their_name),
+        cmocka_unit_test(names_of_here_documents_are_words_of_the_shell),
         cmocka_unit_test(what_only_looks_like_a_here_document_is_none),
         cmocka_unit_test(on_build_holds_an_instruction),
         cmocka_unit_test(an_instruction_of_an_image_is_one),

@@ -123,6 +123,8 @@ static void a_stage_refers_to_earlier_ones(void **state)
         {"FROM a\nFROM b\nRUN --mount=target=/x,from=7 y", "the stages before it are 0 to 0"},
         {"FROM a\nCOPY --from=${x:?gone} a /", "Dockerfile:2:6: x: gone"},
         {"FROM $nothing", "Dockerfile:1:6: with its variables there is no image here"},
+        {"FROM --platform=$nothing a",
+         "Dockerfile:1:6: with its variables there is no platform here"},
         {"FROM ${base", "Dockerfile:1:6: ${base: the } is missing"},
     };
     (void)state;
@@ -209,7 +211,7 @@ static void targets_have_descriptions(void **state)
     autotargets targets = {0};
     (void)state;
     parse(
-        "# syntax=x\n# build makes it\nFROM a AS Build\n# something else\nFROM b AS test\n\nFROM c",
+        "# syntax=x\n# Build makes it\nFROM a AS Build\n# something else\nFROM b AS test\n\nFROM c",
         &file);
     outline_targets(&file, &targets);
     assert_int_equal(targets.count, 3);
@@ -238,15 +240,15 @@ static void the_outline_has_what_the_stages_needed_take(void **state)
           "FROM c",
           &file);
     assert_int_equal(make(&file, "all", NULL, &graph, NULL), 0);
-    outline_make(&file, &graph, &outline);
+    outline_make(&file, &graph, NULL, &outline);
     assert_int_equal(outline.stage, 2);
     assert_string_equal(outline.description, "is the target");
     assert_int_equal(outline.arg_count, 3);
     assert_string_equal(outline.args[0].name, "VERSION");
     assert_string_equal(outline.args[0].value, "1");
-    assert_string_equal(outline.args[0].description, "of the program");
     assert_string_equal(outline.args[1].value, "2");
     assert_string_equal(outline.args[2].name, "MORE");
+    assert_null(outline.args[2].value);
     assert_int_equal(outline.secrets.count, 2);
     assert_string_equal(outline.secrets.items[0].id, "token");
     assert_true(outline.secrets.items[0].required);
@@ -260,6 +262,40 @@ static void the_outline_has_what_the_stages_needed_take(void **state)
     free_names();
 }
 
+/* As in BuildKit's test of --call=outline. */
+static void values_of_the_outline_are_those_of_the_build(void **state)
+{
+    static const struct {
+        const char *name, *value, *description;
+    } args[] = {{"inherited", "box", NULL},
+                {"sfx", "usybox", "is a suffix"},
+                {"FOO", "123", NULL},
+                {"BAR", "678", "is a number"},
+                {"ABC", "a", NULL}};
+    autodockerfile file = {0};
+    autograph graph = {0};
+    autooutline outline = {0};
+    autostrv build_args = {0};
+    (void)state;
+    parse("ARG inherited=box\nARG inherited2=box2\nARG unused=abc${inherited2}\n"
+          "# sfx is a suffix\nARG sfx=\"usy${inherited}\"\n"
+          "FROM b${sfx} AS first\n# this is about nothing\nARG FOO=123\n# BAR is a number\n"
+          "ARG BAR=456\nRUN --mount=type=secret,id=second${BAR} x\n"
+          "FROM alpine${unused:-x} AS second\nARG BAZ\nFROM scratch AS third\nARG ABC=a\n"
+          "FROM third AS target\nCOPY --from=first /etc/passwd /\nFROM second",
+          &file);
+    strv_add(&build_args, "BAR=678");
+    assert_int_equal(make(&file, "target", NULL, &graph, NULL), 0);
+    outline_make(&file, &graph, &build_args, &outline);
+    assert_int_equal(outline.arg_count, sizeof args / sizeof *args);
+    for (size_t i = 0; i < outline.arg_count; i++) {
+        assert_string_equal(outline.args[i].name, args[i].name);
+        assert_string_equal(outline.args[i].value, args[i].value);
+        assert_true(streq(outline.args[i].description, args[i].description));
+    }
+    assert_string_equal(outline.secrets.items[0].id, "second678");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -271,6 +307,7 @@ int main(void)
         cmocka_unit_test(named_contexts_stand_in_for_stages_and_images),
         cmocka_unit_test(triggers_take_files_where_they_run),
         cmocka_unit_test(targets_have_descriptions),
+        cmocka_unit_test(values_of_the_outline_are_those_of_the_build),
         cmocka_unit_test(the_outline_has_what_the_stages_needed_take),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

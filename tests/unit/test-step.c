@@ -129,7 +129,7 @@ static void a_here_document_alone_is_a_script(void **state)
     assert_string_equal(step.script, "#!/usr/bin/env python3\nprint(\"$a\")\n");
     assert_int_equal(step.words.len, 0);
     assert_int_equal(step.network, STEP_NETWORK_NONE);
-    step_of("RUN <<-EOF\n\tx\n\tEOF", &tabs);
+    step_of("RUN <<- EOF\n\tx\n\tEOF", &tabs);
     assert_string_equal(tabs.script, "x\n");
 }
 
@@ -238,7 +238,6 @@ static void mounts_that_cannot_be_are_refused(void **state)
         {"target=/x,size=1", "does not go with type=bind"},
         {"type=tmpfs,target=/x,from=a", "does not go with type=tmpfs"},
         {"type=tmpfs,target=/x,size=big", "number of bytes"},
-        {"type=secret,id=a,rw", "does not go with type=secret"},
         {"type=ssh,source=a", "does not go with type=ssh"},
         {"type=cache,target=/x,sharing=some", "shared, private or locked"},
         {"type=cache,target=/x,mode=999", "octal"},
@@ -274,7 +273,7 @@ static void copy_has_sources_files_and_flags(void **state)
     autobuf sources = {0};
     (void)state;
     step_of("COPY --from=$stage --chown=$a:$id --chmod=u=rwX,go=rX --link --parents "
-            "--exclude=*.$a --exclude=b $path <<F <<'G' c $path/\n"
+            "--exclude=*.$a --exclude=b $path << F <<'G' c $path/\n"
             "'$a' \\$a\nF\n$a\\\nG",
             &step);
     strv_join(&step.sources, "|", &sources);
@@ -396,6 +395,44 @@ static void modes_are_what_chmod_makes_of_them(void **state)
             fail_msg("taken: %s", wrong[i]);
 }
 
+static const char *large(void *closure, const char *name, size_t length)
+{
+    (void)name;
+    (void)length;
+    return closure;
+}
+
+static void what_becomes_of_an_instruction_has_an_end(void **state)
+{
+    autofree char *value = xmalloc(EXPAND_MAX);
+    autobuf text = {0};
+    autodockerfile file = {0};
+    autostep step = {0};
+    struct error err = {0};
+    (void)state;
+    memset(value, 'x', EXPAND_MAX - 1);
+    value[EXPAND_MAX - 1] = '\0';
+    const struct expand expand = {.lookup = large, .closure = value, .escape = '\\'};
+    buf_str(&text, "FROM a\nLABEL");
+    for (int i = 0; i < 40; i++)
+        buf_fmt(&text, " a%d=$b", i);
+    assert_int_equal(dockerfile_parse("D", text.data, text.len, &file, &err), 0);
+    assert_int_equal(step_make(&file, &file.instructions[1], &expand, &step, &err), -EINVAL);
+    assert_non_null(strstr(err.text, "longer than 32 MiB"));
+}
+
+static void an_instruction_of_an_image_has_no_place(void **state)
+{
+    struct instruction instruction = {0};
+    autostep step = {0};
+    struct error err = {0};
+    (void)state;
+    assert_int_equal(instruction_parse("x", "STOPSIGNAL NO", '\\', &instruction, &err), 0);
+    assert_int_equal(step_make(NULL, &instruction, &variables, &step, &err), -EINVAL);
+    assert_true(starts_with(err.text, "\"NO\" is no signal"));
+    instruction_free(&instruction);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -410,6 +447,8 @@ int main(void)
         cmocka_unit_test(copies_that_cannot_be_are_refused),
         cmocka_unit_test(words_that_mean_nothing_are_refused),
         cmocka_unit_test(health_checks_have_times),
+        cmocka_unit_test(what_becomes_of_an_instruction_has_an_end),
+        cmocka_unit_test(an_instruction_of_an_image_has_no_place),
         cmocka_unit_test(modes_are_what_chmod_makes_of_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
