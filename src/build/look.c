@@ -96,6 +96,6 @@ int look_outline(const struct build_options *options, const struct build_input *
         .file = &out->file, .expand = &expand, .contexts = &names, .target = options->target};
     rc = graph_make(&request, &graph, err);
     if (rc == 0)
-        outline_make(&out->file, &graph, &out->outline);
+        outline_make(&out->file, &graph, &arguments, &out->outline);
     return rc;
 }
