@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
@@ -234,7 +235,9 @@ int build_image(const struct build_options *options, const struct build_input *i
     if (rc == -EINTR)
         *exit_code = 130;
     struct error keeping = {0};
-    int kept = keep_made(&b, &keeping);
+    int kept = store_lock(place->store, LOCK_SH, &keeping);
+    if (kept == 0)
+        kept = keep_made(&b, &keeping);
     if (rc == 0 && kept < 0) {
         *err = keeping;
         rc = kept;

@@ -44,7 +44,7 @@ struct build_watch {
 };
 
 struct build_place {
-    struct store *store; /* locked shared */
+    struct store *store; /* not locked */
     struct containers *containers;
     const char *program; /* path of the front, for what containers need besides */
     const char *worker;  /* path of caisson-image */
@@ -66,7 +66,9 @@ struct build_result {
 };
 void build_result_free(struct build_result *result);
 
-/* 0, or -errno with a sentence; *exit_code is then what to end with (130 after an interrupt). */
+/* The store is locked (shared) when it returns: what was built can only now be lost, until an image
+ * names it. 0, or -errno with a sentence; *exit_code is then what to end with (130 after an
+ * interrupt). */
 int build_image(const struct build_options *options, const struct build_input *input,
                 const struct build_place *place, const struct build_watch *watch,
                 struct build_result *out, int *exit_code, struct error *err);

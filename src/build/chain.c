@@ -119,12 +119,13 @@ static struct layer *add_layer(struct stage_run *run)
     return layer;
 }
 
-void stage_layer_known(struct stage_run *run, const struct step_record *record)
+int stage_layer_known(struct stage_run *run, const struct step_record *record, struct error *err)
 {
     if (!record->layer[0])
-        return;
+        return 0;
     struct layer *layer = add_layer(run);
     memcpy(layer->diff_id, record->layer, DIGEST_MAX);
+    return staging_uses(&run->build->staging, record->layer, err);
 }
 
 void stage_used(struct stage_run *run, const char *what)

@@ -2,6 +2,7 @@
 /* Where --from leads: a named context, an earlier stage, an image. */
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 
 #include "base/cleanup.h"
 #include "base/memory.h"
@@ -21,7 +22,13 @@ static int open_image(struct stage_run *run, const char *name, struct foreign *o
                       struct error *err)
 {
     autoimage image = {0};
-    int rc = store_resolve(run->build->place->store, name, &image, err);
+    struct store *store = run->build->place->store;
+    int rc = store_lock(store, LOCK_SH, err);
+    if (rc == 0)
+        rc = store_resolve(store, name, &image, err);
+    for (size_t i = 0; rc == 0 && i < image.config.diff_ids.len; i++)
+        rc = staging_uses(&run->build->staging, image.config.diff_ids.items[i], err);
+    store_unlock(store);
     if (rc < 0)
         return rc;
     size_t count = image.config.diff_ids.len;

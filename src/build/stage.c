@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 
@@ -357,20 +358,23 @@ static int begin_image(struct stage_run *run, const char *name, const char *plat
                        struct error *err)
 {
     autoimage image = {0};
-    int rc = store_resolve(run->build->place->store, name, &image, err);
+    struct store *store = run->build->place->store;
+    int rc = store_lock(store, LOCK_SH, err);
+    if (rc == 0)
+        rc = store_resolve(store, name, &image, err);
+    for (size_t i = 0; rc == 0 && i < image.config.diff_ids.len; i++) {
+        struct step_record record = {0};
+        memcpy(record.layer, image.config.diff_ids.items[i], DIGEST_MAX);
+        rc = stage_layer_known(run, &record, err);
+    }
+    store_unlock(store);
     if (rc < 0)
         return rc;
     run->config = image.config;
     image.config = (struct image_config){0};
-    rc = check_platform(run, platform, name, err);
     key_of_layers(run);
-    for (size_t i = 0; rc == 0 && i < run->config.diff_ids.len; i++) {
-        struct step_record record = {0};
-        memcpy(record.layer, run->config.diff_ids.items[i], DIGEST_MAX);
-        stage_layer_known(run, &record);
-    }
     run->base_name = xstrdup(name);
-    return rc;
+    return check_platform(run, platform, name, err);
 }
 
 static int begin_scratch(struct stage_run *run, const char *platform, struct error *err)

@@ -84,8 +84,8 @@ int stage_upper(struct stage_run *run, char entry[32], struct error *err);
 /* What was written there becomes a layer, or nothing when nothing was. Known by `key` from then. */
 int stage_layer_made(struct stage_run *run, const char *entry, const char *key,
                      uint64_t milliseconds, struct error *err);
-/* Adds a layer that is known already. */
-void stage_layer_known(struct stage_run *run, const struct step_record *record);
+/* Adds a layer that is known already, and is in use from here on. The store is locked. */
+int stage_layer_known(struct stage_run *run, const struct step_record *record, struct error *err);
 /* Notes what --cache-to is to keep: a key, or "mount KEY". */
 void stage_used(struct stage_run *run, const char *what);
 /* Takes in what was finished meanwhile; `wait`: all of it. */
@@ -132,8 +132,8 @@ int stage_execute(struct stage_run *run, const struct instruction *i, const stru
 int stage_copy(struct stage_run *run, const struct instruction *i, const struct step *step,
                struct error *err);                                             /* stage_copy.c */
 int stage_workdir(struct stage_run *run, const char *path, struct error *err); /* stage_copy.c */
-/* Whether the step is known; then its layer is taken over and this is told. */
-bool stage_cached(struct stage_run *run, const char *key);
+/* 1: the step is known, its layer is taken over, and this is told. 0: it is not. */
+int stage_cached(struct stage_run *run, const char *key, struct error *err);
 
 /* --- talking to whoever solves --- */
 

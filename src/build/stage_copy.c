@@ -2,6 +2,7 @@
 /* COPY, ADD of local files, and WORKDIR: files that go into a stage. */
 #include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include "archive/tree_place.h"
@@ -21,23 +22,35 @@ static uint64_t since(nanoseconds begun)
     return (uint64_t)((clock_monotonic() - begun) / 1000000);
 }
 
-bool stage_cached(struct stage_run *run, const char *key)
+static int find_known(struct stage_run *run, const char *key, struct step_record *record)
+{
+    if (run->no_cache || !steps_find(run->build->place->store, key, record))
+        return 0;
+    /* What was let in then is let in now, or it is looked at again. */
+    return !record->secrets[0] || !run->shipped || streq(record->secrets, run->build->allowed);
+}
+
+int stage_cached(struct stage_run *run, const char *key, struct error *err)
 {
     struct step_record record;
-    if (run->no_cache || !steps_find(run->build->place->store, key, &record))
-        return false;
-    /* What was let in then is let in now, or it is looked at again. */
-    if (record.secrets[0] && run->shipped && !streq(record.secrets, run->build->allowed))
-        return false;
+    struct store *store = run->build->place->store;
+    int rc = store_lock(store, LOCK_SH, err);
+    if (rc < 0)
+        return rc;
+    int known = find_known(run, key, &record);
+    if (known)
+        rc = stage_layer_known(run, &record, err);
+    store_unlock(store);
+    if (rc < 0 || !known)
+        return rc;
     struct history_entry *last = &run->config.history[run->config.history_count - 1];
     free(last->created);
     last->created = xstrdup(record.created);
     last->empty_layer = !record.layer[0];
-    stage_layer_known(run, &record);
     stage_used(run, key);
     memcpy(run->key, key, STEP_KEY_MAX);
     stage_tell(run, BUILD_CACHED, NULL, 0);
-    return true;
+    return 1;
 }
 
 /* --- owners --- */
@@ -133,8 +146,9 @@ int stage_workdir(struct stage_run *run, const char *path, struct error *err)
     key_text(&key, run->key);
     key_text(&key, path);
     key_end(&key, name);
-    if (stage_cached(run, name))
-        return 0;
+    int rc = stage_cached(run, name, err);
+    if (rc != 0)
+        return rc < 0 ? rc : 0;
     autofree char *copy = xstrdup(path);
     struct filling filling = {.fill = fill_directory, .closure = copy};
     return fill(run, &filling, name, err);
@@ -348,8 +362,11 @@ int stage_copy(struct stage_run *run, const struct instruction *i, const struct 
         return rc;
     key_of(&c, key);
     struct filling filling = {.fill = fill_files, .closure = &c, .alone = step->link};
-    if (!stage_cached(run, key))
+    rc = stage_cached(run, key, err);
+    if (rc == 0)
         rc = fill(run, &filling, key, err);
+    if (rc > 0)
+        rc = 0;
     if (rc == 0 && step->link)
         set_key(run, before, key);
     return rc;

@@ -270,8 +270,11 @@ int stage_execute(struct stage_run *run, const struct instruction *i, const stru
     rc = run_mounts_plan(run, i, step, &mounts, err);
     if (rc == 0) {
         find_key(run, step, &mounts, key);
-        if (!stage_cached(run, key))
+        rc = stage_cached(run, key, err);
+        if (rc == 0)
             rc = run_it(run, step, &mounts, key, err);
+        if (rc > 0)
+            rc = 0;
     }
     run_mounts_close(&mounts);
     return rc;

@@ -7,7 +7,6 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -291,8 +290,6 @@ static int building_open(struct building *b, struct error *err)
         rc = front_path(&b->front, err);
     if (rc == 0)
         rc = store_open(global_options.root, &b->store, err);
-    if (rc == 0)
-        rc = store_lock(&b->store, LOCK_SH, err);
     if (rc == 0)
         rc = containers_open(global_options.root, global_options.state, &b->containers, err);
     b->place = (struct build_place){

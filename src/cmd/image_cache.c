@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The worker's part of build --cache-to and --cache-from: a directory with what steps have made, for
- * another machine or a later run.
+ * The worker's part of build --cache-to and --cache-from: a directory with what steps have made,
+ * for another machine or a later run.
  *
  *   steps/KEY             the record of a step, as in the store
  *   layers/HEX.tar.zst    a layer, by its diff id, which is checked when it comes back
@@ -212,8 +212,7 @@ static int load_layer(struct cache *c, const char *diff_id, struct error *err)
     autofd fd = openat(c->layers, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0)
         return error_errno(err, "cannot read layer %s of the cache", diff_id);
-    struct ingest_layer layer = {
-        .source = {.fd = fd, .seekable = true, .length = STREAM_TO_END}};
+    struct ingest_layer layer = {.source = {.fd = fd, .seekable = true, .length = STREAM_TO_END}};
     memcpy(layer.diff_id, diff_id, DIGEST_MAX);
     int rc = ingest_layers(&c->staging, &layer, 1, &limits, err);
     return rc < 0 ? rc : ingest_publish(&c->staging, &layer, 1, NULL, 0, err);

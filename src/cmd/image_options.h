@@ -49,7 +49,7 @@ struct rmi_options {
 };
 
 struct image_prune_options {
-    bool all, force, bytes;
+    bool all, force, bytes, build_cache;
     struct strv filters;
 };
 

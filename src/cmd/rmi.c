@@ -11,6 +11,7 @@
 #include "cmd/print.h"
 #include "store/collect.h"
 #include "store/names.h"
+#include "store/steps.h"
 
 /* What one command works on; the store is locked exclusively. */
 struct removal {
@@ -186,6 +187,7 @@ int command_image_prune(const struct invocation *call, void *options, struct err
         .untagged = "untagged", .deleted = "deleted", .events = -1};
     autobuf answer = {0};
     uint64_t freed = 0;
+    size_t steps;
     (void)call;
     if (!o->force && !isatty(STDIN_FILENO))
         return error_set(err, -EINVAL,
@@ -197,6 +199,8 @@ int command_image_prune(const struct invocation *call, void *options, struct err
     int rc = removal_begin(&removal, err);
     if (rc == 0)
         rc = prune(&removal, o, err);
+    if (rc == 0 && o->build_cache && o->filters.len == 0)
+        rc = steps_forget(&removal.store, INT64_MAX, &steps, err);
     if (rc == 0)
         rc = collect(&removal, &freed, err);
     if (rc == 0)

@@ -11,6 +11,7 @@
 #include "container/summary.h"
 #include "container/volumes.h"
 #include "oci/reference.h"
+#include "store/steps.h"
 #include "store/store.h"
 
 struct kind {
@@ -185,6 +186,34 @@ static int gather_volumes(struct usage *u, struct error *err)
     return rc;
 }
 
+/* --- what builds keep --- */
+
+/* Layers of steps that no image has, and caches of RUN --mount. */
+static int gather_cache(struct usage *u, struct error *err)
+{
+    autostrv layers = {0};
+    struct kind *kind = &u->kinds[CACHE];
+    uint64_t mounts = 0;
+    int rc = steps_layers(&u->store, &layers, err);
+    if (rc < 0)
+        return rc;
+    for (size_t i = 0; i < layers.len; i++) {
+        uint64_t one = 0;
+        bool active = strv_has(&u->layers, layers.items[i]);
+        if (!active)
+            (void)store_layer_size(&u->store, layers.items[i], &one, NULL);
+        kind->active += active;
+        kind->size += one;
+    }
+    kind->total = layers.len;
+    autofd dir = steps_directory(&u->store, "mounts", NULL);
+    if (dir >= 0)
+        (void)tree_size(dir, &mounts);
+    kind->size += mounts;
+    kind->reclaimable = kind->size;
+    return 0;
+}
+
 /* --- printing --- */
 
 static int print_summary(const struct usage *u, const char *format, struct error *err)
@@ -234,7 +263,9 @@ static int gather(struct usage *u, struct error *err)
         rc = gather_containers(u, err);
     if (rc == 0)
         rc = gather_images(u, err);
-    return rc < 0 ? rc : gather_volumes(u, err);
+    if (rc == 0)
+        rc = gather_volumes(u, err);
+    return rc < 0 ? rc : gather_cache(u, err);
 }
 
 static void usage_free(struct usage *u)

@@ -47,6 +47,7 @@ static int prune_images(const struct system_prune_options *o, struct buf *said, 
     strv_add(&words, "prune");
     strv_add(&words, "-f");
     strv_add(&words, "--bytes");
+    strv_add(&words, "--build-cache");
     if (o->all)
         strv_add(&words, "-a");
     for (size_t i = 0; i < o->filters.len; i++) {
@@ -65,7 +66,7 @@ static int confirm(const struct system_prune_options *o, struct error *err)
     buf_fmt(
         &question,
         "This removes all containers that do not run, all networks that no container is made for, "
-        "all images %s%s. Go on?",
+        "all images %s%s, and what builds have cached. Go on?",
         o->all ? "that no container uses" : "without a name",
         o->volumes ? " and all anonymous volumes that no container uses" : "");
     return prune_confirm(o->force, buf_text(&question), err);

@@ -233,6 +233,8 @@ const struct verb verb_rmi = {
 static const struct option image_prune_table[] = {
     {"bytes", 0, OPTION_BOOL, offsetof(struct image_prune_options, bytes), NULL,
      "For system prune: the names, and a last line with the bytes", .flags = OPTION_HIDDEN},
+    {"build-cache", 0, OPTION_BOOL, offsetof(struct image_prune_options, build_cache), NULL,
+     "For system prune: what builds have cached, too", .flags = OPTION_HIDDEN},
     {"all", 'a', OPTION_BOOL, offsetof(struct image_prune_options, all), NULL,
      "Remove every image that no container uses, not only those without a name"},
     {"filter", 0, OPTION_LIST, offsetof(struct image_prune_options, filters), "KEY=VALUE",

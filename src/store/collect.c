@@ -142,6 +142,29 @@ static int mark(struct store *store, struct marks *marks, const char *manifest, 
     return 0;
 }
 
+/* By builds that are going on. */
+static int layers_in_use(struct store *store, struct strv *out, struct error *err)
+{
+    autostrv entries = {0};
+    int rc = layout_list(store, TMP_DIR, &entries, err);
+    for (size_t i = 0; rc == 0 && i < entries.len; i++) {
+        autofree char *path = xasprintf(TMP_DIR "/%s/" STAGING_USES, entries.items[i]);
+        autostrv lines = {0};
+        autobuf text = {0};
+        struct error why = {0};
+        int read = read_file_at(store->root_fd, path, USES_MAX * 16, &text, &why);
+        if (read == -ENOENT || read == -ENOTDIR)
+            continue;
+        if (read < 0)
+            return error_set(err, read, "nothing was cleaned up: %s", why.text);
+        strv_split(&lines, buf_text(&text), '\n');
+        for (size_t n = 0; n < lines.len; n++)
+            if (digest_valid(lines.items[n]) && !strv_has(out, lines.items[n]))
+                strv_add(out, lines.items[n]);
+    }
+    return rc;
+}
+
 static int mark_all(struct store *store, const struct store_users *users, struct marks *marks,
                     struct error *err)
 {
@@ -167,6 +190,8 @@ static int mark_all(struct store *store, const struct store_users *users, struct
     autostrv built = {0};
     if (rc == 0)
         rc = steps_layers(store, &built, err);
+    if (rc == 0)
+        rc = layers_in_use(store, &built, err);
     for (size_t i = 0; rc == 0 && i < built.len; i++)
         if (!strv_has(&marks->layers, digest_hex(built.items[i])))
             strv_add(&marks->layers, digest_hex(built.items[i]));

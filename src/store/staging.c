@@ -135,3 +135,14 @@ int staging_publish_layer(struct staging *staging, const char *entry, const char
         return 0;
     return staging_publish(staging, entry, LAYERS_DIR, digest_hex(diff_id), err);
 }
+
+int staging_uses(struct staging *staging, const char *diff_id, struct error *err)
+{
+    char line[DIGEST_MAX + 1];
+    int length = snprintf(line, sizeof line, "%s\n", diff_id);
+    autofd fd = openat(staging->fd, STAGING_USES,
+                       O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
+    int rc = fd < 0 ? -errno : write_all(fd, line, (size_t)length);
+    return rc < 0 ? error_set(err, rc, "cannot note that a layer is in use: %s", error_describe(rc))
+                  : 0;
+}

@@ -34,6 +34,12 @@ int staging_publish(struct staging *staging, const char *entry, const char *dire
 /* The same of a layer's directory. One that was moved already is no error. */
 int staging_publish_layer(struct staging *staging, const char *entry, const char *diff_id,
                           struct error *err);
+/* From here on a layer of the store is in use by whoever has this directory: the collector leaves
+ * it alone as long as the directory is there. The caller holds the store's lock (shared) since it
+ * saw that the layer is there. Lines go to the end of a file in one write(2), so several processes
+ * may. */
+int staging_uses(struct staging *staging, const char *diff_id, struct error *err);
+#define STAGING_USES "uses"
 /* Takes something off its final name in one step; it goes with the staging directory. A missing
  * name is no error. */
 int staging_withdraw(struct staging *staging, const char *directory, const char *file,
