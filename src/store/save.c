@@ -274,6 +274,28 @@ static int write_repositories(struct output *out, struct error *err)
     return whole_file(out, "repositories", &text, err);
 }
 
+/* What somebody has said of the image in its manifest, which is written anew. */
+static int keep_annotations(struct output *out, struct item *item, struct error *err)
+{
+    autobuf text = {0};
+    automanifest before = {0}, after = {0};
+    if (!item->image.manifest[0])
+        return 0;
+    int rc = store_read_blob(out->store, item->image.manifest, "image manifest", &text, err);
+    if (rc == 0)
+        rc = manifest_parse(buf_text(&text), text.len, &before, err);
+    if (rc < 0 || before.annotations.len == 0)
+        return rc;
+    rc = manifest_parse(buf_text(&item->documents.manifest), item->documents.manifest.len, &after,
+                        err);
+    if (rc < 0)
+        return rc;
+    strv_copy(&after.annotations, &before.annotations);
+    buf_clear(&item->documents.manifest);
+    manifest_write(&after, &item->documents.manifest);
+    return 0;
+}
+
 static int read_documents(struct output *out, struct item *item, struct error *err)
 {
     char hex[SHA256_HEX];
@@ -292,6 +314,9 @@ static int read_documents(struct output *out, struct item *item, struct error *e
     if (rc < 0)
         return rc;
     ingest_manifest(&item->documents, pointers, diff_ids->len);
+    rc = keep_annotations(out, item, err);
+    if (rc < 0)
+        return rc;
     sha256_hex(item->documents.manifest.data, item->documents.manifest.len, hex);
     snprintf(item->manifest, DIGEST_MAX, "sha256:%s", hex);
     return 0;
