@@ -122,7 +122,6 @@ static void set_limits(struct request *r, const struct build_options *o)
     r->cgroup_parent = o->cgroup_parent;
     strv_copy(&r->ulimits, &o->ulimits);
     strv_copy(&r->add_hosts, &o->add_hosts);
-    r->pids = RUN_PIDS;
 }
 
 static void describe(const struct stage_run *run, const struct step *step,
@@ -187,6 +186,12 @@ static int make_plan(struct stage_run *run, const struct step *step,
     if (rc < 0)
         return rc;
     plan->step = true;
+    /* Not asked for by anybody: where it cannot be in force a build goes on without it. */
+    plan->limits.pids = RUN_PIDS;
+    /* That of an id without an entry is not there for steps; / is what others take as well. */
+    if (plan->home && !pairs_find(&run->config.env, "HOME", 4) &&
+        !pairs_find(&run->args, "HOME", 4))
+        pairs_set(&plan->env, "HOME=/");
     /* They are what steps write to, and of no image that the store has. */
     char **const none[] = {&plan->passwd, &plan->group, &plan->image_id, &plan->image_manifest};
     for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
