@@ -125,14 +125,16 @@ static void set_limits(struct request *r, const struct build_options *o)
     r->pids = RUN_PIDS;
 }
 
+/* `name` of the container stays the caller's. */
 static void describe(const struct stage_run *run, const struct step *step,
-                     const struct run_mounts *mounts, struct request *r)
+                     const struct run_mounts *mounts, const char *name, struct request *r)
 {
     const struct build_options *o = run->build->options;
     static const char *const usual[] = {"NET_RAW", "AUDIT_WRITE", "MKNOD"};
     const char *network = network_of(run, step);
     request_init(r);
     r->image = "build";
+    r->name = name;
     r->entrypoint = "";
     r->hostname = "build";
     r->level = step->insecure ? "privileged" : "baseline";
@@ -177,7 +179,8 @@ static int make_plan(struct stage_run *run, const struct step *step,
     struct image image;
     struct skeleton accounts = {.fs = -1, .empty = -1};
     const struct plan_places places = {run->build->place->store, run->build->place->containers};
-    describe(run, step, mounts, &request);
+    autofree char *name = xasprintf("build-%d-%zu-%zu", (int)getpid(), run->number, run->uppers);
+    describe(run, step, mounts, name, &request);
     as_image(run, &image);
     int rc = stage_accounts(run, &accounts.passwd, &accounts.group, err);
     if (rc == 0)
