@@ -30,7 +30,7 @@ base() {
     mkdir -p "$dir"
     cat >"$dir/Dockerfile" <<'END'
 FROM node:debian
-COPY --chmod=755 <<ADDGROUP <<ADDUSER /usr/local/sbin/
+COPY --chmod=755 <<"ADDGROUP" <<"ADDUSER" /usr/local/sbin/
 #!/bin/sh
 [ "$1" = -S ] && shift
 exec groupadd --system "$@"
