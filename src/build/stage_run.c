@@ -122,7 +122,6 @@ static void set_limits(struct request *r, const struct build_options *o)
     r->cgroup_parent = o->cgroup_parent;
     strv_copy(&r->ulimits, &o->ulimits);
     strv_copy(&r->add_hosts, &o->add_hosts);
-    r->pids = RUN_PIDS;
 }
 
 /* `name` of the container stays the caller's. */
@@ -190,6 +189,8 @@ static int make_plan(struct stage_run *run, const struct step *step,
     if (rc < 0)
         return rc;
     plan->step = true;
+    if (plan->limits.pids > 0) /* the level's: nobody asked for it */
+        plan->limits.pids = RUN_PIDS;
     /* They are what steps write to, and of no image that the store has. */
     char **const none[] = {&plan->passwd, &plan->group, &plan->image_id, &plan->image_manifest};
     for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
