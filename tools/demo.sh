@@ -71,6 +71,30 @@ show caisson run --rm --egress api.example.com:443 demo nslookup other.example.c
 show caisson network log
 show caisson rm -f db
 
+say "A build of two stages; what is done twice is done once; a key that a later step deletes is found all the same"
+app=$place/app
+mkdir "$app"
+printf '#!/bin/sh\necho hello from $(whoami)\n' >"$app/server.sh"
+chmod 755 "$app/server.sh"
+cat >"$app/Dockerfile" <<'END'
+FROM demo:latest AS builder
+WORKDIR /app
+COPY server.sh .
+RUN sha256sum server.sh >checksum
+FROM demo:latest
+RUN echo appuser:x:1000:1000::/app:/bin/sh >>/etc/passwd
+COPY --from=builder --chown=1000:1000 /app /app
+USER appuser
+CMD ["/app/server.sh"]
+END
+show caisson build --network none -t my-app:1 "$app"
+show caisson run --rm --network none my-app:1
+show caisson build -q --network none -t my-app:1 "$app"
+printf '%s\n' 'FROM demo:latest' 'COPY key.pem /key.pem' 'RUN rm /key.pem' >"$app/Dockerfile"
+printf -- '-----BEGIN PRIVATE KEY-----\n%s\n-----END PRIVATE KEY-----\n' \
+    "$(head -c 48 /dev/urandom | base64 -w 64)" >"$app/key.pem"
+show caisson build -q --network none "$app"
+
 say "Attacked from inside, at each level (at privileged only what does the machine no harm)"
 # The same image with the payload in it, once as everybody's program and once setuid root.
 mkdir -p "$place/payload/usr/bin"

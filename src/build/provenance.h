@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How an image was built: a predicate of SLSA provenance v1 (https://slsa.dev/spec/v1.0/provenance),
- * of the least that is of use: no build arguments, which may be secrets. */
+/* How an image was built: a predicate of SLSA provenance v1
+ * (https://slsa.dev/spec/v1.0/provenance), of the least that is of use: no build arguments, which
+ * may be secrets. */
 #ifndef CAISSON_BUILD_PROVENANCE_H
 #define CAISSON_BUILD_PROVENANCE_H
 

@@ -46,8 +46,9 @@ bool hint_for(const struct plan *plan, int status, const struct cgroup_events *e
     } else if (strstr(words, "ping: ") && !(plan->granted & CAP_BIT_NET_RAW) &&
                (says(words, "Permission denied", "EACCES") ||
                 says(words, "Operation not permitted", "EPERM"))) {
-        buf_str(out, "this ping wants a raw socket; allow it with --user root --cap-add NET_RAW, or "
-                     "take one that does without (iputils)");
+        buf_str(out,
+                "this ping wants a raw socket; allow it with --user root --cap-add NET_RAW, or "
+                "take one that does without (iputils)");
     } else if (says(words, "Operation not permitted", "EPERM")) {
         if (plan->granted == 0)
             buf_str(out, "it has no capabilities and few system calls; allow what it needs with "
