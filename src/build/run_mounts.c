@@ -2,12 +2,14 @@
 #include "build/run_mounts.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 
 #include "archive/tree_place.h"
 #include "base/cleanup.h"
@@ -16,8 +18,9 @@
 #include "base/text.h"
 #include "build/secrets.h"
 
-#define CACHE_COPIES 1000 /* of a private cache, in use at the same time */
-#define STUBS_MAX 200     /* parts of missing mount points */
+#define AGENT_SOCKET "/run/buildkit/ssh_agent." /* and its number, as with BuildKit */
+#define CACHE_COPIES 1000                       /* of a private cache, in use at the same time */
+#define STUBS_MAX 200                           /* parts of missing mount points */
 
 /* --- planning --- */
 
@@ -49,12 +52,15 @@ static int plan_bind(struct stage_run *run, struct run_mount *m, struct error *e
     return copying_begin(&m->copying, m->words->place, err);
 }
 
-static int plan_one(struct stage_run *run, const struct step_mount *words, struct run_mount *m,
-                    struct error *err)
+/* `number`: how many ssh agents come before. */
+static int plan_one(struct stage_run *run, const struct step_mount *words, size_t number,
+                    struct run_mount *m, struct error *err)
 {
     *m = (struct run_mount){.words = words, .lock = -1, .source = {.fd = -1}};
     m->copying = (struct copying)COPYING(run, &m->step);
     int rc = words->target ? find_target(run, words, m->target, err) : 0;
+    if (words->kind == MOUNT_SSH && !words->target)
+        snprintf(m->target, sizeof m->target, AGENT_SOCKET "%zu", number);
     if (rc == 0 && (words->kind == MOUNT_BIND || (words->kind == MOUNT_CACHE && words->from)))
         rc = plan_bind(run, m, err);
     m->copies = words->kind == MOUNT_CACHE || !m->copying.from.key[0] || words->read_write;
@@ -65,12 +71,14 @@ int run_mounts_plan(struct stage_run *run, const struct instruction *i, const st
                     struct run_mounts *out, struct error *err)
 {
     int rc = 0;
+    size_t agents = 0;
     (void)i;
     *out = (struct run_mounts){.run = run, .secrets = -1, .script_source = {.fd = -1}};
     out->script = step->script;
     out->items = xcalloc(step->mount_count + 1, sizeof *out->items);
     for (size_t n = 0; rc == 0 && n < step->mount_count; n++) {
-        rc = plan_one(run, &step->mounts[n], &out->items[n], err);
+        rc = plan_one(run, &step->mounts[n], agents, &out->items[n], err);
+        agents += step->mounts[n].kind == MOUNT_SSH;
         out->count++;
         if (rc < 0 && !strstr(err->text, "\n")) {
             struct error inner = *err;
@@ -201,43 +209,59 @@ static int own_cache(int dir, const struct step_mount *words, struct error *err)
     return 0;
 }
 
+/* Only with the exclusive lock: until then it has another name, so nobody finds half of one. */
+static int fill_cache(int home, struct run_mount *m, struct error *err)
+{
+    (void)remove_tree_at(home, "data.new", NULL);
+    if (mkdirat(home, "data.new", 0700) < 0)
+        return error_errno(err, "cannot create a cache");
+    autofd data = open_directory_at(home, "data.new", err);
+    int rc = data < 0 ? data : m->words->from ? copying_fill(&m->copying, data, err) : 0;
+    if (rc == 0)
+        rc = own_cache(data, m->words, err);
+    if (rc == 0 && renameat(home, "data.new", home, "data") < 0)
+        rc = error_errno(err, "cannot keep a cache");
+    return rc;
+}
+
+static int lock_cache(int home, int kind, struct error *err)
+{
+    int rc = lock_fd(home, kind);
+    return rc < 0 && rc != -EWOULDBLOCK
+               ? error_set(err, rc, "cannot lock a cache: %s", error_describe(rc))
+               : rc;
+}
+
+static int open_data(int home)
+{
+    int fd = openat(home, "data", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
 /* One of the directories of a cache: 0 when it is there and ours to use, -EWOULDBLOCK. */
 static int open_cache_at(int parent, const char *name, int lock_kind, struct run_mount *m,
                          struct error *err)
 {
-    bool fresh = mkdirat(parent, name, 0700) == 0;
-    if (!fresh && errno != EEXIST)
+    if (mkdirat(parent, name, 0700) < 0 && errno != EEXIST)
         return error_errno(err, "cannot create a cache");
     autofd home = open_directory_at(parent, name, err);
     if (home < 0)
         return home;
-    int rc = lock_fd(home, lock_kind);
-    if (rc < 0)
-        return rc == -EWOULDBLOCK
-                   ? rc
-                   : error_set(err, rc, "cannot lock a cache: %s", error_describe(rc));
-    if (mkdirat(home, "data.new", 0700) < 0 && errno != EEXIST)
-        return error_errno(err, "cannot create a cache");
-    autofd data = openat(home, "data", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (data < 0) { /* not whole yet, or new */
-        (void)remove_tree_at(home, "data.new", NULL);
-        if (mkdirat(home, "data.new", 0700) < 0)
-            return error_errno(err, "cannot create a cache");
-        data = open_directory_at(home, "data.new", err);
-        rc = data < 0 ? data : m->words->from ? copying_fill(&m->copying, data, err) : 0;
-        if (rc == 0)
-            rc = own_cache(data, m->words, err);
-        if (rc == 0 && renameat(home, "data.new", home, "data") < 0 && errno != EEXIST &&
-            errno != ENOTEMPTY)
-            rc = error_errno(err, "cannot keep a cache");
-        if (rc == 0) {
-            close(data);
-            data = open_directory_at(home, "data", err);
-            rc = data < 0 ? data : 0;
-        }
-    } else {
-        (void)unlinkat(home, "data.new", AT_REMOVEDIR);
+    int rc = lock_cache(home, lock_kind, err);
+    autofd data = rc < 0 ? rc : open_data(home);
+    if (rc == 0 && data == -ENOENT) {
+        /* Who shares it may be making it just now; nobody holds a lock for long without one. */
+        rc = lock_cache(home, LOCK_EX | (lock_kind & LOCK_NB), err);
+        data = rc < 0 ? rc : open_data(home);
+        if (rc == 0 && data == -ENOENT)
+            rc = fill_cache(home, m, err);
+        if (rc == 0 && data < 0)
+            data = open_data(home);
+        if (rc == 0 && lock_kind == LOCK_SH)
+            rc = lock_cache(home, LOCK_SH, err);
     }
+    if (rc == 0 && data < 0)
+        rc = error_set(err, data, "cannot open a cache: %s", error_describe(data));
     if (rc < 0)
         return rc;
     m->source.fd = take_fd(&data);
@@ -383,16 +407,44 @@ static void add_mount(struct run_mounts *mounts, struct plan *plan, const struct
     }
 }
 
-/* What of a mount point's path the stage does not have. */
+/* Where a directory of a detached mount lies in it, links followed. */
+static bool real_place(int fd, char out[PATH_MAX])
+{
+    char link[40];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t n = readlink(link, out, PATH_MAX - 1);
+    if (n < 1 || out[0] != '/')
+        return false;
+    out[n] = '\0';
+    if (n == 1)
+        out[0] = '\0';
+    return true;
+}
+
+/* What of a mount point's path the stage does not have, below what is really there: what a link
+ * leads to is made where it leads. */
 static void find_missing(struct run_mounts *mounts, int root, const char *target)
 {
-    for (const char *at = target; *at && mounts->made.len < STUBS_MAX;) {
-        size_t n = 1 + strcspn(at + 1, "/");
-        autofree char *prefix = xstrndup(target, (size_t)(at - target) + n);
-        autofd there = inroot_open(root, prefix, O_PATH | O_NOFOLLOW);
-        if (there == -ENOENT && !strv_has(&mounts->made, prefix))
-            strv_add(&mounts->made, prefix);
-        at += n;
+    char real[PATH_MAX];
+    size_t done = 0, length = strlen(target);
+    autofd there = inroot_open(root, "/", O_PATH | O_DIRECTORY);
+    while (done < length) {
+        size_t n = done + 1 + strcspn(target + done + 1, "/");
+        autofree char *prefix = xstrndup(target, n);
+        int next = inroot_open(root, prefix, O_PATH);
+        if (next < 0)
+            break;
+        close(there);
+        there = next;
+        done = n;
+    }
+    if (there < 0 || done == length || !real_place(there, real))
+        return;
+    for (size_t n = done; n < length && mounts->made.len < STUBS_MAX;) {
+        n += 1 + strcspn(target + n + 1, "/");
+        autofree char *path = xasprintf("%s%.*s", real, (int)(n - done), target + done);
+        if (!strv_has(&mounts->made, path))
+            strv_add(&mounts->made, path);
     }
 }
 
@@ -434,11 +486,36 @@ int run_mounts_add(struct run_mounts *mounts, struct plan *plan, struct launch_s
 
 /* --- afterwards --- */
 
+/* Directories that were only copied up because a mount point was made in them, and say nothing that
+ * is not below: they go as well, from the inside out. */
+static void clear_parents(int fs, int below, const char *path)
+{
+    autofree char *at = xstrdup(path + 1);
+    for (char *slash; (slash = strrchr(at, '/'));) {
+        struct stat ours, theirs;
+        char opaque;
+        *slash = '\0';
+        const char *name = strrchr(at, '/');
+        autofree char *parent = xstrndup(at, name ? (size_t)(name - at) : 0);
+        autofd dir = inroot_open_beneath(fs, at, O_RDONLY | O_DIRECTORY);
+        autofd known = inroot_open_beneath(below, at, O_PATH | O_DIRECTORY);
+        autofd above = inroot_open_beneath(fs, parent, O_PATH | O_DIRECTORY);
+        if (dir < 0 || known < 0 || above < 0 || fstat(dir, &ours) < 0 || fstat(known, &theirs) < 0)
+            return;
+        if (ours.st_mode != theirs.st_mode || ours.st_uid != theirs.st_uid ||
+            ours.st_gid != theirs.st_gid ||
+            fgetxattr(dir, "user.overlay.opaque", &opaque, sizeof opaque) > 0 ||
+            unlinkat(above, name ? name + 1 : at, AT_REMOVEDIR) < 0)
+            return;
+    }
+}
+
 /* Empty, and nothing but what we made: a directory that the step put something into stays, and so
  * does a file with something in it. Deepest first. */
 void run_mounts_clear(struct run_mounts *mounts, int upper)
 {
     autofd fs = openat(upper, "fs", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    autofd below = mounts->made.len > 0 ? stage_mount(mounts->run, -1, true, NULL) : -1;
     for (size_t i = mounts->made.len; fs >= 0 && i-- > 0;) {
         struct stat st;
         const char *path = mounts->made.items[i];
@@ -451,6 +528,8 @@ void run_mounts_clear(struct run_mounts *mounts, int upper)
             (void)unlinkat(dir, slash + 1, AT_REMOVEDIR);
         else if (S_ISREG(st.st_mode) && st.st_size == 0)
             (void)unlinkat(dir, slash + 1, 0);
+        if (below >= 0)
+            clear_parents(fs, below, path);
     }
 }
 
