@@ -48,6 +48,7 @@ struct build_place {
     struct containers *containers;
     const char *program; /* path of the front, for what containers need besides */
     const char *worker;  /* path of caisson-image */
+    const char *fetcher; /* … and of caisson-fetch; NULL: it is not there */
 };
 
 struct build_input {
