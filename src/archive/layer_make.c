@@ -82,6 +82,7 @@ static int make(struct making *m, int fs, const int64_t *newest, struct layer_re
         .name = "",
         .devices = true,
         .layer = true,
+        .still = true,
         .whole_seconds = true,
         .newest = newest,
         .content = begin_content,

@@ -39,6 +39,8 @@ struct tree_give {
     bool layer;
     const struct strv *empty;   /* names in the archive of directories that are given empty; NULL */
     uint64_t entries, left_out; /* counted */
+    bool still; /* nobody changes the tree meanwhile: what was looked at by its name is what is
+                   opened */
     /* Times of files as images have them: whole seconds. What is younger than *newest (seconds
      * since 1970; NULL: no bound) is given as that, and made so in the tree as well. */
     bool whole_seconds;

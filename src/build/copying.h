@@ -24,9 +24,8 @@ struct copying {
 };
 #define COPYING(run_, step_)                                                                       \
     {                                                                                              \
-        .run = (run_), .step = (step_), .tree = -1, .from = {.directory = -1}, .root = {           \
-            .root = -1                                                                             \
-        }                                                                                          \
+        .run = (run_), .step = (step_), .tree = -1, .from = {.directory = -1},                     \
+        .root = {.root = -1}, .placing = {.upper = -1},                                            \
     }
 
 /* Works out where it goes; step->target. */
@@ -42,7 +41,7 @@ int copying_fill(struct copying *copying, int root, struct error *err);
 void copying_free(struct copying *copying);
 /* One overlay, something done in it: a layer. */
 struct filling {
-    int (*fill)(void *closure, int root, struct error *err);
+    int (*fill)(void *closure, int root, int upper, struct error *err); /* placing.h */
     void *closure;
     bool alone; /* on nothing: --link */
 };

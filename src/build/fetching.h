@@ -11,6 +11,7 @@
 #ifndef CAISSON_BUILD_FETCHING_H
 #define CAISSON_BUILD_FETCHING_H
 
+#include "base/hash.h"
 #include "build/build.h"
 #include "build/remote.h"
 #include "build/step.h"

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
@@ -16,25 +17,51 @@
 #include "runtime/errand.h"
 
 #define COPY_CHUNK ((size_t)64 << 20)
+#define MANY 2000 /* files: then several processes make them */
+#define PROCESSES_MAX 4
+#define SMALL ((size_t)256 << 10) /* bytes: copied by reading and writing, which begins quicker */
 #define XATTR_NAMES_MAX 65536
 #define XATTR_VALUE_MAX 65536
 
+/* What the processes of one placing know together. */
+struct shared {
+    bool fresh; /* the destination was not there before */
+    unsigned char
+        picks[]; /* of each pick that is a directory: it was made, and nothing was in it */
+};
+
+/* A part of a placing. Directories are made before others put something into them, and have their
+ * times set when nobody will any more. */
+enum part { PART_ALL, PART_DIRECTORIES, PART_OTHERS, PART_TIMES };
+
+struct task {
+    const struct placing *placing;
+    struct shared *shared;
+    enum part part;
+    size_t from, to; /* PART_OTHERS: of the picks */
+};
+
 struct work {
     const struct placing *p;
+    struct shared *shared;
     int into;   /* the destination: a directory */
+    int direct; /* the same in the upper directory; -1: not opened yet, or there is none */
+    int plain;  /* a directory that was made here, and gives no group on; -1 */
     int parent; /* of the last file, below it; -1 */
     char *parent_path;
-    struct buf directories; /* numbers of picks that are directories made here: times come last */
+    char *buffer;
 };
 
 static void work_free(struct work *w)
 {
     if (w->into >= 0)
         close(w->into);
+    if (w->direct >= 0)
+        close(w->direct);
+    free(w->buffer);
     if (w->parent >= 0)
         close(w->parent);
     free(w->parent_path);
-    buf_free(&w->directories);
 }
 
 static int failed(const struct work *w, const struct pick *pick, int code, const char *what,
@@ -95,7 +122,7 @@ static int open_into(struct work *w, const char **name, struct error *err)
     const struct placing *p = w->p;
     const struct selection *s = p->selection;
     struct stat st;
-    bool made;
+    bool made = false;
     uint32_t uid = p->owned ? p->uid : 0, gid = p->owned ? p->gid : 0;
     bool single = !s->into && !s->contents && !p->directory && !(s->count && s->items[0].archive);
     *name = NULL;
@@ -104,7 +131,10 @@ static int open_into(struct work *w, const char **name, struct error *err)
         single = there < 0 || fstat(there, &st) < 0 || !S_ISDIR(st.st_mode);
     }
     if (!single)
-        return w->into = place_directory(p->root, p->target, uid, gid, &made, err);
+        w->into = place_directory(p->root, p->target, uid, gid, &made, err);
+    w->shared->fresh |= made;
+    if (!single)
+        return w->into;
     const char *slash = strrchr(p->target, '/');
     autofree char *parent = xstrndup(p->target, (size_t)(slash - p->target));
     *name = slash + 1;
@@ -128,8 +158,20 @@ static int copy_attributes(int from, int to)
     return 0;
 }
 
-static int copy_bytes(int from, int to, off_t left)
+static int copy_small(struct work *w, int from, int to, size_t length)
 {
+    if (!w->buffer)
+        w->buffer = xmalloc(SMALL);
+    ssize_t n = read_full(from, w->buffer, length);
+    if (n < 0)
+        return (int)n;
+    return (size_t)n < length ? -ESTALE : write_all(to, w->buffer, length);
+}
+
+static int copy_bytes(struct work *w, int from, int to, off_t left)
+{
+    if (left <= (off_t)SMALL)
+        return left > 0 ? copy_small(w, from, to, (size_t)left) : 0;
     bool by_range = true;
     while (left > 0) {
         size_t n = left > (off_t)COPY_CHUNK ? COPY_CHUNK : (size_t)left;
@@ -177,10 +219,13 @@ static mode_t mode_of(const struct work *w, const struct pick *pick)
     return mode & 07777;
 }
 
+/* What is made is root's, but for a group that its directory gives on. */
 static int own(const struct work *w, const struct pick *pick, int dir, const char *name)
 {
     uint32_t uid = w->p->owned ? w->p->uid : pick->st.st_uid;
     uint32_t gid = w->p->owned ? w->p->gid : pick->st.st_gid;
+    if (uid == 0 && gid == 0 && dir == w->plain)
+        return 0;
     return fchownat(dir, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
 }
 
@@ -192,23 +237,42 @@ static int set_times(const struct pick *pick, int dir, const char *name)
     return utimensat(dir, name, times, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
 }
 
+static int make_room(const struct work *w, const struct pick *pick, int dir, const char *name,
+                     struct error *err)
+{
+    if (unlinkat(dir, name, 0) == 0 || errno == ENOENT)
+        return 0;
+    if (errno == EISDIR || errno == EPERM)
+        return error_set(err, -EISDIR, "%s is a file in %s, and a directory in the image",
+                         pick->source ? pick->source : pick->target, w->p->what);
+    return failed(w, pick, -errno, "cannot replace", err);
+}
+
 static int make_file(struct work *w, const struct pick *pick, int dir, const char *name,
                      struct error *err)
 {
     autofd from = pick->text ? -1 : open_source(w, pick, err);
     if (from < 0 && !pick->text)
         return from;
-    autofd to = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+    mode_t mode = mode_of(w, pick);
+    autofd to = openat(dir, name, flags, mode & 0777);
+    if (to < 0 && errno == EEXIST) {
+        int room = make_room(w, pick, dir, name, err);
+        if (room < 0)
+            return room;
+        to = openat(dir, name, flags, mode & 0777);
+    }
     if (to < 0)
         return failed(w, pick, -errno, "cannot make", err);
     int rc = pick->text ? write_all(to, pick->text, strlen(pick->text))
-                        : copy_bytes(from, to, pick->st.st_size);
+                        : copy_bytes(w, from, to, pick->st.st_size);
     if (rc == -ESTALE)
         return error_set(err, -EBUSY, "%s of %s changed while it was copied: build again",
                          pick->source, w->p->what);
     if (rc == 0)
         rc = own(w, pick, dir, name);
-    if (rc == 0 && fchmod(to, mode_of(w, pick)) < 0)
+    if (rc == 0 && mode > 0777 && fchmod(to, mode) < 0)
         rc = -errno;
     if (rc == 0 && from >= 0)
         rc = copy_attributes(from, to);
@@ -242,7 +306,7 @@ static int make_directory(struct work *w, const struct pick *pick, int dir, cons
         int rc = own(w, pick, dir, name);
         if (rc == 0 && fchmodat(dir, name, mode_of(w, pick), 0) < 0)
             rc = -errno;
-        buf_add(&w->directories, &number, sizeof number);
+        w->shared->picks[number] = 1;
         return rc < 0 ? failed(w, pick, rc, "cannot set the owner of", err) : 0;
     }
     if (errno != EEXIST)
@@ -258,13 +322,46 @@ static int make_directory(struct work *w, const struct pick *pick, int dir, cons
 
 /* --- all of them --- */
 
+/* Whether nothing that an earlier step made is below the directory of a pick. */
+static bool is_fresh(const struct work *w, const struct pick *pick)
+{
+    return pick->above != NOT_PICKED && w->shared->picks[pick->above];
+}
+
+/* The destination in the upper directory, where it is by now: something was made in it. */
+static int open_upper(struct work *w)
+{
+    char link[40], at[INROOT_PATH_MAX];
+    if (w->p->upper < 0 || w->direct >= 0)
+        return w->direct;
+    snprintf(link, sizeof link, "/proc/self/fd/%d", w->into);
+    ssize_t n = readlink(link, at, sizeof at - 1);
+    if (n <= 0 || at[0] != '/')
+        return -1;
+    at[n] = '\0';
+    autofd fs = inroot_open_beneath(w->p->upper, "fs", O_PATH | O_DIRECTORY);
+    int fd = fs < 0 ? -1 : inroot_open_beneath(fs, at + 1, O_PATH | O_DIRECTORY);
+    return w->direct = fd < 0 ? -1 : fd;
+}
+
+/* The directory of which the path is `parent_path`, there; -1. */
+static int open_direct(struct work *w)
+{
+    struct stat st;
+    int into = open_upper(w);
+    int fd = into < 0 ? -1 : inroot_open_beneath(into, w->parent_path, O_PATH | O_DIRECTORY);
+    if (fd >= 0 && fstat(fd, &st) == 0 && !(st.st_mode & S_ISGID))
+        w->plain = fd;
+    return fd < 0 ? -1 : fd;
+}
+
 /* The directory that a pick goes into; links are followed in-root, as the destination's are. */
 static int parent_of(struct work *w, const struct pick *pick, const char **name, struct error *err)
 {
     const char *slash = strrchr(pick->target, '/');
     *name = slash ? slash + 1 : pick->target;
     if (!slash)
-        return w->into;
+        return w->shared->fresh && open_upper(w) >= 0 ? w->direct : w->into;
     size_t length = (size_t)(slash - pick->target);
     if (w->parent >= 0 && strlen(w->parent_path) == length &&
         strncmp(w->parent_path, pick->target, length) == 0)
@@ -273,6 +370,10 @@ static int parent_of(struct work *w, const struct pick *pick, const char **name,
         close(w->parent);
     free(w->parent_path);
     w->parent_path = xstrndup(pick->target, length);
+    w->plain = -1;
+    w->parent = is_fresh(w, pick) ? open_direct(w) : -1;
+    if (w->parent >= 0)
+        return w->parent;
     w->parent = inroot_open_beneath(w->into, w->parent_path, O_PATH | O_DIRECTORY);
     if (w->parent == -ELOOP) {
         autofree char *path = xasprintf("%s/%s", w->p->target, w->parent_path);
@@ -280,17 +381,6 @@ static int parent_of(struct work *w, const struct pick *pick, const char **name,
     }
     return w->parent < 0 ? failed(w, pick, w->parent, "cannot open the directory of", err)
                          : w->parent;
-}
-
-static int make_room(const struct work *w, const struct pick *pick, int dir, const char *name,
-                     struct error *err)
-{
-    if (unlinkat(dir, name, 0) == 0 || errno == ENOENT)
-        return 0;
-    if (errno == EISDIR || errno == EPERM)
-        return error_set(err, -EISDIR, "%s is a file in %s, and a directory in the image",
-                         pick->source ? pick->source : pick->target, w->p->what);
-    return failed(w, pick, -errno, "cannot replace", err);
 }
 
 static int place(struct work *w, const struct pick *pick, const char *single, struct error *err)
@@ -303,20 +393,19 @@ static int place(struct work *w, const struct pick *pick, const char *single, st
         name = single;
     if (S_ISDIR(pick->st.st_mode))
         return make_directory(w, pick, dir, name, err);
+    if (S_ISREG(pick->st.st_mode))
+        return make_file(w, pick, dir, name, err);
     int rc = make_room(w, pick, dir, name, err);
-    if (rc < 0)
-        return rc;
-    return S_ISREG(pick->st.st_mode) ? make_file(w, pick, dir, name, err)
-                                     : make_other(w, pick, dir, name, err);
+    return rc < 0 ? rc : make_other(w, pick, dir, name, err);
 }
 
 static int finish_directories(struct work *w, struct error *err)
 {
-    for (size_t i = w->directories.len / sizeof(size_t); i-- > 0;) {
-        size_t number;
+    for (size_t i = w->p->selection->count; i-- > 0;) {
         const char *name;
-        memcpy(&number, w->directories.data + i * sizeof number, sizeof number);
-        const struct pick *pick = &w->p->selection->items[number];
+        const struct pick *pick = &w->p->selection->items[i];
+        if (!w->shared->picks[i])
+            continue;
         int dir = parent_of(w, pick, &name, err);
         int rc = dir < 0 ? dir : set_times(pick, dir, name);
         if (rc < 0)
@@ -325,12 +414,27 @@ static int finish_directories(struct work *w, struct error *err)
     return 0;
 }
 
+static bool is_of(const struct task *task, const struct pick *pick)
+{
+    bool directory = S_ISDIR(pick->st.st_mode);
+    return !pick->archive &&
+           (task->part == PART_ALL || (task->part == PART_DIRECTORIES && directory) ||
+            (task->part == PART_OTHERS && !directory));
+}
+
 static int carry_out(void *closure, const struct errand_place *place_, uint64_t *count,
                      struct error *err)
 {
-    struct work w __attribute__((cleanup(work_free))) = {.p = closure, .into = -1, .parent = -1};
-    const struct confine_paths allowed = {.read_write = &w.p->root,
-                                          .read_write_count = 1,
+    const struct task *task = closure;
+    struct work w __attribute__((cleanup(work_free))) = {.p = task->placing,
+                                                         .shared = task->shared,
+                                                         .into = -1,
+                                                         .direct = -1,
+                                                         .plain = -1,
+                                                         .parent = -1};
+    const int writable[] = {w.p->root, w.p->upper};
+    const struct confine_paths allowed = {.read_write = writable,
+                                          .read_write_count = w.p->upper >= 0 ? 2 : 1,
                                           .read_only = &w.p->source,
                                           .read_only_count = w.p->source >= 0};
     const char *single;
@@ -338,20 +442,83 @@ static int carry_out(void *closure, const struct errand_place *place_, uint64_t 
     int rc = worker_confine(&allowed, err);
     if (rc >= 0)
         rc = open_into(&w, &single, err);
-    const struct selection *s = w.p->selection;
-    for (size_t i = 0; rc >= 0 && i < s->count; i++) {
-        rc = s->items[i].archive ? 0 : place(&w, &s->items[i], single, err);
+    for (size_t i = task->from; rc >= 0 && i < task->to; i++) {
+        const struct pick *pick = &w.p->selection->items[i];
+        rc = is_of(task, pick) ? place(&w, pick, single, err) : 0;
         ++*count;
     }
-    return rc < 0 ? rc : finish_directories(&w, err);
+    bool last = task->part == PART_ALL || task->part == PART_TIMES;
+    return rc < 0 || !last ? (rc < 0 ? rc : 0) : finish_directories(&w, err);
+}
+
+/* --- processes --- */
+
+static int start(struct task *task, struct errand_run *run, struct error *err)
+{
+    const struct errand errand = {.work = carry_out, .closure = task, .fds = {-1, -1, -1, -1}};
+    return errand_aside(&errand, run, err);
+}
+
+static int do_part(struct task task, struct error *err)
+{
+    struct errand_run run = ERRAND_RUN_NONE;
+    int rc = start(&task, &run, err);
+    return rc < 0 ? rc : errand_end(&run, NULL, err);
+}
+
+static size_t processors(void)
+{
+    long count = sysconf(_SC_NPROCESSORS_ONLN);
+    return count < 1 ? 1 : count > PROCESSES_MAX ? PROCESSES_MAX : (size_t)count;
+}
+
+static int do_others(struct task task, struct error *err)
+{
+    struct errand_run runs[PROCESSES_MAX];
+    struct task parts[PROCESSES_MAX];
+    size_t count = processors(), started = 0, all = task.to;
+    int rc = 0;
+    for (; rc == 0 && started < count; started += rc == 0) {
+        parts[started] = task;
+        parts[started].from = all * started / count;
+        parts[started].to = all * (started + 1) / count;
+        runs[started] = (struct errand_run)ERRAND_RUN_NONE;
+        rc = start(&parts[started], &runs[started], err);
+    }
+    for (size_t i = 0; i < started; i++) {
+        struct error why = {0};
+        int one = errand_end(&runs[i], NULL, &why);
+        if (rc == 0 && one < 0) {
+            rc = one;
+            if (err)
+                *err = why;
+        }
+    }
+    return rc;
 }
 
 int place_files(const struct placing *placing, struct error *err)
 {
-    struct errand_run run = ERRAND_RUN_NONE;
-    uint64_t count;
-    struct errand errand = {
-        .work = carry_out, .closure = (void *)(uintptr_t)placing, .fds = {-1, -1, -1, -1}};
-    int rc = errand_aside(&errand, &run, err);
-    return rc < 0 ? rc : errand_end(&run, &count, err);
+    size_t count = placing->selection->count, size = sizeof(struct shared) + count + 1;
+    struct shared *shared =
+        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (shared == MAP_FAILED)
+        return error_errno(err, "cannot copy");
+    struct task task = {.placing = placing, .shared = shared, .to = count};
+    int rc = 0;
+    if (count < MANY || !placing->selection->once) {
+        rc = do_part(task, err);
+    } else {
+        task.part = PART_DIRECTORIES;
+        rc = do_part(task, err);
+        task.part = PART_OTHERS;
+        if (rc == 0)
+            rc = do_others(task, err);
+        task.part = PART_TIMES;
+        task.to = 0;
+        if (rc == 0)
+            rc = do_part(task, err);
+    }
+    munmap(shared, size);
+    return rc;
 }

@@ -14,8 +14,10 @@
 
 struct placing {
     const struct selection *selection;
-    int source;         /* where picks are found */
-    int root;           /* of the tree that is built, writable */
+    int source; /* where picks are found */
+    int root;   /* of the tree that is built, writable */
+    int upper;  /* where it is an overlay's, its upper directory: what is made below what was
+                   not there before is made there, which takes half of the time; -1 */
     const char *target; /* clean and absolute */
     bool directory;     /* it was written with a slash at its end */
     bool owned;         /* --chown: */
@@ -24,7 +26,7 @@ struct placing {
     const char *what; /* the source, for messages */
 };
 
-/* In a process of its own, and waits for it. */
+/* In processes of their own, and waits for them. */
 int place_files(const struct placing *placing, struct error *err);
 /* A directory as WORKDIR makes it, with all above it that is missing; 0755, `uid` and `gid` those
  * of what is made. *made is false where all was there. */

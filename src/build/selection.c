@@ -26,6 +26,7 @@ struct finding {
     size_t top;            /* length of the source that is walked, with its slash: below it */
     bool multiple;
     unsigned depth;
+    size_t above; /* pick of the directory that is walked */
     char *buffer;
 };
 
@@ -50,7 +51,7 @@ static struct pick *add(struct selection *s)
 {
     if ((s->count & (s->count - 1)) == 0) /* doubled at each power of two */
         s->items = xrealloc(s->items, s->count ? 2 * s->count : 1, sizeof *s->items);
-    s->items[s->count] = (struct pick){0};
+    s->items[s->count] = (struct pick){.above = NOT_PICKED};
     return &s->items[s->count++];
 }
 
@@ -244,6 +245,7 @@ static int one(struct finding *f, int dir, const char *name, struct buf *path, s
         pick->source = xstrdup(buf_text(path));
         pick->target = xstrdup(buf_text(target));
         pick->top = top;
+        pick->above = top ? NOT_PICKED : f->above;
         set_stat(f, pick, &st);
         if (S_ISREG(st.st_mode))
             rc = digest_file(f, dir, name, pick, &st, err);
@@ -256,7 +258,10 @@ static int one(struct finding *f, int dir, const char *name, struct buf *path, s
     autofd below = openat(dir, *name ? name : ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (below < 0)
         return wrong(f, buf_text(path), -errno, "cannot read the directory", err);
+    size_t above = f->above;
+    f->above = target->len > 0 ? index : NOT_PICKED;
     rc = walk(f, below, path, target, place, err);
+    f->above = above;
     /* A directory that is only there for what comes back in it, and nothing does. */
     if (rc == 0 && excluded && f->out->count == index + 1) {
         struct pick *pick = &f->out->items[index];
@@ -541,6 +546,7 @@ int selection_make(const struct source_root *root, const struct step *step, stru
     if (rc < 0)
         return rc;
     add_texts(&f);
+    out->once = found + step->file_count == 1;
     out->into = step->parents || found + step->file_count > 1;
     return 0;
 }

@@ -15,6 +15,7 @@
 #include "build/step.h"
 #include "store/steps.h"
 
+#define NOT_PICKED SIZE_MAX
 #define SELECTION_MAX 5000000 /* files */
 
 struct pick {
@@ -26,6 +27,7 @@ struct pick {
     unsigned char digest[SHA256_BYTES]; /* regular files */
     bool top;                           /* what a source named, and not what is below it */
     bool archive;                       /* ADD: unpacked, and not copied */
+    size_t above; /* number of the pick that is the directory it is in; NOT_PICKED */
 };
 
 struct source_root {
@@ -42,6 +44,7 @@ struct selection {
     size_t count;
     bool into;     /* what is named goes below the destination, which is a directory */
     bool contents; /* a directory's contents were named: the destination is one, made if missing */
+    bool once;     /* a single source was named: no two picks have the same target */
     uint64_t bytes;
 };
 

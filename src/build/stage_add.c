@@ -282,9 +282,10 @@ static int get(struct adding *a, struct part *p, struct error *err)
     return 0;
 }
 
-static int fill(void *closure, int root, struct error *err)
+static int fill(void *closure, int root, int upper, struct error *err)
 {
     struct adding *a = closure;
+    (void)upper; /* parts find there what others have made */
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < a->count; i++) {
         rc = get(a, &a->parts[i], err);

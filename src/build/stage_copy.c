@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* COPY, ADD of local files, and WORKDIR: files that go into a stage. */
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 
 #include "archive/tree_place.h"
@@ -17,6 +19,8 @@
 #include "container/skeleton.h"
 #include "container/user.h"
 #include "path/inroot.h"
+
+#define VERY_MANY 5000 /* files */
 
 static uint64_t since(nanoseconds begun)
 {
@@ -99,6 +103,18 @@ static int find_owner(struct stage_run *run, const char *text, uint32_t *uid, ui
 
 /* --- one overlay, something done in it --- */
 
+/* All that is built is written to disk before it is published; of very many files it is begun while
+ * they are digested. Nobody waits for this process. */
+static void begin_writing(int upper)
+{
+    pid_t pid = fork();
+    if (pid != 0)
+        return;
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0)
+        (void)syncfs(upper);
+    _exit(0);
+}
+
 static int fill(struct stage_run *run, const struct filling *filling, const char *key,
                 struct error *err)
 {
@@ -109,7 +125,7 @@ static int fill(struct stage_run *run, const struct filling *filling, const char
         return upper;
     struct stage_run bare = {.build = run->build};
     autofd root = stage_mount(filling->alone ? &bare : run, upper, false, err);
-    int rc = root < 0 ? root : filling->fill(filling->closure, root, err);
+    int rc = root < 0 ? root : filling->fill(filling->closure, root, upper, err);
     if (root >= 0)
         close(take_fd(&root));
     uint64_t took = since(begun);
@@ -124,9 +140,10 @@ static int fill(struct stage_run *run, const struct filling *filling, const char
 
 /* --- WORKDIR --- */
 
-static int fill_directory(void *closure, int root, struct error *err)
+static int fill_directory(void *closure, int root, int upper, struct error *err)
 {
     bool made;
+    (void)upper;
     int fd = place_directory(root, closure, 0, 0, &made, err);
     if (fd >= 0)
         close(fd);
@@ -337,9 +354,14 @@ int copying_fill(struct copying *c, int root, struct error *err)
     return rc < 0 ? rc : unpack_archives(c, root, err);
 }
 
-static int fill_files(void *closure, int root, struct error *err)
+static int fill_files(void *closure, int root, int upper, struct error *err)
 {
-    return copying_fill(closure, root, err);
+    struct copying *c = closure;
+    c->placing.upper = upper;
+    int rc = copying_fill(c, root, err);
+    if (rc == 0 && c->selection.count >= VERY_MANY)
+        begin_writing(upper);
+    return rc;
 }
 
 int copying_owner(struct copying *c, struct error *err)
@@ -365,10 +387,14 @@ int stage_fill(struct stage_run *run, const struct filling *filling, const char 
 {
     char before[STEP_KEY_MAX];
     memcpy(before, run->key, sizeof before);
-    int rc = stage_cached(run, key) ? 0 : fill(run, filling, key, err);
-    if (rc == 0 && filling->alone)
+    int rc = stage_cached(run, key, err);
+    if (rc == 0)
+        rc = fill(run, filling, key, err);
+    if (rc < 0)
+        return rc;
+    if (filling->alone)
         set_key(run, before, key);
-    return rc;
+    return 0;
 }
 
 int stage_copy(struct stage_run *run, const struct instruction *i, const struct step *step,

@@ -269,7 +269,7 @@ static int own_mounts(struct error *err)
 struct building {
     struct store store;
     struct containers containers;
-    char *front, *worker;
+    char *front, *worker, *fetcher;
     struct build_place place;
 };
 
@@ -279,6 +279,7 @@ static void building_free(struct building *b)
     containers_close(&b->containers);
     free(b->front);
     free(b->worker);
+    free(b->fetcher);
 }
 
 static int building_open(struct building *b, struct error *err)
@@ -289,11 +290,16 @@ static int building_open(struct building *b, struct error *err)
     if (rc == 0)
         rc = front_path(&b->front, err);
     if (rc == 0)
+        (void)worker_path("caisson-fetch", &b->fetcher, NULL); /* who needs it says so */
+    if (rc == 0)
         rc = store_open(global_options.root, &b->store, err);
     if (rc == 0)
         rc = containers_open(global_options.root, global_options.state, &b->containers, err);
-    b->place = (struct build_place){
-        .store = &b->store, .containers = &b->containers, .program = b->front, .worker = b->worker};
+    b->place = (struct build_place){.store = &b->store,
+                                    .containers = &b->containers,
+                                    .program = b->front,
+                                    .worker = b->worker,
+                                    .fetcher = b->fetcher};
     return rc;
 }
 

@@ -18,6 +18,7 @@ import random
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 # pylint: disable=wrong-import-position
+import building
 import network
 import peers
 from measure import Command, alone, interleaved, processes_named, pss
@@ -25,8 +26,6 @@ from measure import Command, alone, interleaved, processes_named, pss
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 IMAGE = "localhost/bench/busybox:latest"
 LATER = [
-    ("build without cache", "docker build (BuildKit)", 0.6),
-    ("build fully cached", "docker build (BuildKit)", 0.2),
     ("scan of an image seen before", "10 ms", None),
     ("leak rules over file contents", "1 GB/s per core", None),
 ]
@@ -55,6 +54,7 @@ class Bench:
         self.archive = f"{self.directory}/busybox.tar"
         self.rootfs = f"{self.directory}/rootfs"
         self.podman = None
+        self.closing = []
 
     # --- setting up ---
 
@@ -234,6 +234,8 @@ class Bench:
                      least=3, most=20)
 
     def close(self):
+        for what in self.closing:
+            what.close()
         if self.podman:
             self.podman.close()
         shutil.rmtree(self.directory, ignore_errors=True)
@@ -285,7 +287,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", default="build", help="the build directory")
     parser.add_argument("--seconds", type=float, default=5, help="time for each comparison")
-    parser.add_argument("--only", choices=["network"], help="only these rows")
+    parser.add_argument("--only", choices=["network", "build"], help="only these rows")
     parser.add_argument("--scale", type=int, default=200,
                         help="how many containers the scale row starts (1000 in the design)")
     words = parser.parse_args()
@@ -298,12 +300,15 @@ def main():
         bench.prepare()
         bench.find_peers()
         print(f"\n{'':46} {'caisson':>10}  {'against':32} {'':>10}   ratio  at most")
-        if words.only != "network":
+        if not words.only:
             bench.run_rows()
             bench.detached_rows()
             bench.scale_row()
             bench.load_row()
-        network.rows(bench)
+        if words.only != "build":
+            network.rows(bench)
+        if words.only != "network":
+            building.rows(bench)
         for what, against, most in LATER:
             bench.absent(what, against, most, "not yet")
         print("\nWhat was run (medians of interleaved runs, wall time from spawn to exit):")
