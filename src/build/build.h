@@ -53,6 +53,7 @@ struct build_place {
 
 struct build_input {
     const char *context; /* a directory; NULL: none (Dockerfile from standard input alone) */
+    bool context_passes; /* it is there for this build only: nothing of it is remembered */
     const char *dockerfile_name; /* for messages */
     const char *dockerfile;      /* its text */
     size_t length;

@@ -57,8 +57,7 @@ static int read_error(const char *text, struct error *err)
     return error_set(err, -(int)code, "%.900s", buf_text(&shown));
 }
 
-static int read_answer(const char *text, struct url_record *out, bool *unchanged,
-                       struct error *err)
+static int read_answer(const char *text, struct url_record *out, bool *unchanged, struct error *err)
 {
     autostrv lines = {0};
     *out = (struct url_record){.modified = -1};
@@ -151,8 +150,8 @@ int download(const struct fetching *f, const struct remote *remote, const struct
         rc = read_answer(buf_text(&answer), out, unchanged, err);
     if (rc < 0 || *unchanged)
         return rc < 0 ? rc : known ? 0 : error_set(err, -EPROTO, "a download is not there");
-    const struct timespec times[] = {
-        {.tv_nsec = UTIME_OMIT}, {.tv_sec = out->modified >= 0 ? (time_t)out->modified : 0}};
+    const struct timespec times[] = {{.tv_nsec = UTIME_OMIT},
+                                     {.tv_sec = out->modified >= 0 ? (time_t)out->modified : 0}};
     if (futimens(to, times) < 0)
         return error_errno(err, "cannot set the time of a download");
     return digest(to, out->digest, err);

@@ -51,8 +51,8 @@ static void copy_known_hosts(int home)
     autobuf text = {0};
     autofree char *path = own ? xasprintf("%s/.ssh/known_hosts", own) : NULL;
     autofd fd = path ? open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC) : -1;
-    autofd to = openat(home, "known_hosts", O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
-                       0600);
+    autofd to =
+        openat(home, "known_hosts", O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd >= 0 && to >= 0 && read_fd(fd, KNOWN_HOSTS_MAX, &text) == 0)
         (void)write_all(to, text.data, text.len);
 }

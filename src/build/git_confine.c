@@ -29,15 +29,28 @@ static int allow(const struct fence *fence, const char *path, uint64_t rights)
 static int allow_all(const struct fence *fence)
 {
     static const char *const programs[] = {"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64"};
-    static const char *const files[] = {
-        "/etc/ld.so.cache",         "/etc/resolv.conf",      "/etc/nsswitch.conf",
-        "/etc/hosts",               "/etc/host.conf",        "/etc/gai.conf",
-        "/etc/services",            "/etc/protocols",        "/etc/passwd",
-        "/etc/group",               "/etc/localtime",        "/etc/ssl/certs",
-        "/etc/ssl/openssl.cnf",     "/etc/ssl/cert.pem",     "/etc/pki/tls/certs",
-        "/etc/pki/ca-trust",        "/etc/crypto-policies",  "/etc/alternatives",
-        "/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_revoked_hosts", "/dev/urandom",
-        "/dev/random"};
+    static const char *const files[] = {"/etc/ld.so.cache",
+                                        "/etc/resolv.conf",
+                                        "/etc/nsswitch.conf",
+                                        "/etc/hosts",
+                                        "/etc/host.conf",
+                                        "/etc/gai.conf",
+                                        "/etc/services",
+                                        "/etc/protocols",
+                                        "/etc/passwd",
+                                        "/etc/group",
+                                        "/etc/localtime",
+                                        "/etc/ssl/certs",
+                                        "/etc/ssl/openssl.cnf",
+                                        "/etc/ssl/cert.pem",
+                                        "/etc/pki/tls/certs",
+                                        "/etc/pki/ca-trust",
+                                        "/etc/crypto-policies",
+                                        "/etc/alternatives",
+                                        "/etc/ssh/ssh_known_hosts",
+                                        "/etc/ssh/ssh_revoked_hosts",
+                                        "/dev/urandom",
+                                        "/dev/random"};
     const char *given[] = {getenv("SSL_CERT_FILE"), getenv("SSL_CERT_DIR")};
     int rc = allow(fence, "/dev/null", FENCE_READ_FILE | FENCE_WRITE_FILE);
     for (size_t i = 0; rc == 0 && i < sizeof programs / sizeof *programs; i++)

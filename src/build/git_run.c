@@ -69,11 +69,18 @@ static void add_password(const struct remote *r, struct strv *out)
 
 static void environment(const struct git_work *w, bool inner, struct strv *out)
 {
-    static const char *const fixed[] = {
-        "PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C", "GIT_CONFIG_NOSYSTEM=1",
-        "GIT_CONFIG_SYSTEM=/dev/null", "GIT_CONFIG_GLOBAL=/dev/null", "GIT_ATTR_NOSYSTEM=1",
-        "GIT_TERMINAL_PROMPT=0", "GIT_ASKPASS=/bin/false", "GIT_LFS_SKIP_SMUDGE=1",
-        "GIT_SSH_VARIANT=ssh", "GIT_SSH_COMMAND=" SSH, "GIT_NO_REPLACE_OBJECTS=1"};
+    static const char *const fixed[] = {"PATH=/usr/local/bin:/usr/bin:/bin",
+                                        "LC_ALL=C",
+                                        "GIT_CONFIG_NOSYSTEM=1",
+                                        "GIT_CONFIG_SYSTEM=/dev/null",
+                                        "GIT_CONFIG_GLOBAL=/dev/null",
+                                        "GIT_ATTR_NOSYSTEM=1",
+                                        "GIT_TERMINAL_PROMPT=0",
+                                        "GIT_ASKPASS=/bin/false",
+                                        "GIT_LFS_SKIP_SMUDGE=1",
+                                        "GIT_SSH_VARIANT=ssh",
+                                        "GIT_SSH_COMMAND=" SSH,
+                                        "GIT_NO_REPLACE_OBJECTS=1"};
     static const char *const proxies[] = {"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy",
                                           "ALL_PROXY",  "no_proxy",    "NO_PROXY"};
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
@@ -93,19 +100,12 @@ static void environment(const struct git_work *w, bool inner, struct strv *out)
 
 static void common_words(const struct git_work *w, struct strv *out)
 {
-    static const char *const settings[] = {"core.hooksPath=/dev/null",
-                                           "core.fsmonitor=false",
-                                           "core.askPass=",
-                                           "core.attributesFile=/dev/null",
-                                           "credential.helper=",
-                                           "submodule.recurse=false",
-                                           "protocol.file.allow=never",
-                                           "protocol.ext.allow=never",
-                                           "gc.auto=0",
-                                           "maintenance.auto=false",
-                                           "advice.detachedHead=false",
-                                           "http.lowSpeedLimit=1",
-                                           "http.lowSpeedTime=60"};
+    static const char *const settings[] = {
+        "core.hooksPath=/dev/null",      "core.fsmonitor=false",      "core.askPass=",
+        "core.attributesFile=/dev/null", "credential.helper=",        "submodule.recurse=false",
+        "protocol.file.allow=never",     "protocol.ext.allow=never",  "gc.auto=0",
+        "maintenance.auto=false",        "advice.detachedHead=false", "http.lowSpeedLimit=1",
+        "http.lowSpeedTime=60"};
     strv_add(out, "git");
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
         strv_add(out, "-c");

@@ -123,8 +123,7 @@ static int take_user(const char *text, const char *at, size_t length, struct rem
 static int take_host(const char *text, const char *at, size_t length, struct remote *out,
                      struct error *err)
 {
-    static const char bytes[] =
-        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
+    static const char bytes[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
     autofree char *copy = xstrndup(at, length);
     char *host = copy, *colon = strrchr(copy, ':');
     uint64_t port;

@@ -170,9 +170,9 @@ static int get_file(struct adding *a, struct part *p, const struct url_record *k
     if (mkdirat(staging->fd, p->entry, 0700) < 0 && errno != EEXIST)
         return error_errno(err, "cannot make a directory for a download");
     autofd dir = open_directory_at(staging->fd, p->entry, err);
-    autofd fd = dir < 0 ? -1
-                        : openat(dir, FILE_NAME,
-                                 O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+    autofd fd =
+        dir < 0 ? -1
+                : openat(dir, FILE_NAME, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (dir < 0 || fd < 0)
         return dir < 0 ? dir : error_errno(err, "cannot make a file for a download");
     int rc = download(&a->fetching, &p->remote, known, fd, &record, unchanged, err);
@@ -210,8 +210,7 @@ static int settle_file(struct adding *a, struct part *p, struct error *err)
     c->name = p->remote.name ? p->remote.name : UNNAMED;
     if (a->step->checksum)
         memcpy(p->digest, strchr(a->step->checksum, ':') + 1, SHA256_HEX);
-    else if (!a->run->no_cache &&
-             urls_find(a->fetching.staging->store, p->remote.address, &known))
+    else if (!a->run->no_cache && urls_find(a->fetching.staging->store, p->remote.address, &known))
         rc = get_file(a, p, &known, &unchanged, err);
     else
         rc = get_file(a, p, NULL, &unchanged, err);
@@ -276,8 +275,7 @@ static int get(struct adding *a, struct part *p, struct error *err)
         .root = p->dir,
         .what = p->remote.address,
         .context = true,
-        .ignore =
-            p->remote.kind == REMOTE_GIT && !a->step->keep_git_dir ? &a->hidden : NULL,
+        .ignore = p->remote.kind == REMOTE_GIT && !a->step->keep_git_dir ? &a->hidden : NULL,
     };
     return 0;
 }

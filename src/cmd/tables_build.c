@@ -100,7 +100,7 @@ const struct verb verb_build = {
     .name = "build",
     .group = GROUP_IMAGES,
     .alias = "image_build builder_build buildx_build",
-    .arguments = "DIRECTORY|-",
+    .arguments = "DIRECTORY|URL|-",
     .summary = "Build an image from a Dockerfile",
     .description =
         "Reads the Dockerfile of a directory, the build context, and carries it out. Stages that "

@@ -51,8 +51,9 @@ static int allow(const struct fence *fence, const char *path)
 
 static int fence_in(const struct fetch_authorities *authorities, struct error *err)
 {
-    static const char *const resolver[] = {"/etc/resolv.conf", "/etc/hosts",   "/etc/nsswitch.conf",
-                                           "/etc/host.conf",   "/etc/gai.conf", "/etc/services"};
+    static const char *const resolver[] = {"/etc/resolv.conf",   "/etc/hosts",
+                                           "/etc/nsswitch.conf", "/etc/host.conf",
+                                           "/etc/gai.conf",      "/etc/services"};
     /* Where links of a directory of certificates lead. */
     static const char *const certificates[] = {"/usr/share/ca-certificates",
                                                "/usr/local/share/ca-certificates"};

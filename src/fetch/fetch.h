@@ -79,8 +79,7 @@ int fetch_confine(const struct fetch_authorities *authorities, struct error *err
 
 /* Before fetch_confine(): libraries read their own configuration. */
 int fetch_prepare(struct error *err);
-int fetch_transfer(const struct fetch_request *request,
-                   const struct fetch_authorities *authorities, int to, struct fetch_answer *out,
-                   struct error *err);
+int fetch_transfer(const struct fetch_request *request, const struct fetch_authorities *authorities,
+                   int to, struct fetch_answer *out, struct error *err);
 
 #endif

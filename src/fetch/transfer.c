@@ -17,7 +17,7 @@
 struct transfer {
     const struct fetch_request *request;
     CURL *curl;
-    char *url; /* of this hop */
+    char *url;           /* of this hop */
     char *host, *origin; /* "https://host:port" of the first hop, which gets the password */
     bool https;          /* there is no way back */
     struct fetch_hop hop;
@@ -183,8 +183,8 @@ static struct curl_slist *set_question(struct transfer *t,
     CURL *c = t->curl;
     struct curl_slist *headers = NULL;
     autofree char *match = r->etag ? xasprintf("If-None-Match: %s", r->etag) : NULL;
-    autofree char *origin = xasprintf("%s://%s:%u", starts_with(t->url, "https:") ? "https" : "http",
-                                      t->host, t->hop.port);
+    autofree char *origin = xasprintf(
+        "%s://%s:%u", starts_with(t->url, "https:") ? "https" : "http", t->host, t->hop.port);
     const char *proxy = fetch_proxy(starts_with(t->url, "https:"), t->host);
     if (!t->origin)
         t->origin = xstrdup(origin);
@@ -306,14 +306,13 @@ static int hop(struct transfer *t, const struct fetch_authorities *authorities, 
 int fetch_prepare(struct error *err)
 {
     CURLcode code = curl_global_init(CURL_GLOBAL_DEFAULT);
-    return code == CURLE_OK ? 0
-                            : error_set(err, -EIO, "libcurl does not start: %s",
-                                        curl_easy_strerror(code));
+    return code == CURLE_OK
+               ? 0
+               : error_set(err, -EIO, "libcurl does not start: %s", curl_easy_strerror(code));
 }
 
-int fetch_transfer(const struct fetch_request *request,
-                   const struct fetch_authorities *authorities, int to, struct fetch_answer *out,
-                   struct error *err)
+int fetch_transfer(const struct fetch_request *request, const struct fetch_authorities *authorities,
+                   int to, struct fetch_answer *out, struct error *err)
 {
     struct transfer t = {.request = request,
                          .curl = curl_easy_init(),
