@@ -273,8 +273,11 @@ int remote_parse(const char *text, struct remote *out, struct error *err)
     if (strlen(text) > REMOTE_ADDRESS_MAX)
         return wrong(text, "longer than 8192 bytes", err);
     for (const char *c = text; *c; c++)
-        if ((unsigned char)*c <= 0x20 || *c == 0x7f)
-            return wrong(text, "there is a blank or a control character in it: write %20", err);
+        if ((unsigned char)*c <= 0x20 || *c == 0x7f || *c == '\\')
+            return wrong(text,
+                         "there is a blank, a backslash or a control character in it: write "
+                         "%20, %5C",
+                         err);
     if (starts_with(text, SCP_USER))
         rc = parse_scp(text, length, &remote, err);
     else
