@@ -42,10 +42,10 @@ remote_begin() {
     in_net ip link set lo up
     mkdir "$WWW" "$REPOS"
     certificates
-    in_net python3 "$BATS_TEST_DIRNAME/../lib/remote_server.py" "$WWW" \
+    # No function in the background: its shell would be what is killed, and not the server.
+    nsenter --net="/proc/$NET/ns/net" python3 "$BATS_TEST_DIRNAME/../lib/remote_server.py" "$WWW" \
         "$BATS_FILE_TMPDIR/cert.pem" "$BATS_FILE_TMPDIR/key.pem" </dev/null >/dev/null 2>&1 3>&- &
     SERVER=$!
-    # The daemon is a child of git: it goes with the namespace's own process group.
     nsenter --net="/proc/$NET/ns/net" "$(git --exec-path)/git-daemon" --listen=127.0.0.1 \
         --base-path="$REPOS" --export-all --reuseaddr "$REPOS" </dev/null >/dev/null 2>&1 3>&- &
     DAEMON=$!
