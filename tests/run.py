@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Runs the tests: cmocka programs through meson, bats files two at a time.
+"""Runs the tests: cmocka programs through meson, bats files beside each other.
 
 Each bats file has its own roots below one temporary directory, so files run in any order and beside
 each other. Afterwards nothing may be left: a mount, a process or a control group of the tests counts
@@ -151,10 +151,10 @@ def read_tap(path, status, text, seconds, tally, who):
 
 
 def run_files(files, environment, user, tally, who):
-    """Two at a time; what failed runs once more by itself, since a test that waits for another process
+    """One more at a time than there are processors, since many wait for something; what failed runs once more by itself, since a test that waits for another process
     may not have got its turn beside others. Whatever passes only then is told."""
     late = []
-    with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
+    with concurrent.futures.ThreadPoolExecutor(max_workers=(os.cpu_count() or 1) + 1) as pool:
         for outcome in pool.map(lambda path: run_bats(path, environment, user), files):
             first = Tally()
             if read_tap(*outcome, first, who):

@@ -21,6 +21,7 @@ void build_result_free(struct build_result *result)
 {
     image_config_free(&result->config);
     free(result->base);
+    strv_free(&result->bases);
     *result = (struct build_result){0};
 }
 
@@ -146,6 +147,22 @@ static int prepare(struct build *b, struct error *err)
 
 /* --- the result --- */
 
+static void add_bases(struct build *b, struct strv *out)
+{
+    for (size_t i = 0; i < b->file.stage_count; i++) {
+        struct stage_result result;
+        autoimage image = {0};
+        if (!b->graph.stages[i].needed || stage_result_read(b, i, &result, NULL) < 0)
+            continue;
+        if (result.base_name && !strv_has(out, result.base_name) &&
+            store_resolve(b->place->store, result.base_name, &image, NULL) == 0) {
+            strv_add(out, result.base_name);
+            strv_add(out, image.manifest);
+        }
+        stage_result_free(&result);
+    }
+}
+
 static int take_result(struct build *b, struct build_result *out, struct error *err)
 {
     struct stage_result result;
@@ -156,6 +173,8 @@ static int take_result(struct build *b, struct build_result *out, struct error *
     result.config = (struct image_config){0};
     out->base = take_ptr(result.base_name);
     stage_result_free(&result);
+    add_bases(b, &out->bases);
+    format_rfc3339(clock_wall(), out->finished);
     for (size_t i = 0; i < b->options->labels.len; i++) {
         const char *label = b->options->labels.items[i];
         autofree char *bare = strchr(label, '=') ? NULL : xasprintf("%s=", label);
@@ -220,6 +239,7 @@ int build_image(const struct build_options *options, const struct build_input *i
                                                            .ground = -1,
                                                            .empty = -1};
     *exit_code = 1;
+    format_rfc3339(clock_wall(), out->started);
     int rc = prepare(&b, err);
     if (rc < 0)
         return rc;

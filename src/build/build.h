@@ -64,6 +64,8 @@ struct build_result {
     char id[DIGEST_MAX]; /* of the image */
     char manifest[DIGEST_MAX];
     struct image_config config;
+    struct strv bases; /* names of images that it was made from, each followed by its manifest */
+    char started[RFC3339_MAX], finished[RFC3339_MAX];
     char *base; /* what the target's first base was named; NULL: scratch */
 };
 void build_result_free(struct build_result *result);

@@ -256,8 +256,9 @@ static int mark_needed(const struct making *m)
                                     "with ARG before the first FROM, or leave --platform out");
         if (stage->stage >= 0)
             graph->stages[stage->stage].needed = true;
+        /* Of one that is replaced the context is read, and nothing has to be built. */
         for (size_t s = 0; s < stage->source_count; s++)
-            if (stage->sources[s].stage >= 0)
+            if (stage->sources[s].stage >= 0 && !graph->stages[stage->sources[s].stage].replaced)
                 graph->stages[stage->sources[s].stage].needed = true;
     }
     return 0;

@@ -20,8 +20,6 @@
 #define MANY 2000 /* files: then several processes make them */
 #define PROCESSES_MAX 4
 #define SMALL ((size_t)256 << 10) /* bytes: copied by reading and writing, which begins quicker */
-#define XATTR_NAMES_MAX 65536
-#define XATTR_VALUE_MAX 65536
 
 /* What the processes of one placing know together. */
 struct shared {
@@ -145,11 +143,11 @@ static int open_into(struct work *w, const char **name, struct error *err)
 
 static int copy_attributes(int from, int to)
 {
-    autofree char *names = xmalloc(XATTR_NAMES_MAX);
-    ssize_t n = flistxattr(from, names, XATTR_NAMES_MAX);
+    autofree char *names = xmalloc(ATTRIBUTE_NAMES_MAX);
+    ssize_t n = flistxattr(from, names, ATTRIBUTE_NAMES_MAX);
     for (const char *name = names; n > 0 && name < names + n; name += strlen(name) + 1) {
-        char value[XATTR_VALUE_MAX];
-        if (!streq(name, "security.capability") && !starts_with(name, "user."))
+        char value[ATTRIBUTE_MAX];
+        if (!selection_keeps_attribute(name))
             continue;
         ssize_t length = fgetxattr(from, name, value, sizeof value);
         if (length >= 0 && fsetxattr(to, name, value, (size_t)length, 0) < 0 && errno != EOPNOTSUPP)

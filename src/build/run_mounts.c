@@ -349,7 +349,7 @@ int run_mounts_open(struct run_mounts *mounts, uint32_t uid, uint32_t gid, struc
     }
     if (rc >= 0 && mounts->script)
         rc = mounts->script_source.fd = write_hidden(mounts, "script", mounts->script,
-                                                     strlen(mounts->script), 0500, uid, gid, err);
+                                                     strlen(mounts->script), 0555, uid, gid, err);
     return rc < 0 ? rc : 0;
 }
 

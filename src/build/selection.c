@@ -42,6 +42,7 @@ void selection_free(struct selection *s)
         free(s->items[i].source);
         free(s->items[i].target);
         free(s->items[i].link);
+        free(s->items[i].attributes);
     }
     free(s->items);
     *s = (struct selection){0};
@@ -115,6 +116,38 @@ static int digest_file(struct finding *f, int dir, const char *name, struct pick
         return error_set(err, -EBUSY, "%s of %s changed while it was read: build again",
                          pick->source, f->root->what);
     return read_digest(f, fd, pick->source, st, pick->digest, err);
+}
+
+bool selection_keeps_attribute(const char *name)
+{
+    return streq(name, "security.capability") ||
+           (starts_with(name, "user.") && !starts_with(name, "user.overlay."));
+}
+
+/* What is copied counts: a program with other capabilities is another one. */
+static void digest_attributes(int dir, const char *name, struct pick *pick)
+{
+    autobuf path = {0};
+    char names[4096], hex[STEP_KEY_MAX];
+    struct key key;
+    bool any = false;
+    buf_fmt(&path, "/proc/self/fd/%d%s%s", dir, *name ? "/" : "", name);
+    ssize_t n = *name ? llistxattr(buf_text(&path), names, sizeof names)
+                      : listxattr(buf_text(&path), names, sizeof names);
+    key_begin(&key, "attributes");
+    for (const char *at = names; n > 0 && at < names + n; at += strlen(at) + 1) {
+        char value[4096];
+        if (!selection_keeps_attribute(at))
+            continue;
+        ssize_t length = *name ? lgetxattr(buf_text(&path), at, value, sizeof value)
+                               : getxattr(buf_text(&path), at, value, sizeof value);
+        key_text(&key, at);
+        key_bytes(&key, value, length > 0 ? (size_t)length : 0);
+        any = true;
+    }
+    key_end(&key, hex);
+    if (any)
+        pick->attributes = xstrdup(hex);
 }
 
 static int read_link(struct finding *f, int dir, const char *name, struct pick *pick,
@@ -249,6 +282,8 @@ static int one(struct finding *f, int dir, const char *name, struct buf *path, s
         set_stat(f, pick, &st);
         if (S_ISREG(st.st_mode))
             rc = digest_file(f, dir, name, pick, &st, err);
+        if (S_ISREG(st.st_mode))
+            digest_attributes(dir, name, pick);
         else if (S_ISLNK(st.st_mode))
             rc = read_link(f, dir, name, pick, err);
         f->out->bytes += S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
@@ -567,6 +602,7 @@ void selection_digest(const struct selection *selection, char out[STEP_KEY_MAX])
         if (S_ISREG(p->st.st_mode)) {
             key_number(&key, p->st.st_size);
             key_bytes(&key, p->digest, sizeof p->digest);
+            key_text(&key, p->attributes);
         } else if (S_ISLNK(p->st.st_mode)) {
             key_text(&key, p->link);
         } else if (!S_ISDIR(p->st.st_mode)) {

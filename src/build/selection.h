@@ -22,6 +22,7 @@ struct pick {
     char *source;     /* below the root, clean; NULL: `text` */
     char *target;     /* below the destination; "": the destination itself */
     char *link;       /* of a symbolic link */
+    char *attributes; /* a digest of those that a file has, and that are copied; NULL: none */
     const char *text; /* of a here-document, borrowed from the step */
     struct stat st;   /* when it was looked at; a context's owner is already 0:0 */
     unsigned char digest[SHA256_BYTES]; /* regular files */
@@ -54,6 +55,11 @@ int selection_make(const struct source_root *root, const struct step *step, stru
 void selection_free(struct selection *selection);
 #define autoselection __attribute__((cleanup(selection_free))) struct selection
 
+/* Whether COPY takes over an extended attribute: capabilities, and what is anybody's own; not what
+ * means something to overlayfs. */
+bool selection_keeps_attribute(const char *name);
+#define ATTRIBUTE_NAMES_MAX 65536
+#define ATTRIBUTE_MAX 65536
 /* Of names, kinds, owners, modes, links and contents; not of times. */
 void selection_digest(const struct selection *selection, char out[STEP_KEY_MAX]);
 

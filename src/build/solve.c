@@ -97,6 +97,8 @@ static bool read_output(struct solving *s, struct worker *w)
     return false;
 }
 
+static int start(struct solving *s, size_t number, struct error *err);
+
 /* --- messages --- */
 
 static void answer(struct worker *w, bool ready)
@@ -111,7 +113,10 @@ static void answer_waiting(struct solving *s)
         struct worker *w = &s->workers[i];
         if (!w->waits || w->pid == 0)
             continue;
-        const struct worker *other = &s->workers[w->for_stage];
+        struct worker *other = &s->workers[w->for_stage];
+        /* Only what the base image left with ONBUILD asks for it: nobody knew before. */
+        if (!other->done && !other->failed && other->pid == 0 && !s->ending)
+            other->failed = start(s, w->for_stage, NULL) < 0;
         if (other->done || other->failed || other->pid == 0)
             answer(w, other->done);
     }

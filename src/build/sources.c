@@ -50,6 +50,9 @@ int foreign_open(struct stage_run *run, const char *from, struct place place, st
     int stage = graph_find_stage(&b->file, from, run->number);
     *out = (struct foreign){.directory = -1};
     int rc = 0;
+    /* Also by its number. */
+    if (!named && stage >= 0 && b->graph.stages[stage].replaced)
+        named = context_find(&b->contexts, b->graph.stages[stage].context);
     if (named && !named->image) {
         out->context = named;
         out->directory = named->fd;

@@ -122,17 +122,18 @@ static void set_limits(struct request *r, const struct build_options *o)
     r->cgroup_parent = o->cgroup_parent;
     strv_copy(&r->ulimits, &o->ulimits);
     strv_copy(&r->add_hosts, &o->add_hosts);
-    r->pids = RUN_PIDS;
 }
 
+/* `name` of the container stays the caller's. */
 static void describe(const struct stage_run *run, const struct step *step,
-                     const struct run_mounts *mounts, struct request *r)
+                     const struct run_mounts *mounts, const char *name, struct request *r)
 {
     const struct build_options *o = run->build->options;
     static const char *const usual[] = {"NET_RAW", "AUDIT_WRITE", "MKNOD"};
     const char *network = network_of(run, step);
     request_init(r);
     r->image = "build";
+    r->name = name;
     r->entrypoint = "";
     r->hostname = "build";
     r->level = step->insecure ? "privileged" : "baseline";
@@ -177,7 +178,8 @@ static int make_plan(struct stage_run *run, const struct step *step,
     struct image image;
     struct skeleton accounts = {.fs = -1, .empty = -1};
     const struct plan_places places = {run->build->place->store, run->build->place->containers};
-    describe(run, step, mounts, &request);
+    autofree char *name = xasprintf("build-%d-%zu-%zu", (int)getpid(), run->number, run->uppers);
+    describe(run, step, mounts, name, &request);
     as_image(run, &image);
     int rc = stage_accounts(run, &accounts.passwd, &accounts.group, err);
     if (rc == 0)
@@ -187,6 +189,12 @@ static int make_plan(struct stage_run *run, const struct step *step,
     if (rc < 0)
         return rc;
     plan->step = true;
+    if (plan->limits.pids > 0) /* the level's: nobody asked for it */
+        plan->limits.pids = RUN_PIDS;
+    /* That of an id without an entry is not there for steps; / is what others take as well. */
+    if (plan->home && !pairs_find(&run->config.env, "HOME", 4) &&
+        !pairs_find(&run->args, "HOME", 4))
+        pairs_set(&plan->env, "HOME=/");
     /* They are what steps write to, and of no image that the store has. */
     char **const none[] = {&plan->passwd, &plan->group, &plan->image_id, &plan->image_manifest};
     for (size_t i = 0; i < sizeof none / sizeof *none; i++) {

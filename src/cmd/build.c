@@ -21,6 +21,7 @@
 #include "base/text.h"
 #include "build/dockerfile.h"
 #include "build/exchange.h"
+#include "build/provenance.h"
 #include "build/remote_context.h"
 #include "build/summary.h"
 #include "cmd/build_output.h"
@@ -351,9 +352,9 @@ static void tell_end(const struct build_result *result, const struct build_summa
 }
 
 /* What is done with it once it is there. */
-static int hand_over(const struct build_options *o, const struct build_outputs *outputs,
-                     struct building *b, struct build_result *result, struct strv *names,
-                     struct error *err)
+static int hand_over(const struct build_options *o, const struct inputs *in,
+                     const struct build_outputs *outputs, struct building *b,
+                     struct build_result *result, struct strv *names, struct error *err)
 {
     int rc = 0;
     find_id(result);
@@ -361,8 +362,15 @@ static int hand_over(const struct build_options *o, const struct build_outputs *
     if (wanted && !is_there(o, &b->store, result, names))
         rc = publish(o, b->worker, result, names, err);
     put_first(names, result->id);
+    bool attested = false;
+    autobuf provenance = {0};
     if (rc == 0)
-        rc = build_outputs_write(outputs, &b->place, result, names, err);
+        rc = provenance_wanted(o, &attested, err);
+    if (attested)
+        provenance_write(o, &in->input, result, &provenance);
+    if (rc == 0)
+        rc = build_outputs_write(outputs, &b->place, result, names, attested ? &provenance : NULL,
+                                 err);
     if (rc == 0)
         rc = write_text("--iidfile", o->iidfile, result->id, err);
     if (rc == 0 && o->metadata_file)
@@ -413,7 +421,7 @@ static int build(const struct build_options *o, const struct build_outputs *outp
     if (rc < 0)
         return exit_code;
     build_outputs_names(o, outputs, &names);
-    rc = hand_over(o, outputs, b, result, &names, err);
+    rc = hand_over(o, in, outputs, b, result, &names, err);
     if (rc < 0 || o->quiet || streq(o->progress, "quiet"))
         return rc;
     struct build_summary summary;
@@ -430,7 +438,14 @@ static int check_words(const struct build_options *o, struct error *err)
         return error_set(err, -EOPNOTSUPP,
                          "--sbom: a list of packages is made by the scanner, which is not there "
                          "yet; leave the flag out");
+    bool attested;
+    if (o->pull)
+        return error_set(err, -EOPNOTSUPP,
+                         "--pull: nothing is fetched yet (caisson load brings images); leave the "
+                         "flag out");
     int rc = exchange_check(o, err);
+    if (rc == 0)
+        rc = provenance_wanted(o, &attested, err);
     for (size_t i = 0; rc == 0 && i < o->allow.len; i++)
         if (!streq(o->allow.items[i], "network.host") &&
             !streq(o->allow.items[i], "security.insecure"))

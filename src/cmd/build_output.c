@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -128,20 +129,38 @@ void build_outputs_names(const struct build_options *options, const struct build
 
 /* --- writing --- */
 
+static int memory_file(const struct buf *text, struct error *err)
+{
+    autofd fd = memfd_create("provenance", MFD_CLOEXEC);
+    int rc = fd < 0 ? -errno : write_all(fd, text->data, text->len);
+    if (rc == 0 && lseek(fd, 0, SEEK_SET) < 0)
+        rc = -errno;
+    return rc < 0 ? error_set(err, rc, "cannot write the provenance: %s", error_describe(rc))
+                  : take_fd(&fd);
+}
+
 static int save(const struct build_output *o, const struct build_place *place,
-                const struct strv *names, struct error *err)
+                const struct strv *names, const struct buf *provenance, struct error *err)
 {
     autostrv words = {0};
+    autofd said = provenance && o->type == OUTPUT_OCI ? memory_file(provenance, err) : -1;
+    if (provenance && o->type == OUTPUT_OCI && said < 0)
+        return said;
     strv_add(&words, "caisson-image");
     strv_add(&words, "save");
     strv_fmt(&words, "--format=%s", o->type == OUTPUT_OCI ? "oci-archive" : "docker-archive");
     if (o->path)
         strv_fmt(&words, "--output=%s", o->path);
+    if (said >= 0)
+        strv_fmt(&words, "--provenance-fd=%d", said);
     /* By its names, which an archive says as well; by its id where it has none. */
     for (size_t i = names->len > 1; i < names->len; i++)
         strv_add(&words, names->items[i]);
-    const struct process_spec spec = {
-        .program = place->worker, .argv = strv_argv(&words), .fds = {-1, STDOUT_FILENO, 2}};
+    const struct process_spec spec = {.program = place->worker,
+                                      .argv = strv_argv(&words),
+                                      .fds = {-1, STDOUT_FILENO, 2},
+                                      .keep = &said,
+                                      .keep_count = said >= 0};
     pid_t pid;
     int status;
     int rc = process_start(&spec, &pid, NULL, err);
@@ -177,7 +196,7 @@ static int write_files(const struct build_output *o, const struct build_place *p
 
 int build_outputs_write(const struct build_outputs *outputs, const struct build_place *place,
                         const struct build_result *result, const struct strv *names,
-                        struct error *err)
+                        const struct buf *provenance, struct error *err)
 {
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < outputs->count; i++) {
@@ -185,7 +204,7 @@ int build_outputs_write(const struct build_outputs *outputs, const struct build_
         switch (o->type) {
         case OUTPUT_OCI:
         case OUTPUT_DOCKER:
-            rc = save(o, place, names, err);
+            rc = save(o, place, names, provenance, err);
             break;
         case OUTPUT_TAR:
             rc = write_tar(o, place, result, err);

@@ -26,9 +26,10 @@ bool build_outputs_need_image(const struct build_outputs *outputs);
 /* Names of the image: --tag, and name= of outputs. */
 void build_outputs_names(const struct build_options *options, const struct build_outputs *outputs,
                          struct strv *out);
-/* Writes those that are not the store's image. `names`: of the image there, first its id. */
+/* Writes those that are not the store's image. `names`: of the image there, first its id.
+ * `provenance`: goes into OCI archives; NULL. */
 int build_outputs_write(const struct build_outputs *outputs, const struct build_place *place,
                         const struct build_result *result, const struct strv *names,
-                        struct error *err);
+                        const struct buf *provenance, struct error *err);
 
 #endif

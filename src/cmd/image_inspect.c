@@ -62,11 +62,17 @@ static void write_config(struct json_out *w, const struct image_config *config)
     if (config->health.test.len > 0) {
         json_begin(w, "Healthcheck", '{');
         json_strs(w, "Test", &config->health.test);
-        json_i64(w, "Interval", config->health.interval);
-        json_i64(w, "Timeout", config->health.timeout);
-        json_i64(w, "StartPeriod", config->health.start_period);
-        json_i64(w, "StartInterval", config->health.start_interval);
-        json_i64(w, "Retries", config->health.retries);
+        const struct {
+            const char *name;
+            int64_t value;
+        } numbers[] = {{"Interval", config->health.interval},
+                       {"Timeout", config->health.timeout},
+                       {"StartPeriod", config->health.start_period},
+                       {"StartInterval", config->health.start_interval},
+                       {"Retries", config->health.retries}};
+        for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+            if (numbers[i].value != 0)
+                json_i64(w, numbers[i].name, numbers[i].value);
         json_end(w, '}');
     }
     json_end(w, '}');

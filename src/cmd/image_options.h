@@ -26,6 +26,7 @@ struct load_options {
 
 struct save_options {
     const char *output, *format;
+    int64_t provenance; /* a descriptor; INT64_MIN */
 };
 
 struct images_options {

@@ -38,6 +38,11 @@ static int open_target(const struct save_options *o, enum save_format format,
     return output_file_open(o->output, out, err);
 }
 
+static void attestation_free(struct save_attestation *attestation)
+{
+    buf_free(&attestation->predicate);
+}
+
 int command_save(const struct invocation *call, void *options, struct error *err)
 {
     const struct save_options *o = options;
@@ -63,8 +68,14 @@ int command_save(const struct invocation *call, void *options, struct error *err
     autofd events = image_events_open();
     if (rc == 0)
         rc = confine_to_store(&store, -1, format == SAVE_OCI_DIR ? target.fd : target.folder, err);
+    struct save_attestation attestation
+        __attribute__((cleanup(attestation_free))) = {.type = "https://slsa.dev/provenance/v1"};
+    bool attested = o->provenance != INT64_MIN;
+    if (rc == 0 && attested)
+        rc = read_fd((int)o->provenance, OCI_DOCUMENT_MAX, &attestation.predicate);
     if (rc == 0)
-        rc = store_save(&store, call->arguments, call->count, format, target.fd, err);
+        rc = store_save(&store, call->arguments, call->count, format, target.fd,
+                        attested ? &attestation : NULL, err);
     if (rc == 0)
         rc = output_file_finish(&target, err);
     for (size_t i = 0; rc == 0 && i < ids.len; i++)

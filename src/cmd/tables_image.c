@@ -94,6 +94,8 @@ static const struct option save_table[] = {
     {"format", 0, OPTION_STRING, offsetof(struct save_options, format), "FORMAT",
      "Write docker-archive (which is an OCI archive too), oci-archive or oci-dir",
      .words = (const char *const[]){"docker-archive", "oci-archive", "oci-dir", NULL}},
+    {"provenance-fd", 0, OPTION_COUNT, offsetof(struct save_options, provenance), "FD",
+     "For build: how the image was built, as JSON", .flags = OPTION_HIDDEN},
     {NULL},
 };
 

@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 
+#define CAP_BIT_NET_RAW (UINT64_C(1) << 13) /* CAP_NET_RAW, capabilities(7) */
 #define EARLY (30 * NSEC_PER_SEC)
 
 static bool says(const char *words, const char *text, const char *code)
@@ -42,6 +43,11 @@ bool hint_for(const struct plan *plan, int status, const struct cgroup_events *e
         buf_str(out,
                 "the root file system is read-only; give it a place to write with --tmpfs PATH "
                 "or -v, or allow all with --read-only=false");
+    } else if (strstr(words, "ping: ") && !(plan->granted & CAP_BIT_NET_RAW) &&
+               (says(words, "Permission denied", "EACCES") ||
+                says(words, "Operation not permitted", "EPERM"))) {
+        buf_str(out, "this ping wants a raw socket; allow it with --user root --cap-add NET_RAW, or "
+                     "take one that does without (iputils)");
     } else if (says(words, "Operation not permitted", "EPERM")) {
         if (plan->granted == 0)
             buf_str(out, "it has no capabilities and few system calls; allow what it needs with "

@@ -241,6 +241,12 @@ static void set_sysctls(struct child *c)
 {
     if (c->plan->namespaces & PLAN_NS_NET)
         child_set_sysctl(c, "net.ipv4.ip_unprivileged_port_start", "0");
+    /* Echo requests for everybody, who then need no raw socket: icmp(7). Groups that the user namespace
+     * does not have are refused, and then nobody may. */
+    if (c->plan->network == PLAN_NET_BRIDGE)
+        (void)write_kernel_file_at(c->proc, "sys/net/ipv4/ping_group_range",
+                                   c->plan->namespaces & PLAN_NS_USER ? "0 65535"
+                                                                      : "0 2147483647");
     child_set_asked_sysctls(c);
 }
 

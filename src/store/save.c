@@ -25,6 +25,8 @@ struct item {
     struct strv names;
     struct ingest_image documents; /* configuration as it is, manifest for plain layers */
     char manifest[DIGEST_MAX];
+    struct buf index; /* of it and of its attestation; empty without one */
+    char index_digest[DIGEST_MAX];
 };
 
 /* Where files go: entries of a tar, or files of a directory. Between file_begin() and file_end()
@@ -48,6 +50,7 @@ static void cleanup_output(struct output *out)
         image_free(&out->items[i].image);
         strv_free(&out->items[i].names);
         ingest_image_free(&out->items[i].documents);
+        buf_free(&out->items[i].index);
     }
     free(out->items);
     free(out->buffer);
@@ -175,12 +178,24 @@ static int write_item(struct output *out, const struct item *item, struct error 
     return rc;
 }
 
+static void add_platform(struct json_out *w, const char *architecture, const char *os,
+                         const char *variant)
+{
+    json_begin(w, "platform", '{');
+    json_str(w, "architecture", architecture);
+    json_str(w, "os", os);
+    if (variant)
+        json_str(w, "variant", variant);
+    json_end(w, '}');
+}
+
 static void index_entry(struct json_out *w, const struct item *item, const char *name)
 {
+    bool nested = item->index.len > 0;
     json_begin(w, NULL, '{');
-    json_str(w, "mediaType", MEDIA_MANIFEST);
-    json_str(w, "digest", item->manifest);
-    json_u64(w, "size", item->documents.manifest.len);
+    json_str(w, "mediaType", nested ? MEDIA_INDEX : MEDIA_MANIFEST);
+    json_str(w, "digest", nested ? item->index_digest : item->manifest);
+    json_u64(w, "size", nested ? item->index.len : item->documents.manifest.len);
     if (name) {
         const char *tag = strrchr(name, ':');
         json_begin(w, "annotations", '{');
@@ -188,13 +203,118 @@ static void index_entry(struct json_out *w, const struct item *item, const char 
         json_str(w, "org.opencontainers.image.ref.name", tag ? tag + 1 : name);
         json_end(w, '}');
     }
-    json_begin(w, "platform", '{');
-    json_str(w, "architecture", item->image.config.architecture);
-    json_str(w, "os", item->image.config.os);
-    if (item->image.config.variant)
-        json_str(w, "variant", item->image.config.variant);
+    const struct image_config *config = &item->image.config;
+    if (!nested)
+        add_platform(w, config->architecture, config->os, config->variant);
     json_end(w, '}');
-    json_end(w, '}');
+}
+
+/* --- attestations: an index of the image and of what is said of it ---
+ * https://docs.docker.com/build/metadata/attestations/attestation-storage/ */
+
+static void digest_of(const struct buf *text, char digest[DIGEST_MAX])
+{
+    char hex[SHA256_HEX];
+    sha256_hex(text->data, text->len, hex);
+    snprintf(digest, DIGEST_MAX, "sha256:%s", hex);
+}
+
+static void write_statement(const struct item *item, const struct save_attestation *a,
+                            struct buf *out)
+{
+    struct json_out w = {.buf = out};
+    json_begin(&w, NULL, '{');
+    json_str(&w, "_type", "https://in-toto.io/Statement/v1");
+    json_str(&w, "predicateType", a->type);
+    json_begin(&w, "subject", '[');
+    json_begin(&w, NULL, '{');
+    json_str(&w, "name", item->names.len > 0 ? item->names.items[0] : "_");
+    json_begin(&w, "digest", '{');
+    json_str(&w, "sha256", digest_hex(item->manifest));
+    json_end(&w, '}');
+    json_end(&w, '}');
+    json_end(&w, ']');
+    json_raw(&w, "predicate", buf_text(&a->predicate));
+    json_end(&w, '}');
+}
+
+static void add_descriptor(struct json_out *w, const char *key, const char *type,
+                           const char *digest, const struct buf *text)
+{
+    json_begin(w, key, '{');
+    json_str(w, "mediaType", type);
+    json_str(w, "digest", digest);
+    json_u64(w, "size", text->len);
+}
+
+static void write_attestation_manifest(const char *type, const struct buf *config,
+                                       const struct buf *statement, struct buf *out)
+{
+    char digest[DIGEST_MAX];
+    struct json_out w = {.buf = out};
+    json_begin(&w, NULL, '{');
+    json_i64(&w, "schemaVersion", 2);
+    json_str(&w, "mediaType", MEDIA_MANIFEST);
+    digest_of(config, digest);
+    add_descriptor(&w, "config", MEDIA_CONFIG, digest, config);
+    json_end(&w, '}');
+    json_begin(&w, "layers", '[');
+    digest_of(statement, digest);
+    add_descriptor(&w, NULL, "application/vnd.in-toto+json", digest, statement);
+    json_begin(&w, "annotations", '{');
+    json_str(&w, "in-toto.io/predicate-type", type);
+    json_end(&w, '}');
+    json_end(&w, '}');
+    json_end(&w, ']');
+    json_end(&w, '}');
+}
+
+static void write_nested_index(struct item *item, const struct buf *attestation)
+{
+    char digest[DIGEST_MAX];
+    const struct image_config *config = &item->image.config;
+    struct json_out w = {.buf = &item->index};
+    json_begin(&w, NULL, '{');
+    json_i64(&w, "schemaVersion", 2);
+    json_str(&w, "mediaType", MEDIA_INDEX);
+    json_begin(&w, "manifests", '[');
+    add_descriptor(&w, NULL, MEDIA_MANIFEST, item->manifest, &item->documents.manifest);
+    add_platform(&w, config->architecture, config->os, config->variant);
+    json_end(&w, '}');
+    digest_of(attestation, digest);
+    add_descriptor(&w, NULL, MEDIA_MANIFEST, digest, attestation);
+    json_begin(&w, "annotations", '{');
+    json_str(&w, "vnd.docker.reference.digest", item->manifest);
+    json_str(&w, "vnd.docker.reference.type", "attestation-manifest");
+    json_end(&w, '}');
+    add_platform(&w, "unknown", "unknown", NULL);
+    json_end(&w, '}');
+    json_end(&w, ']');
+    json_end(&w, '}');
+    digest_of(&item->index, item->index_digest);
+}
+
+static int write_attestation(struct output *out, struct item *item,
+                             const struct save_attestation *a, struct error *err)
+{
+    char digest[DIGEST_MAX];
+    autobuf statement = {0}, config = {0}, manifest = {0};
+    write_statement(item, a, &statement);
+    digest_of(&statement, digest);
+    buf_fmt(&config,
+            "{\"architecture\":\"unknown\",\"os\":\"unknown\",\"config\":{},\"rootfs\":{\"type\":"
+            "\"layers\",\"diff_ids\":[\"%s\"]}}",
+            digest);
+    int rc = write_blob(out, digest, &statement, err);
+    digest_of(&config, digest);
+    if (rc == 0)
+        rc = write_blob(out, digest, &config, err);
+    write_attestation_manifest(a->type, &config, &statement, &manifest);
+    digest_of(&manifest, digest);
+    if (rc == 0)
+        rc = write_blob(out, digest, &manifest, err);
+    write_nested_index(item, &manifest);
+    return rc < 0 ? rc : write_blob(out, item->index_digest, &item->index, err);
 }
 
 static int write_index(struct output *out, struct error *err)
@@ -274,6 +394,25 @@ static int write_repositories(struct output *out, struct error *err)
     return whole_file(out, "repositories", &text, err);
 }
 
+/* The image's own manifest, with its annotations, where its layers are the plain tars that are
+ * written. */
+static void take_own_manifest(struct output *out, struct item *item)
+{
+    autobuf text = {0};
+    automanifest manifest = {0};
+    const struct strv *diff_ids = &item->image.config.diff_ids;
+    if (store_read_blob(out->store, item->image.manifest, "manifest", &text, NULL) < 0 ||
+        manifest_parse(buf_text(&text), text.len, &manifest, NULL) < 0 ||
+        manifest.layer_count != diff_ids->len)
+        return;
+    for (size_t i = 0; i < diff_ids->len; i++)
+        if (!streq(manifest.layers[i].digest, diff_ids->items[i]) ||
+            !streq(manifest.layers[i].media_type, MEDIA_LAYER))
+            return;
+    buf_clear(&item->documents.manifest);
+    buf_add(&item->documents.manifest, text.data, text.len);
+}
+
 static int read_documents(struct output *out, struct item *item, struct error *err)
 {
     char hex[SHA256_HEX];
@@ -292,6 +431,7 @@ static int read_documents(struct output *out, struct item *item, struct error *e
     if (rc < 0)
         return rc;
     ingest_manifest(&item->documents, pointers, diff_ids->len);
+    take_own_manifest(out, item);
     sha256_hex(item->documents.manifest.data, item->documents.manifest.len, hex);
     snprintf(item->manifest, DIGEST_MAX, "sha256:%s", hex);
     return 0;
@@ -335,7 +475,7 @@ static int make_blob_directories(struct output *out, struct error *err)
 }
 
 int store_save(struct store *store, char *const *names, size_t count, enum save_format format,
-               int fd, struct error *err)
+               int fd, const struct save_attestation *attestation, struct error *err)
 {
     __attribute__((cleanup(cleanup_output))) struct output out = {
         .store = store, .format = format, .fd = fd, .file = -1, .buffer = xmalloc(OUTPUT_BUFFER)};
@@ -347,6 +487,8 @@ int store_save(struct store *store, char *const *names, size_t count, enum save_
         rc = make_blob_directories(&out, err);
     for (size_t i = 0; rc == 0 && i < out.count; i++)
         rc = write_item(&out, &out.items[i], err);
+    if (rc == 0 && attestation && out.count == 1 && format != SAVE_DOCKER_ARCHIVE)
+        rc = write_attestation(&out, &out.items[0], attestation, err);
     if (rc == 0)
         rc = write_index(&out, err);
     if (rc == 0 && format == SAVE_DOCKER_ARCHIVE)

@@ -13,9 +13,16 @@
 
 enum save_format { SAVE_DOCKER_ARCHIVE, SAVE_OCI_ARCHIVE, SAVE_OCI_DIR };
 
+/* Something that is said of an image, as an in-toto attestation beside it (OCI formats only). */
+struct save_attestation {
+    const char *type;     /* URI of the predicate's type */
+    struct buf predicate; /* JSON */
+};
+
 /* Writes the images that `names` (names or ids) mean. `fd`: a file or pipe for archives, an empty
- * directory for SAVE_OCI_DIR. The caller holds the store's lock (shared). */
+ * directory for SAVE_OCI_DIR. `attestation` of the only one, or NULL. The caller holds the store's
+ * lock (shared). */
 int store_save(struct store *store, char *const *names, size_t count, enum save_format format,
-               int fd, struct error *err);
+               int fd, const struct save_attestation *attestation, struct error *err);
 
 #endif
