@@ -176,13 +176,28 @@ static void set_limits(const struct transfer *t)
     curl_easy_setopt(c, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 }
 
+/* Only one of the two: times are of whole seconds, and something may change twice in one. Not by
+ * CURLOPT_TIMECONDITION, with which libcurl judges by itself. RFC 9110, 13.1. */
+static char *condition(const struct fetch_request *r)
+{
+    char date[64];
+    struct tm tm;
+    time_t when = (time_t)r->modified;
+    if (r->etag)
+        return xasprintf("If-None-Match: %s", r->etag);
+    if (r->modified < 0 || !gmtime_r(&when, &tm) ||
+        strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", &tm) == 0)
+        return NULL;
+    return xasprintf("If-Modified-Since: %s", date);
+}
+
 static struct curl_slist *set_question(struct transfer *t,
                                        const struct fetch_authorities *authorities)
 {
     const struct fetch_request *r = t->request;
     CURL *c = t->curl;
     struct curl_slist *headers = NULL;
-    autofree char *match = r->etag ? xasprintf("If-None-Match: %s", r->etag) : NULL;
+    autofree char *match = condition(r);
     autofree char *origin = xasprintf(
         "%s://%s:%u", starts_with(t->url, "https:") ? "https" : "http", t->host, t->hop.port);
     const char *proxy = fetch_proxy(starts_with(t->url, "https:"), t->host);
@@ -212,10 +227,6 @@ static struct curl_slist *set_question(struct transfer *t,
     if (match)
         headers = curl_slist_append(headers, match);
     curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers);
-    if (r->modified >= 0) {
-        curl_easy_setopt(c, CURLOPT_TIMECONDITION, (long)CURL_TIMECOND_IFMODSINCE);
-        curl_easy_setopt(c, CURLOPT_TIMEVALUE_LARGE, (curl_off_t)r->modified);
-    }
     return headers;
 }
 
