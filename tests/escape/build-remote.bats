@@ -105,7 +105,7 @@ teardown_file() { common_teardown_file; remote_end; }
 }
 
 @test "what git runs in can write to one directory, and read no file of the host's" {
-    # The ssh of this test stands in for a git that was taken over. Without git_confine() it reads
+    # The ssh of this test stands in for a git that was taken over. Seen to fail without git_confine(): it reads
     # the secret and writes beside it.
     [ -x /usr/bin/ssh ] || skip "needs ssh"
     local script="cat $BATS_FILE_TMPDIR/secret && echo fatal: read it
