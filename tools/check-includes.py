@@ -19,7 +19,7 @@ LAYERS = [
     ["runtime"],
     ["container"],
     ["lifecycle"],
-    ["scan"],
+    ["scan", "fetch"],
     ["build", "compose", "audit"],
     ["report"],
     ["cmd"],

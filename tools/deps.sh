@@ -22,6 +22,7 @@ zlib1g-dev          layers, gzip
 liblzma-dev         layers, xz
 libzstd-dev         layers, zstd
 libisal-dev?        layers, gzip, twice as fast
+libcurl4-openssl-dev  what ADD downloads
 LIST
         ;;
     test) cat <<'LIST'

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "archive/confine_seccomp.h"
 
-#include <sched.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 
@@ -130,22 +129,6 @@ static const uint32_t allowed[] = {
     __NR_getrusage,
 };
 
-/* Threads only, never processes or namespaces. */
-static void add_clone(struct calls *c)
-{
-    const uint32_t namespaces = CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC |
-                                CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
-    calls_add(c, BPF_JMP | BPF_JEQ | BPF_K, 0, 6, __NR_clone);
-    calls_load(c, CALLS_LOW(0));
-    calls_add(c, BPF_JMP | BPF_JSET | BPF_K, 1, 0, CLONE_THREAD);
-    calls_verdict(c, CALLS_END);
-    calls_add(c, BPF_JMP | BPF_JSET | BPF_K, 0, 1, namespaces);
-    calls_verdict(c, CALLS_END);
-    calls_verdict(c, SECCOMP_RET_ALLOW);
-    /* Its arguments lie in memory, where no filter can look: glibc falls back to clone(2). */
-    calls_answer(c, __NR_clone3, CALLS_FAIL(ENOSYS));
-}
-
 /* Limits may be read, not set. */
 static void add_prlimit(struct calls *c)
 {
@@ -166,7 +149,7 @@ int confine_seccomp(struct error *err)
     /* No memory is both written by a parser's mistake and executed. */
     calls_allow_without(&calls, __NR_mmap, 2, PROT_EXEC, CALLS_FAIL(EACCES));
     calls_allow_without(&calls, __NR_mprotect, 2, PROT_EXEC, CALLS_FAIL(EACCES));
-    add_clone(&calls);
+    calls_allow_threads(&calls);
     calls_allow_either(&calls, __NR_prctl, 0, PR_SET_NAME, PR_SET_VMA, CALLS_FAIL(EPERM));
     add_prlimit(&calls);
     /* stdio asks whether it writes to a terminal. */

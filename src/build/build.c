@@ -88,6 +88,7 @@ static int open_contexts(struct build *b, struct error *err)
     b->contexts.main.fd = -1;
     if (b->input->context)
         rc = context_open(b->input->context, b->input->dockerfile_path, &b->contexts.main, err);
+    b->contexts.main.passes = b->input->context_passes;
     for (size_t i = 0; rc == 0 && i < named->len; i++)
         rc = context_add(&b->contexts, named->items[i], err);
     return rc;

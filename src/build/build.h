@@ -48,10 +48,12 @@ struct build_place {
     struct containers *containers;
     const char *program; /* path of the front, for what containers need besides */
     const char *worker;  /* path of caisson-image */
+    const char *fetcher; /* … and of caisson-fetch; NULL: it is not there */
 };
 
 struct build_input {
     const char *context; /* a directory; NULL: none (Dockerfile from standard input alone) */
+    bool context_passes; /* it is there for this build only: nothing of it is remembered */
     const char *dockerfile_name; /* for messages */
     const char *dockerfile;      /* its text */
     size_t length;

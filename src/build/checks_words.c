@@ -9,6 +9,7 @@
 #include "build/checks_parts.h"
 #include "build/dockerfile_parts.h"
 #include "build/outline.h"
+#include "build/remote.h"
 
 #define GUESSES_MAX 1000 /* names that are compared with others */
 
@@ -227,16 +228,17 @@ static bool has_flag(const struct instruction *i, const char *name)
 static void check_source(struct checking *c, const struct instruction *i, size_t w)
 {
     const struct check_request *request = c->request;
-    autobuf path = {0};
+    autobuf path = {0}, bare = {0};
     const struct expand expand = {
         .lookup = scope_value, .closure = &c->stages[c->stage].scope, .escape = c->file->escape};
     if (expand_word(&expand, i->words.items[w], &path, NULL) < 0)
         return;
     const char *text = buf_text(&path);
+    remote_redact(text, &bare);
     if (i->kind == INSTRUCTION_ADD && (is_url(text) || is_git(text))) {
         if (!is_git(text) && !has_flag(i, "checksum"))
             report(c->out, RULE_ADD_WITHOUT_CHECKSUM, i->places[w],
-                   "nothing says what %.200s has to be; add --checksum=sha256:…", text);
+                   "nothing says what %.200s has to be; add --checksum=sha256:…", buf_text(&bare));
         return;
     }
     text += strspn(text, "/");

@@ -117,7 +117,7 @@ void contexts_close(struct contexts *contexts)
 
 void context_root(struct named_context *c, struct store *store, struct source_root *out)
 {
-    if (!c->remembered) {
+    if (!c->remembered && !c->passes) {
         char hex[SHA256_HEX];
         sha256_hex(c->path, strlen(c->path), hex);
         memory_open(store, hex, &c->memory);
@@ -128,7 +128,7 @@ void context_root(struct named_context *c, struct store *store, struct source_ro
         .what = c->name ? c->name : "the build context",
         .ignore = c->ignore.count ? &c->ignore : NULL,
         .ignore_name = c->ignore_name,
-        .memory = &c->memory,
+        .memory = c->passes ? NULL : &c->memory,
         .context = true,
     };
 }

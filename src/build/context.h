@@ -17,6 +17,7 @@ struct named_context {
     struct ignore ignore;
     char *ignore_name; /* ".dockerignore"; NULL: there is none */
     struct memory memory;
+    bool passes;     /* it is not there the next time: no memory */
     bool remembered; /* `memory` is open */
 };
 

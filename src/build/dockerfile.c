@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "build/dockerfile_parts.h"
+#include "build/remote.h"
 
 #define SHOWN_BEFORE 60 /* bytes of a line that are shown around the place */
 #define SHOWN_AFTER 40
@@ -61,6 +62,11 @@ static void excerpt(const struct dockerfile *file, struct place place, struct bu
     size_t length, at = place.column > 0 ? place.column - 1 : 0;
     if (!file->text || !find_line(file, place.line, &line, &length))
         return;
+    autofree char *whole = xstrndup(line, length);
+    autobuf bare = {0};
+    remote_redact(whole, &bare); /* a password is not shown, wherever the caret is then */
+    line = buf_text(&bare);
+    length = bare.len;
     if (at > length)
         at = length;
     size_t from = at > SHOWN_BEFORE ? at - SHOWN_BEFORE : 0;

@@ -2,6 +2,8 @@
 /* One stage, instruction by instruction. */
 #include "build/stage.h"
 
+#include "build/remote.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -203,9 +205,14 @@ static void only_says(struct stage_run *run, const struct instruction *i, const 
 static void add_history(struct stage_run *run, const struct instruction *i)
 {
     struct image_config *c = &run->config;
+    autobuf text = {0};
+    if (i->kind == INSTRUCTION_ADD)
+        remote_redact(i->text, &text);
+    else
+        buf_str(&text, i->text);
     c->history = xrealloc(c->history, c->history_count + 1, sizeof *c->history);
     c->history[c->history_count++] = (struct history_entry){
-        .created_by = xstrdup(i->text),
+        .created_by = buf_take(&text),
         .comment = xstrdup("caisson"),
         .empty_layer = true,
     };
@@ -230,13 +237,15 @@ static int work_dir(struct stage_run *run, const struct step *step, struct error
 static void name_vertex(const struct stage_run *run, const struct instruction *i, struct buf *out)
 {
     const struct stage *stage = &run->build->file.stages[run->number];
+    autobuf text = {0};
+    remote_redact(i->text, &text);
     buf_char(out, '[');
     if (stage->name)
         buf_fmt(out, "%s ", stage->name);
     else if (run->build->file.stage_count > 1)
         buf_fmt(out, "stage-%zu ", run->number);
     buf_fmt(out, "%zu/%zu] ", run->step, run->steps);
-    buf_printable(out, i->text);
+    buf_printable(out, buf_text(&text));
 }
 
 static bool is_work(enum instruction_kind kind)

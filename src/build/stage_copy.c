@@ -13,6 +13,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "build/copying.h"
+#include "build/fetching.h"
 #include "build/stage.h"
 #include "build/unpack.h"
 #include "container/skeleton.h"
@@ -102,12 +103,6 @@ static int find_owner(struct stage_run *run, const char *text, uint32_t *uid, ui
 
 /* --- one overlay, something done in it --- */
 
-struct filling {
-    int (*fill)(void *closure, int root, int upper, struct error *err);
-    void *closure;
-    bool alone; /* on nothing: --link */
-};
-
 /* All that is built is written to disk before it is published; of very many files it is begun while
  * they are digested. Nobody waits for this process. */
 static void begin_writing(int upper)
@@ -181,7 +176,7 @@ void copying_free(struct copying *c)
     foreign_close(&c->from);
 }
 
-static int find_target(struct copying *c, struct error *err)
+int copying_target(struct copying *c, struct error *err)
 {
     const char *text = c->step->target;
     const char *before = c->run->config.working_dir && *c->run->config.working_dir
@@ -197,6 +192,8 @@ static int find_target(struct copying *c, struct error *err)
 static int open_source(struct copying *c, struct place place, struct error *err)
 {
     struct build *b = c->run->build;
+    if (c->root.what)
+        return 0;
     if (c->step->from) {
         int rc = foreign_open(c->run, c->step->from, place, &c->from, err);
         if (rc == 0 && c->from.context)
@@ -257,6 +254,15 @@ static int unpack_archives(struct copying *c, int root, struct error *err)
     return rc;
 }
 
+static void set_names(struct copying *c)
+{
+    c->selection.into |= c->into;
+    for (size_t i = 0; c->name && i < c->selection.count; i++) {
+        free(c->selection.items[i].target);
+        c->selection.items[i].target = xstrdup(c->name);
+    }
+}
+
 /* The files of a stage are only looked at when they have to be. */
 static int select_files(struct copying *c, struct error *err)
 {
@@ -272,6 +278,8 @@ static int select_files(struct copying *c, struct error *err)
     if (rc == 0)
         find_archives(c);
     c->selected = rc == 0;
+    if (rc == 0)
+        set_names(c);
     if (rc == 0)
         selection_digest(&c->selection, c->content);
     if (c->root.memory)
@@ -312,12 +320,12 @@ static int find_content(struct copying *c, struct error *err)
     return steps_keep(&c->run->build->staging, name, &record, err);
 }
 
-static void key_of(const struct copying *c, char out[STEP_KEY_MAX])
+void copying_key(const struct copying *c, const char *content, char out[STEP_KEY_MAX])
 {
     struct key key;
     key_begin(&key, "copy 1");
     key_text(&key, c->step->link ? "" : c->run->key);
-    key_text(&key, c->content);
+    key_text(&key, content);
     key_text(&key, c->target);
     key_number(&key, c->placing.directory);
     key_number(&key, c->placing.owned);
@@ -356,6 +364,14 @@ static int fill_files(void *closure, int root, int upper, struct error *err)
     return rc;
 }
 
+int copying_owner(struct copying *c, struct error *err)
+{
+    if (!c->step->owner)
+        return 0;
+    c->placing.owned = true;
+    return find_owner(c->run, c->step->owner, &c->placing.uid, &c->placing.gid, err);
+}
+
 /* What comes after knows the files of --link by what is below them as well. */
 static void set_key(struct stage_run *run, const char *before, const char *made)
 {
@@ -366,30 +382,41 @@ static void set_key(struct stage_run *run, const char *before, const char *made)
     key_end(&key, run->key);
 }
 
+int stage_fill(struct stage_run *run, const struct filling *filling, const char *key,
+               struct error *err)
+{
+    char before[STEP_KEY_MAX];
+    memcpy(before, run->key, sizeof before);
+    int rc = stage_cached(run, key, err);
+    if (rc == 0)
+        rc = fill(run, filling, key, err);
+    if (rc < 0)
+        return rc;
+    if (filling->alone)
+        set_key(run, before, key);
+    return 0;
+}
+
 int stage_copy(struct stage_run *run, const struct instruction *i, const struct step *step,
                struct error *err)
 {
-    char key[STEP_KEY_MAX], before[STEP_KEY_MAX];
+    char key[STEP_KEY_MAX];
     autocopying c = COPYING(run, step);
-    memcpy(before, run->key, sizeof before);
+    if (step->kind == INSTRUCTION_ADD && remote_named(step))
+        return stage_add(run, i, step, err);
+    if (step->checksum)
+        return error_set(err, -EINVAL,
+                         "--checksum is for what is downloaded, and %.200s is not: leave it out",
+                         step->sources.len > 0 ? step->sources.items[0] : "a here-document");
     c.placing.mode = step->mode;
-    int rc = find_target(&c, err);
+    int rc = copying_target(&c, err);
     if (rc == 0)
         rc = copying_begin(&c, i->place, err);
-    if (rc == 0 && step->owner) {
-        c.placing.owned = true;
-        rc = find_owner(run, step->owner, &c.placing.uid, &c.placing.gid, err);
-    }
+    if (rc == 0)
+        rc = copying_owner(&c, err);
     if (rc < 0)
         return rc;
-    key_of(&c, key);
-    struct filling filling = {.fill = fill_files, .closure = &c, .alone = step->link};
-    rc = stage_cached(run, key, err);
-    if (rc == 0)
-        rc = fill(run, &filling, key, err);
-    if (rc > 0)
-        rc = 0;
-    if (rc == 0 && step->link)
-        set_key(run, before, key);
-    return rc;
+    copying_key(&c, c.content, key);
+    const struct filling filling = {.fill = fill_files, .closure = &c, .alone = step->link};
+    return stage_fill(run, &filling, key, err);
 }

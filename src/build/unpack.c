@@ -52,6 +52,11 @@ static enum form form_of(const unsigned char *bytes, size_t length)
     return length >= BLOCK && is_header(bytes) ? FORM_TAR : FORM_OTHER;
 }
 
+bool unpack_may_be_archive(const void *bytes, size_t length)
+{
+    return form_of(bytes, length) != FORM_OTHER;
+}
+
 /* The worker, whose output is read from *out. */
 static int decompress(const char *worker, int from, int *out, pid_t *pid, struct error *err)
 {

@@ -8,6 +8,7 @@
 #define CAISSON_BUILD_UNPACK_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -15,6 +16,9 @@
 /* Whether an open file is a tar, plain or compressed (gzip, xz, zstd). Leaves it at its beginning.
  */
 bool unpack_is_archive(const char *worker, int fd);
+
+/* Whether what begins so may be one; the first 512 bytes are enough. */
+bool unpack_may_be_archive(const void *bytes, size_t length);
 
 struct unpacking {
     const char *worker; /* path of caisson-image */

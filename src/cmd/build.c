@@ -22,6 +22,7 @@
 #include "build/dockerfile.h"
 #include "build/exchange.h"
 #include "build/provenance.h"
+#include "build/remote_context.h"
 #include "build/summary.h"
 #include "cmd/build_output.h"
 #include "cmd/build_progress.h"
@@ -44,6 +45,23 @@ static int read_stream(int fd, const char *what, struct buf *out, struct error *
     return rc < 0 ? error_set(err, rc, "cannot read %s: %s", what, error_describe(rc)) : 0;
 }
 
+/* As much of standard input as tells what it is. */
+static int read_begin(struct buf *out, struct error *err)
+{
+    ssize_t n =
+        read_full(STDIN_FILENO, buf_room(out, REMOTE_CONTEXT_BEGIN + 1), REMOTE_CONTEXT_BEGIN);
+    if (n < 0)
+        return error_set(err, (int)n, "cannot read standard input: %s", error_describe((int)n));
+    out->len += (size_t)n;
+    out->data[out->len] = '\0';
+    return 0;
+}
+
+static int read_standard_input(struct buf *out, struct error *err)
+{
+    return read_stream(STDIN_FILENO, "the Dockerfile from standard input", out, err);
+}
+
 static int read_path(const char *path, struct buf *out, struct error *err)
 {
     struct stat st;
@@ -58,6 +76,7 @@ static int read_path(const char *path, struct buf *out, struct error *err)
 struct inputs {
     struct buf text;
     char *name, *path; /* of the Dockerfile */
+    struct remote_context remote;
     struct build_input input;
 };
 
@@ -66,6 +85,7 @@ static void inputs_free(struct inputs *in)
     buf_free(&in->text);
     free(in->name);
     free(in->path);
+    remote_context_free(&in->remote);
 }
 
 /* -f is relative to where we are, as with BuildKit; without it, it is the context's. */
@@ -103,10 +123,6 @@ static int read_inputs(const struct build_options *o, const char *context, struc
     bool alone = streq(context, "-");
     if (alone && streq(o->file, "-"))
         return error_set(err, -EINVAL, "-f - and a context of - both want standard input");
-    if (strstr(context, "://") || starts_with(context, "git@"))
-        return error_set(err, -EOPNOTSUPP,
-                         "the context %s: fetch it first (git clone), and give the directory",
-                         context);
     if (!alone && (stat(context, &st) < 0 || !S_ISDIR(st.st_mode)))
         return stat(context, &st) < 0
                    ? error_errno(err, "cannot open the build context %s", context)
@@ -116,7 +132,7 @@ static int read_inputs(const struct build_options *o, const char *context, struc
                                context);
     if (alone || streq(o->file, "-")) {
         in->name = xstrdup("Dockerfile");
-        rc = read_stream(STDIN_FILENO, "the Dockerfile from standard input", &in->text, err);
+        rc = read_standard_input(&in->text, err);
     } else {
         rc = find_file(o, context, in, err);
         if (rc == 0)
@@ -270,7 +286,7 @@ static int own_mounts(struct error *err)
 struct building {
     struct store store;
     struct containers containers;
-    char *front, *worker;
+    char *front, *worker, *fetcher;
     struct build_place place;
 };
 
@@ -280,21 +296,29 @@ static void building_free(struct building *b)
     containers_close(&b->containers);
     free(b->front);
     free(b->worker);
+    free(b->fetcher);
 }
 
 static int building_open(struct building *b, struct error *err)
 {
+    if (b->worker) /* it is open */
+        return 0;
     int rc = own_mounts(err);
     if (rc == 0)
         rc = worker_path("caisson-image", &b->worker, err);
     if (rc == 0)
         rc = front_path(&b->front, err);
     if (rc == 0)
+        (void)worker_path("caisson-fetch", &b->fetcher, NULL); /* who needs it says so */
+    if (rc == 0)
         rc = store_open(global_options.root, &b->store, err);
     if (rc == 0)
         rc = containers_open(global_options.root, global_options.state, &b->containers, err);
-    b->place = (struct build_place){
-        .store = &b->store, .containers = &b->containers, .program = b->front, .worker = b->worker};
+    b->place = (struct build_place){.store = &b->store,
+                                    .containers = &b->containers,
+                                    .program = b->front,
+                                    .worker = b->worker,
+                                    .fetcher = b->fetcher};
     return rc;
 }
 
@@ -354,30 +378,54 @@ static int hand_over(const struct build_options *o, const struct inputs *in,
     return rc;
 }
 
-static int build(const struct build_options *o, const struct build_outputs *outputs,
-                 const struct inputs *in, struct build_result *result, struct error *err)
+/* Contexts from elsewhere lie in the store while they are used. */
+static int read_anything(const struct build_options *o, const char *context, struct building *b,
+                         struct inputs *in, struct error *err)
 {
-    struct building b
-        __attribute__((cleanup(building_free))) = {.store = {.root_fd = -1, .lock_fd = -1}};
+    bool named = remote_context_named(context), text = streq(o->file, "-");
+    if (!named && !streq(context, "-"))
+        return read_inputs(o, context, in, err);
+    if (!named) {
+        int rc = read_begin(&in->text, err);
+        if (rc < 0 || !remote_context_begins(in->text.data, in->text.len))
+            return rc < 0 ? rc : read_inputs(o, context, in, err);
+        if (text)
+            return error_set(err, -EINVAL, "-f - and a context of - both want standard input");
+    }
+    int rc = building_open(b, err);
+    if (rc == 0)
+        rc = named ? remote_context_fetch(o, &b->place, context, &in->remote, err)
+                   : remote_context_read(o, &b->place, STDIN_FILENO, &in->text, &in->remote, err);
+    if (rc == 0 && text)
+        rc = read_standard_input(&in->text, err);
+    if (rc == 0)
+        remote_context_input(&in->remote, text ? &in->text : NULL, &in->input);
+    return rc;
+}
+
+static int build(const struct build_options *o, const struct build_outputs *outputs,
+                 struct building *b, const struct inputs *in, struct build_result *result,
+                 struct error *err)
+{
     struct build_watch watch;
     autostrv names = {0};
     size_t steps, cached;
     int exit_code = 1;
-    int rc = building_open(&b, err);
+    int rc = building_open(b, err);
     if (rc < 0)
         return rc;
     struct build_progress *progress = build_progress_new(o->quiet ? "quiet" : o->progress, &watch);
-    rc = build_image(o, &in->input, &b.place, &watch, result, &exit_code, err);
+    rc = build_image(o, &in->input, &b->place, &watch, result, &exit_code, err);
     build_progress_end(progress, &steps, &cached);
     build_progress_free(progress);
     if (rc < 0)
         return exit_code;
     build_outputs_names(o, outputs, &names);
-    rc = hand_over(o, in, outputs, &b, result, &names, err);
+    rc = hand_over(o, in, outputs, b, result, &names, err);
     if (rc < 0 || o->quiet || streq(o->progress, "quiet"))
         return rc;
     struct build_summary summary;
-    build_summarize(&b.place, result, cached < steps, &summary);
+    build_summarize(&b->place, result, cached < steps, &summary);
     tell_end(result, &summary, &names, steps, cached);
     build_summary_free(&summary);
     return 0;
@@ -410,7 +458,9 @@ static int check_words(const struct build_options *o, struct error *err)
 int command_build(const struct invocation *call, void *options, struct error *err)
 {
     const struct build_options *o = options;
-    struct inputs in __attribute__((cleanup(inputs_free))) = {0};
+    struct building b
+        __attribute__((cleanup(building_free))) = {.store = {.root_fd = -1, .lock_fd = -1}};
+    struct inputs in __attribute__((cleanup(inputs_free))) = {.remote = REMOTE_CONTEXT_NONE};
     struct build_result result = {0};
     struct build_outputs outputs __attribute__((cleanup(build_outputs_free))) = {0};
     autobuf line = {0};
@@ -418,13 +468,13 @@ int command_build(const struct invocation *call, void *options, struct error *er
     if (rc == 0)
         rc = build_outputs_parse(o, &outputs, err);
     if (rc == 0)
-        rc = read_inputs(o, call->arguments[0], &in, err);
+        rc = read_anything(o, call->arguments[0], &b, &in, err);
     if (rc == 0 && o->check)
         return build_check(o, &in.input, err);
     if (rc == 0 && o->call && !streq(o->call, "build"))
         return build_call(o->call, o, &in.input, err);
     if (rc == 0)
-        rc = build(o, &outputs, &in, &result, err);
+        rc = build(o, &outputs, &b, &in, &result, err);
     if (rc == 0 && o->quiet) {
         buf_fmt(&line, "%s\n", result.id);
         rc = print(&line);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* --check and --call of build: what a Dockerfile says, and nothing is built. */
 #include "build/look.h"
+#include "build/remote.h"
 
 #include <stdio.h>
 
@@ -20,8 +21,10 @@ static void add_line(const struct dockerfile *file, unsigned number, struct buf 
     for (unsigned n = 1; n < number && *at; n++)
         at += strcspn(at, "\n") + (at[strcspn(at, "\n")] == '\n');
     autofree char *line = xstrndup(at, strcspn(at, "\r\n"));
+    autobuf bare = {0};
+    remote_redact(line, &bare);
     buf_fmt(out, "  %u | ", number);
-    buf_printable(out, line);
+    buf_printable(out, buf_text(&bare));
     buf_char(out, '\n');
 }
 

@@ -33,7 +33,7 @@ static int parse_until(const struct strv *filters, int64_t *before, struct error
 /* Nobody builds: whoever does holds the store's lock. */
 static int remove_all(struct store *store, struct error *err)
 {
-    static const char *const directories[] = {"build/mounts", "build/contexts"};
+    static const char *const directories[] = {"build/mounts", "build/contexts", "build/urls"};
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < sizeof directories / sizeof *directories; i++)
         rc = remove_tree_at(store->root_fd, directories[i], err);

@@ -101,7 +101,7 @@ const struct verb verb_build = {
     .name = "build",
     .group = GROUP_IMAGES,
     .alias = "image_build builder_build buildx_build",
-    .arguments = "DIRECTORY|-",
+    .arguments = "DIRECTORY|URL|-",
     .summary = "Build an image from a Dockerfile",
     .description =
         "Reads the Dockerfile of a directory, the build context, and carries it out. Stages that "
@@ -116,9 +116,14 @@ const struct verb verb_build = {
         "build, also when a later step deletes it, and so does one in ENV, ARG or LABEL.\n\n"
         "With SOURCE_DATE_EPOCH set, as a variable or a build argument, the same inputs give the "
         "same "
-        "image id wherever and whenever it is built. With - for the directory the Dockerfile is "
-        "read "
-        "from standard input, and there is no context. The `# syntax=` line is read, and never "
+        "image id wherever and whenever it is built. With - for the directory standard input is "
+        "a "
+        "tar with the context, plain or compressed, or the Dockerfile alone. An address of a git "
+        "repository (https://HOST/REPO.git#REF:DIRECTORY, git@HOST:REPO) or of an archive is "
+        "fetched "
+        "and used like a directory; -f is then a file of it. What ADD names by an address is held "
+        "to "
+        "--egress, and refused with --network none. The `# syntax=` line is read, and never "
         "executed.",
     .examples = "caisson build -t my-app .\n"
                 "# Another file, a stage of it, an argument\n"

@@ -60,6 +60,8 @@ void calls_allow_without(struct calls *calls, uint32_t number, unsigned argument
 /* Allowed when the low half of the argument is one of two. */
 void calls_allow_either(struct calls *calls, uint32_t number, unsigned argument, uint32_t one,
                         uint32_t other, uint32_t otherwise);
+/* Threads only, never processes or namespaces. */
+void calls_allow_threads(struct calls *calls);
 /* One instruction, for what the others cannot say: the number is loaded before it and need not be
  * any more when the verdict was given. */
 void calls_add(struct calls *calls, uint16_t code, uint8_t yes, uint8_t no, uint32_t k);

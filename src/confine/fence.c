@@ -72,7 +72,7 @@ int fence_allow_beneath(const struct fence *fence, int fd, uint64_t rights)
         return -errno;
     struct beneath rule = {.rights = rights & file_rights(fence->abi), .fd = fd};
     if (!S_ISDIR(st.st_mode))
-        rule.rights &= FENCE_READ_FILE;
+        rule.rights &= FENCE_READ_FILE | FENCE_WRITE_FILE;
     return syscall(SYS_landlock_add_rule, fence->ruleset, RULE_BENEATH, &rule, 0) < 0 ? -errno : 0;
 }
 

@@ -46,7 +46,8 @@ struct fence {
 /* Watches over all of files, over `tcp` (a set of FENCE_TCP_*) and the rest, as far as the kernel
  * can. An older ABI than `least` is none. */
 int fence_begin(int least, uint64_t tcp, struct fence *out);
-/* `fd`: O_PATH is fine. Of a file that is no directory, only FENCE_READ_FILE can be allowed. */
+/* `fd`: O_PATH is fine. Of a file that is no directory, only FENCE_READ_FILE and FENCE_WRITE_FILE
+ * can be allowed. */
 int fence_allow_beneath(const struct fence *fence, int fd, uint64_t rights);
 int fence_allow_connect(const struct fence *fence, uint16_t port);
 /* From here on it holds; no_new_privs must. */
