@@ -74,7 +74,10 @@ show caisson rm -f db
 say "A build of two stages; what is done twice is done once; a key that a later step deletes is found all the same"
 app=$place/app
 mkdir "$app"
-printf '#!/bin/sh\necho hello from $(whoami)\n' >"$app/server.sh"
+cat >"$app/server.sh" <<'END'
+#!/bin/sh
+echo "hello from $(whoami)"
+END
 chmod 755 "$app/server.sh"
 cat >"$app/Dockerfile" <<'END'
 FROM demo:latest AS builder
@@ -101,7 +104,8 @@ mkdir -p "$place/payload/usr/bin"
 cp "$build/tests/attack" "$place/payload/usr/bin/attack"
 cp "$build/tests/attack" "$place/payload/usr/bin/attack-setuid"
 chmod 4755 "$place/payload/usr/bin/attack-setuid"
-tar -C "$(echo "$CAISSON_ROOT"/layers/*/fs)" --numeric-owner -c . -C "$place/payload" --owner=0 --group=0 \
+layer=$("$caisson" image inspect -f '{{index .RootFS.Layers 0}}' demo)
+tar -C "$CAISSON_ROOT/layers/${layer#sha256:}/fs" --numeric-owner -c . -C "$place/payload" --owner=0 --group=0 \
     usr/bin/attack usr/bin/attack-setuid | "$caisson" import - attacked >/dev/null
 echo "of the host" >"$place/canary"
 attack() {

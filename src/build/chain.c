@@ -283,9 +283,9 @@ static int read_answer(struct stage_run *run, struct layer *layer, struct error 
             &run->build->file, layer->place, err,
             "the layer holds %s that everybody who has the image could read; leave it "
             "out (.dockerignore, RUN --mount=type=secret), or let it in with "
-            "--allow-secret RULE or PATH:%.500s",
-            count > 1 ? "secrets" : "a secret", buf_text(&leaks));
-        rc = err ? (err->code = -EPERM) : -EPERM;
+            "--allow-secret RULE or PATH",
+            count > 1 ? "secrets" : "a secret");
+        rc = error_set(err, -EPERM, "%s%.500s", err ? err->text : "", buf_text(&leaks));
     }
     if (rc < 0)
         return rc;
