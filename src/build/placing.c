@@ -227,9 +227,11 @@ static int own(const struct work *w, const struct pick *pick, int dir, const cha
     return fchownat(dir, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
 }
 
-static int set_times(const struct pick *pick, int dir, const char *name)
+static int set_times(const struct work *w, const struct pick *pick, int dir, const char *name)
 {
-    const struct timespec times[] = {{.tv_nsec = UTIME_OMIT}, pick->st.st_mtim};
+    const struct timespec fixed = {.tv_sec = w->p->time};
+    const struct timespec times[] = {{.tv_nsec = UTIME_OMIT},
+                                     w->p->timed ? fixed : pick->st.st_mtim};
     if (pick->text) /* written now */
         return 0;
     return utimensat(dir, name, times, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
@@ -275,7 +277,7 @@ static int make_file(struct work *w, const struct pick *pick, int dir, const cha
     if (rc == 0 && from >= 0)
         rc = copy_attributes(from, to);
     if (rc == 0)
-        rc = set_times(pick, dir, name);
+        rc = set_times(w, pick, dir, name);
     return rc < 0 ? failed(w, pick, rc, "cannot write", err) : 0;
 }
 
@@ -291,7 +293,7 @@ static int make_other(struct work *w, const struct pick *pick, int dir, const ch
     if (rc == 0 && !link && fchmodat(dir, name, mode_of(w, pick), 0) < 0)
         rc = -errno;
     if (rc == 0)
-        rc = set_times(pick, dir, name);
+        rc = set_times(w, pick, dir, name);
     return rc < 0 ? failed(w, pick, rc, "cannot set the owner of", err) : 0;
 }
 
@@ -405,7 +407,7 @@ static int finish_directories(struct work *w, struct error *err)
         if (!w->shared->picks[i])
             continue;
         int dir = parent_of(w, pick, &name, err);
-        int rc = dir < 0 ? dir : set_times(pick, dir, name);
+        int rc = dir < 0 ? dir : set_times(w, pick, dir, name);
         if (rc < 0)
             return rc == dir ? rc : failed(w, pick, rc, "cannot set the times of", err);
     }

@@ -23,6 +23,8 @@ struct placing {
     bool owned;         /* --chown: */
     uint32_t uid, gid;
     const char *mode; /* --chmod; NULL */
+    bool timed;       /* every file has this time of change: */
+    int64_t time;     /* seconds */
     const char *what; /* the source, for messages */
 };
 

@@ -359,6 +359,9 @@ static void key_of_layers(struct stage_run *run)
     struct key key;
     key_begin(&key, "layers");
     key_texts(&key, &run->config.diff_ids);
+    /* It is in the times of all that steps write. */
+    if (run->build->has_epoch)
+        key_number(&key, run->build->epoch);
     key_end(&key, run->key);
 }
 

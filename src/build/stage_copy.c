@@ -325,6 +325,8 @@ void copying_key(const struct copying *c, const char *content, char out[STEP_KEY
     struct key key;
     key_begin(&key, "copy 1");
     key_text(&key, c->step->link ? "" : c->run->key);
+    if (c->step->link && c->run->build->has_epoch)
+        key_number(&key, c->run->build->epoch);
     key_text(&key, content);
     key_text(&key, c->target);
     key_number(&key, c->placing.directory);
@@ -350,6 +352,9 @@ int copying_fill(struct copying *c, int root, struct error *err)
     c->placing.source = c->root.what ? c->root.root : -1;
     c->placing.what = c->root.what ? c->root.what : "the Dockerfile";
     c->placing.root = root;
+    /* When a checkout was made is no part of what is built. */
+    c->placing.timed = c->root.context && c->run->build->has_epoch;
+    c->placing.time = c->run->build->epoch;
     rc = place_files(&c->placing, err);
     return rc < 0 ? rc : unpack_archives(c, root, err);
 }

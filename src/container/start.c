@@ -13,6 +13,7 @@
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "base/io.h"
@@ -235,6 +236,8 @@ static int run_in_foreground(struct container *c, struct opened *o,
     rc = relay_run(&relay, &status, err);
     if (rc < 0) {
         (void)cgroup_kill(&run.cgroup, NULL);
+        /* Where there is no group, all goes with the first process. */
+        (void)syscall(SYS_pidfd_send_signal, run.pidfd, SIGKILL, NULL, 0);
         (void)waitpid(run.pid, &status, 0);
     }
     relay_signals_restore(&signals);
