@@ -2,7 +2,9 @@
 #include "runtime/rootfs.h"
 
 #include <linux/capability.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 
@@ -105,18 +107,25 @@ static int add_lowers(int fs, const struct stack *stack, size_t layers)
 }
 
 /* Changing only the ids for file systems drops the capabilities for them from the effective set,
- * which are then taken back. capabilities(7), "Effect of user ID changes". */
+ * which are then taken back. capabilities(7), "Effect of user ID changes". It also takes away that
+ * we go with our parent, prctl(2): whoever had that has it afterwards. */
 int rootfs_act_as(unsigned id)
 {
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct data[2];
+    int with_parent = 0;
+    pid_t parent = getppid();
+    (void)prctl(PR_GET_PDEATHSIG, &with_parent, 0, 0, 0);
     syscall(SYS_setfsgid, id);
     syscall(SYS_setfsuid, id);
     if (syscall(SYS_capget, &header, data) < 0)
         return -errno;
     for (int i = 0; i < 2; i++)
         data[i].effective = data[i].permitted;
-    return syscall(SYS_capset, &header, data) < 0 ? -errno : 0;
+    int rc = syscall(SYS_capset, &header, data) < 0 ? -errno : 0;
+    if (with_parent && (prctl(PR_SET_PDEATHSIG, with_parent, 0, 0, 0) < 0 || getppid() != parent))
+        (void)raise(with_parent);
+    return rc;
 }
 
 static int make_overlay(const struct rootfs_source *source, const struct stack *stack)
