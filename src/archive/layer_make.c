@@ -83,6 +83,7 @@ static int make(struct making *m, int fs, const int64_t *newest, struct layer_re
         .devices = true,
         .layer = true,
         .still = true,
+        .cleanse = true,
         .whole_seconds = true,
         .newest = newest,
         .content = begin_content,

@@ -220,7 +220,7 @@ static int give_opened(struct walk *w, int fd, const struct stat *st, struct err
 {
     struct tar_entry entry;
     struct file_marks marks __attribute__((cleanup(file_marks_free))) = {0};
-    int rc = file_marks_read(fd, &marks, err);
+    int rc = file_marks_read(fd, w->give->cleanse, &marks, err);
     if (rc < 0)
         return at_path(w, err);
     fill(w, st, TAR_FILE, &entry);
@@ -243,8 +243,14 @@ static int give_file(struct walk *w, int looked_at, const struct stat *st, struc
 static int give_named(struct walk *w, int parent, const char *name, struct error *err)
 {
     struct stat st;
-    if (!w->give->still || w->kernels || fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-        !S_ISREG(st.st_mode) || st.st_dev != w->device)
+    if (!w->give->still || w->kernels || fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return 1;
+    if (S_ISSOCK(st.st_mode) && w->give->cleanse) {
+        w->give->left_out++;
+        return unlinkat(parent, name, 0) < 0 ? failed(w, -errno, "cannot remove the socket", err)
+                                             : 0;
+    }
+    if (!S_ISREG(st.st_mode) || st.st_dev != w->device)
         return 1;
     int rc = give_as_link(w, &st, err);
     if (rc != 0)
@@ -296,7 +302,7 @@ static int give_directory(struct walk *w, int looked_at, const struct stat *st, 
     if (fd < 0)
         return failed(w, fd, "cannot read the directory", err);
     struct file_marks marks __attribute__((cleanup(file_marks_free))) = {0};
-    int rc = file_marks_read(fd, &marks, err);
+    int rc = file_marks_read(fd, w->give->cleanse, &marks, err);
     if (rc < 0)
         return at_path(w, err);
     if (w->path.len > 0) { /* the top may have no name */

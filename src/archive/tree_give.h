@@ -39,6 +39,10 @@ struct tree_give {
     bool layer;
     const struct strv *empty;   /* names in the archive of directories that are given empty; NULL */
     uint64_t entries, left_out; /* counted */
+    /* What the archive does not have is taken out of the tree as well, with `still`: sockets,
+     * access lists, marks of overlayfs. Then the tree is what the archive says, and nothing else.
+     */
+    bool cleanse;
     bool still; /* nobody changes the tree meanwhile: what was looked at by its name is what is
                    opened */
     /* Times of files as images have them: whole seconds. What is younger than *newest (seconds

@@ -143,6 +143,11 @@ static bool belongs_in_archive(const char *name)
            (starts_with(name, "user.") && !starts_with(name, "user.overlay."));
 }
 
+static bool is_to_go(const char *name)
+{
+    return starts_with(name, "user.overlay.") || starts_with(name, "system.posix_acl_");
+}
+
 static int add_mark(int fd, const char *name, size_t *total, struct file_marks *marks,
                     struct error *err)
 {
@@ -168,7 +173,7 @@ static int by_name(const void *a, const void *b)
     return strcmp(((const struct tar_xattr *)a)->name, ((const struct tar_xattr *)b)->name);
 }
 
-int file_marks_read(int fd, struct file_marks *out, struct error *err)
+int file_marks_read(int fd, bool cleanse, struct file_marks *out, struct error *err)
 {
     char list[65536], value; /* XATTR_LIST_MAX */
     size_t total = 0;
@@ -179,6 +184,9 @@ int file_marks_read(int fd, struct file_marks *out, struct error *err)
             rc = add_mark(fd, list + at, &total, out, err);
         else if (streq(list + at, "user.overlay.opaque"))
             out->opaque = fgetxattr(fd, list + at, &value, 1) == 1 && value == 'y';
+        else if (cleanse && is_to_go(list + at) && fremovexattr(fd, list + at) < 0)
+            rc = error_set(err, -errno, "cannot take its attribute %.60s off: %s", list + at,
+                           error_describe(errno));
     }
     if (out->count > 1)
         qsort(out->xattrs, out->count, sizeof *out->xattrs, by_name);

@@ -31,13 +31,15 @@ void file_parts_free(struct file_parts *parts);
 int file_part_give(int fd, const struct tar_segment *part, struct tar_writer *tar,
                    struct error *err);
 
-/* The extended attributes that an archive has: user.*, file capabilities; sorted. */
+/* The extended attributes that an archive has: user.*, file capabilities; sorted. With `cleanse`
+ * those that it does not have and that mean something all the same are taken off: access lists, and
+ * overlayfs's marks but for the one that counts. */
 struct file_marks {
     struct tar_xattr *xattrs; /* owned, with names and values */
     size_t count;
     bool opaque; /* overlayfs's mark of a directory that hides what lies below */
 };
-int file_marks_read(int fd, struct file_marks *out, struct error *err);
+int file_marks_read(int fd, bool cleanse, struct file_marks *out, struct error *err);
 void file_marks_free(struct file_marks *marks);
 
 /* The names in a directory, sorted, at most `most`. What they take is taken off *room, bytes. */

@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -84,23 +85,42 @@ static void serve(int client, const struct sockaddr_un *agent)
     free(message);
 }
 
+/* A client that says nothing for a while has its seat taken away. */
+static void be_server(int listener, int client, const struct sockaddr_un *agent)
+{
+    const struct timeval wait = {.tv_sec = ANSWER_SECONDS};
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    close(listener);
+    (void)setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
+    (void)setsockopt(client, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait);
+    serve(client, agent);
+}
+
+/* Nothing that the stage has open is a client's to reach. */
+static void close_others(int listener)
+{
+    if (listener > 3)
+        (void)close_range(3, (unsigned)listener - 1, 0);
+    (void)close_range((unsigned)listener + 1, ~0U, 0);
+}
+
+/* Each client has a process of its own, and at most so many at a time have one; others wait. */
 static _Noreturn void relay(int listener, const struct sockaddr_un *agent)
 {
     unsigned clients = 0;
-    signal(SIGCHLD, SIG_IGN);
     signal(SIGPIPE, SIG_IGN);
     for (;;) {
+        while (clients > 0 && waitpid(-1, NULL, clients < CLIENTS_MAX ? WNOHANG : 0) > 0)
+            clients--;
         int client = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
         if (client < 0)
             continue;
-        /* Each in a process of its own: one that says nothing keeps nobody waiting. */
-        pid_t pid = clients++ < 1000 * CLIENTS_MAX ? fork() : -1;
+        pid_t pid = fork();
         if (pid == 0) {
-            (void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-            close(listener);
-            serve(client, agent);
+            be_server(listener, client, agent);
             _exit(0);
         }
+        clients += pid > 0;
         close(client);
     }
 }
@@ -125,6 +145,8 @@ int agent_relay(const char *path, const char *agent, mode_t mode, uid_t uid, gid
     if (child == 0) {
         if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != parent)
             _exit(1);
+        signal(SIGCHLD, SIG_DFL);
+        close_others(listener);
         relay(listener, &there);
     }
     *pid = child;

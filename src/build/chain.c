@@ -68,8 +68,8 @@ int tree_mount(struct build *build, const struct layer *layers, size_t count, st
         if (rc >= 0)
             fds[n++] = rc;
     }
-    if (rc >= 0 && n == 1)
-        fds[n++] = fcntl(build->empty, F_DUPFD_CLOEXEC, 3);
+    if (rc >= 0 && n == 1) /* an overlay of nothing: the empty directory */
+        return fcntl(build->empty, F_DUPFD_CLOEXEC, 3);
     struct rootfs_source source = {
         .layers = fds, .count = n, .upper = -1, .userns = -1, .no_devices = 1};
     autofd root = rc < 0 ? rc : rootfs_mount(&source, err);

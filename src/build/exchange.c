@@ -86,8 +86,10 @@ int exchange_take(const struct build *b, const struct build_watch *watch, struct
                 watch->warn(watch->closure, text);
             continue;
         }
-        if (rc == 0)
-            rc = run_worker(b, "load", dir, -1, err);
+        /* What cannot be read is not known, and the build goes on; the worker said why. */
+        struct error damaged = {0};
+        if (rc == 0 && run_worker(b, "load", dir, -1, &damaged) < 0 && watch->warn)
+            watch->warn(watch->closure, damaged.text);
     }
     return rc;
 }

@@ -23,10 +23,8 @@ int mount_tree(const struct build_place *place, const struct strv *diff_ids, str
     if (empty < 0)
         return empty;
     int rc = skeleton_layers(place->store, diff_ids, fds + 1, &count, err);
-    if (rc == 0 && count == 0) {
-        fds[1] = fcntl(empty, F_DUPFD_CLOEXEC, 3);
-        count = 1;
-    }
+    if (rc == 0 && count == 0) /* an overlay of nothing: the empty directory */
+        return take_fd(&empty);
     fds[0] = empty;
     const struct rootfs_source source = {
         .layers = fds, .count = count + 1, .upper = -1, .userns = -1, .no_devices = 1};

@@ -191,22 +191,18 @@ static int copy_bytes(struct work *w, int from, int to, off_t left)
     return 0;
 }
 
+static int changed(const struct work *w, const struct pick *pick, struct error *err)
+{
+    return error_set(err, -EBUSY, "%s of %s changed while it was copied: build again", pick->source,
+                     w->p->what);
+}
+
 static int open_source(const struct work *w, const struct pick *pick, struct error *err)
 {
-    struct stat st;
     autofd fd = inroot_open_beneath(w->p->source, pick->source, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0)
         return failed(w, pick, fd, "cannot read", err);
-    if (fstat(fd, &st) < 0)
-        return failed(w, pick, -errno, "cannot look at", err);
-    if (!S_ISREG(st.st_mode) || st.st_ino != pick->st.st_ino || st.st_size != pick->st.st_size ||
-        st.st_mtim.tv_sec != pick->st.st_mtim.tv_sec ||
-        st.st_mtim.tv_nsec != pick->st.st_mtim.tv_nsec ||
-        st.st_ctim.tv_sec != pick->st.st_ctim.tv_sec ||
-        st.st_ctim.tv_nsec != pick->st.st_ctim.tv_nsec)
-        return error_set(err, -EBUSY, "%s of %s changed while it was copied: build again",
-                         pick->source, w->p->what);
-    return take_fd(&fd);
+    return pick_unchanged(&pick->st, fd) ? take_fd(&fd) : changed(w, pick, err);
 }
 
 static mode_t mode_of(const struct work *w, const struct pick *pick)
@@ -267,9 +263,8 @@ static int make_file(struct work *w, const struct pick *pick, int dir, const cha
         return failed(w, pick, -errno, "cannot make", err);
     int rc = pick->text ? write_all(to, pick->text, strlen(pick->text))
                         : copy_bytes(w, from, to, pick->st.st_size);
-    if (rc == -ESTALE)
-        return error_set(err, -EBUSY, "%s of %s changed while it was copied: build again",
-                         pick->source, w->p->what);
+    if (rc == -ESTALE || (rc == 0 && from >= 0 && !pick_unchanged(&pick->st, from)))
+        return changed(w, pick, err);
     if (rc == 0)
         rc = own(w, pick, dir, name);
     if (rc == 0 && mode > 0777 && fchmod(to, mode) < 0)

@@ -53,12 +53,28 @@ static int plan_bind(struct stage_run *run, struct run_mount *m, struct error *e
 }
 
 /* `number`: how many ssh agents come before. */
+/* A base image is not who the secrets were given to. */
+static int check_trigger(const struct stage_run *run, const struct step_mount *words,
+                         struct error *err)
+{
+    bool ours = words->kind == MOUNT_SECRET || words->kind == MOUNT_SSH;
+    if (!run->trigger || !ours || strv_has(&run->build->options->allow, "onbuild.secrets"))
+        return 0;
+    return error_set(err, -EPERM,
+                     "an ONBUILD of the base image asks for the %s %s: allow it with caisson build "
+                     "--allow onbuild.secrets",
+                     words->kind == MOUNT_SECRET ? "secret" : "ssh agent",
+                     words->id ? words->id : "default");
+}
+
 static int plan_one(struct stage_run *run, const struct step_mount *words, size_t number,
                     struct run_mount *m, struct error *err)
 {
     *m = (struct run_mount){.words = words, .lock = -1, .source = {.fd = -1}};
     m->copying = (struct copying)COPYING(run, &m->step);
-    int rc = words->target ? find_target(run, words, m->target, err) : 0;
+    int rc = check_trigger(run, words, err);
+    if (rc == 0 && words->target)
+        rc = find_target(run, words, m->target, err);
     if (words->kind == MOUNT_SSH && !words->target)
         snprintf(m->target, sizeof m->target, AGENT_SOCKET "%zu", number);
     if (rc == 0 && (words->kind == MOUNT_BIND || (words->kind == MOUNT_CACHE && words->from)))
@@ -238,9 +254,16 @@ static int open_data(int home)
     return fd < 0 ? -errno : fd;
 }
 
+static bool is_at(int parent, const char *name, int fd)
+{
+    struct stat named, opened;
+    return fstatat(parent, name, &named, AT_SYMLINK_NOFOLLOW) == 0 && fstat(fd, &opened) == 0 &&
+           named.st_ino == opened.st_ino && named.st_dev == opened.st_dev;
+}
+
 /* One of the directories of a cache: 0 when it is there and ours to use, -EWOULDBLOCK. */
-static int open_cache_at(int parent, const char *name, int lock_kind, struct run_mount *m,
-                         struct error *err)
+static int try_cache_at(int parent, const char *name, int lock_kind, struct run_mount *m,
+                        struct error *err)
 {
     if (mkdirat(parent, name, 0700) < 0 && errno != EEXIST)
         return error_errno(err, "cannot create a cache");
@@ -248,6 +271,8 @@ static int open_cache_at(int parent, const char *name, int lock_kind, struct run
     if (home < 0)
         return home;
     int rc = lock_cache(home, lock_kind, err);
+    if (rc == 0 && !is_at(parent, name, home))
+        return -EAGAIN; /* it was removed before it was ours */
     autofd data = rc < 0 ? rc : open_data(home);
     if (rc == 0 && data == -ENOENT) {
         /* Who shares it may be making it just now; nobody holds a lock for long without one. */
@@ -267,6 +292,15 @@ static int open_cache_at(int parent, const char *name, int lock_kind, struct run
     m->source.fd = take_fd(&data);
     m->lock = take_fd(&home);
     return 0;
+}
+
+static int open_cache_at(int parent, const char *name, int lock_kind, struct run_mount *m,
+                         struct error *err)
+{
+    int rc = -EAGAIN;
+    while (rc == -EAGAIN)
+        rc = try_cache_at(parent, name, lock_kind, m, err);
+    return rc;
 }
 
 static int open_cache(struct run_mounts *mounts, struct run_mount *m, struct error *err)

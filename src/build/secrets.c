@@ -10,7 +10,8 @@
 #include "base/memory.h"
 #include "base/text.h"
 
-#define LEAST_REDACTED 4 /* bytes: shorter ones would take ordinary words out of the output */
+#define LEAST_REDACTED 4     /* bytes: shorter ones would take ordinary words out of the output */
+#define PIECE ((size_t)4096) /* bytes of a line that are looked for at once */
 #define IN_ITS_PLACE "***"
 
 static int read_value(const char *id, const char *source, const char *variable, struct buf *out,
@@ -146,21 +147,59 @@ static void take_out(const char *value, size_t length, struct buf *text)
     buf_add(text, out.data, out.len);
 }
 
-void secrets_redact(const struct secrets *secrets, const char *text, struct buf *out)
+struct piece {
+    const char *at;
+    size_t length;
+};
+
+static int longer(const void *left, const void *right)
 {
-    size_t start = out->len;
-    (void)start;
-    autobuf work = {0};
-    buf_str(&work, text);
-    for (size_t i = 0; i < secrets->count; i++) { /* output comes in lines, so line by line */
+    const struct piece *a = left, *b = right;
+    return a->length < b->length ? 1 : a->length > b->length ? -1 : 0;
+}
+
+/* Output comes in lines, so a value is looked for line by line; and as long lines are cut into
+ * parts, a line that may not fit into one is looked for in pieces. */
+static size_t cut_up(const struct secrets *secrets, struct piece **out)
+{
+    size_t count = 0, room = 16;
+    struct piece *pieces = xcalloc(room, sizeof *pieces);
+    for (size_t i = 0; i < secrets->count; i++) {
         const char *at = buf_text(&secrets->items[i].value);
         const char *end = at + secrets->items[i].value.len;
         while (at < end) {
             const char *stop = memchr(at, '\n', (size_t)(end - at));
-            size_t n = (size_t)((stop ? stop : end) - at);
-            take_out(at, n && at[n - 1] == '\r' ? n - 1 : n, &work);
-            at += n + 1;
+            size_t line = (size_t)((stop ? stop : end) - at), n = line;
+            if (n > PIECE)
+                n = PIECE;
+            else if (n && at[n - 1] == '\r')
+                n--;
+            if (count == room)
+                pieces = xrealloc(pieces, room *= 2, sizeof *pieces);
+            pieces[count++] = (struct piece){at, n};
+            at += line > PIECE ? PIECE : line + 1;
         }
     }
+    /* Of two of which one begins the other, the whole goes. */
+    qsort(pieces, count, sizeof *pieces, longer);
+    *out = pieces;
+    return count;
+}
+
+void secrets_redact(const struct secrets *secrets, const char *text, struct buf *out)
+{
+    autobuf work = {0};
+    autofree struct piece *pieces = NULL;
+    buf_str(&work, text);
+    size_t count = secrets->count > 0 ? cut_up(secrets, &pieces) : 0;
+    for (size_t i = 0; i < count; i++)
+        take_out(pieces[i].at, pieces[i].length, &work);
     buf_add(out, buf_text(&work), work.len);
+}
+
+size_t secrets_longest(const struct secrets *secrets)
+{
+    autofree struct piece *pieces = NULL;
+    size_t count = secrets->count > 0 ? cut_up(secrets, &pieces) : 0;
+    return count > 0 ? pieces[0].length : 0;
 }

@@ -30,6 +30,9 @@ void secrets_free(struct secrets *secrets);
 /* Appends text with the values of secrets (and lines of them) that are in it taken out. */
 void secrets_redact(const struct secrets *secrets, const char *text, struct buf *out);
 
+/* Bytes that have to stand together to be known: what is cut for its length keeps so many. */
+size_t secrets_longest(const struct secrets *secrets);
+
 /* Listens at `path`, for connections that are passed on to an ssh agent; of its requests only those
  * that list keys and sign. A child; the socket is uid's and gid's, with `mode`. */
 int agent_relay(const char *path, const char *agent, mode_t mode, uid_t uid, gid_t gid, pid_t *pid,

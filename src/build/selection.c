@@ -65,13 +65,21 @@ static int wrong(const struct finding *f, const char *path, int code, const char
                      error_describe(code));
 }
 
+bool pick_unchanged(const struct stat *was, int fd)
+{
+    struct stat st;
+    return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_ino == was->st_ino &&
+           st.st_size == was->st_size && st.st_mtim.tv_sec == was->st_mtim.tv_sec &&
+           st.st_mtim.tv_nsec == was->st_mtim.tv_nsec && st.st_ctim.tv_sec == was->st_ctim.tv_sec &&
+           st.st_ctim.tv_nsec == was->st_ctim.tv_nsec;
+}
+
 /* --- contents --- */
 
 static int read_digest(struct finding *f, int fd, const char *path, const struct stat *st,
                        unsigned char digest[SHA256_BYTES], struct error *err)
 {
     struct sha256 hash;
-    struct stat after;
     int64_t total = 0;
     ssize_t n;
     if (!f->buffer)
@@ -89,8 +97,7 @@ static int read_digest(struct finding *f, int fd, const char *path, const struct
     sha256_end(&hash, digest);
     if (rc < 0)
         return wrong(f, path, rc, "cannot read", err);
-    if (fstat(fd, &after) < 0 || total != st->st_size || after.st_size != st->st_size ||
-        after.st_mtim.tv_sec != st->st_mtim.tv_sec || after.st_mtim.tv_nsec != st->st_mtim.tv_nsec)
+    if (total != st->st_size || !pick_unchanged(st, fd))
         return error_set(err, -EBUSY, "%s of %s changed while it was read: build again", path,
                          f->root->what);
     if (f->root->memory)
@@ -101,7 +108,6 @@ static int read_digest(struct finding *f, int fd, const char *path, const struct
 static int digest_file(struct finding *f, int dir, const char *name, struct pick *pick,
                        const struct stat *st, struct error *err)
 {
-    struct stat opened;
     if (f->root->memory && memory_find(f->root->memory, st, pick->digest))
         return 0;
     char self[40];
@@ -111,8 +117,7 @@ static int digest_file(struct finding *f, int dir, const char *name, struct pick
                       : open(self, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (fd < 0)
         return wrong(f, pick->source, -errno, "cannot read", err);
-    if (fstat(fd, &opened) < 0 || !S_ISREG(opened.st_mode) || opened.st_ino != st->st_ino ||
-        opened.st_size != st->st_size)
+    if (!pick_unchanged(st, fd))
         return error_set(err, -EBUSY, "%s of %s changed while it was read: build again",
                          pick->source, f->root->what);
     return read_digest(f, fd, pick->source, st, pick->digest, err);

@@ -52,6 +52,8 @@ struct selection {
 /* -ENOENT names what is missing, and what left it out. */
 int selection_make(const struct source_root *root, const struct step *step, struct selection *out,
                    struct error *err);
+/* Whether an open file is still what was digested: after it was read as well as before. */
+bool pick_unchanged(const struct stat *was, int fd);
 void selection_free(struct selection *selection);
 #define autoselection __attribute__((cleanup(selection_free))) struct selection
 

@@ -15,6 +15,7 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "base/cleanup.h"
@@ -65,6 +66,23 @@ static void tell_line(struct solving *s, struct worker *w)
     buf_clear(&w->line);
 }
 
+/* Of a line that is too long; the end of it may be the beginning of a secret, and waits. */
+static void tell_part(struct solving *s, struct worker *w)
+{
+    size_t kept = secrets_longest(s->build->secrets);
+    autobuf all = {0}, end = {0};
+    secrets_redact(s->build->secrets, buf_text(&w->line), &all);
+    if (kept > all.len)
+        kept = all.len;
+    buf_add(&end, buf_text(&all) + all.len - kept, kept);
+    all.len -= kept;
+    if (all.data)
+        all.data[all.len] = '\0';
+    tell(s, BUILD_LINE, w->vertex, buf_text(&all), 0);
+    buf_clear(&w->line);
+    buf_add(&w->line, buf_text(&end), end.len);
+}
+
 static void take_output(struct solving *s, struct worker *w, const char *bytes, size_t length)
 {
     for (size_t i = 0; i < length; i++) {
@@ -75,7 +93,7 @@ static void take_output(struct solving *s, struct worker *w, const char *bytes, 
         if (bytes[i] != '\0')
             buf_char(&w->line, bytes[i]);
         if (w->line.len >= LINE_MAX_BYTES)
-            tell_line(s, w);
+            tell_part(s, w);
     }
 }
 
@@ -193,6 +211,7 @@ static _Noreturn void be_stage(struct solving *s, size_t number, int channel, in
     sigprocmask(SIG_SETMASK, &none, NULL);
     signal(SIGTERM, SIG_DFL);
     signal(SIGINT, SIG_DFL);
+    umask(022); /* what is made in a stage does not depend on who builds */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || getppid() != parent)
         _exit(1);
     int null = open("/dev/null", O_RDONLY | O_CLOEXEC);

@@ -4,6 +4,7 @@
 
 #include "build/remote.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -21,6 +22,7 @@
 #include "store/platform.h"
 
 #define TOLD_MAX 8192
+#define SAID_MAX (8u << 20) /* bytes */
 #define DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 /* --- variables --- */
@@ -305,6 +307,18 @@ static void set_sources(const struct stage_run *run, const struct instruction *i
     }
 }
 
+static int bound_said(struct stage_run *run, const struct step *step, struct error *err)
+{
+    for (size_t i = 0; i < step->pairs.len; i++)
+        run->said += strlen(step->pairs.items[i]);
+    if (run->said > SAID_MAX)
+        return error_set(err, -E2BIG,
+                         "variables, arguments and labels of a stage come to more than "
+                         "%u MiB",
+                         SAID_MAX >> 20);
+    return 0;
+}
+
 static int instruct(struct stage_run *run, const struct instruction *i, bool trigger,
                     struct error *err)
 {
@@ -313,7 +327,11 @@ static int instruct(struct stage_run *run, const struct instruction *i, bool tri
     const struct expand expand = {
         .lookup = look_up, .closure = run, .escape = run->build->file.escape};
     bool work = is_work(i->kind);
+    struct pollfd gone = {.fd = run->channel, .events = POLLRDHUP};
+    if (poll(&gone, 1, 0) > 0 && gone.revents & (POLLHUP | POLLRDHUP | POLLERR))
+        _exit(1); /* whoever solves is */
     run->place = i->place;
+    run->trigger = trigger;
     if (work) {
         run->step++;
         run->vertex++;
@@ -328,6 +346,9 @@ static int instruct(struct stage_run *run, const struct instruction *i, bool tri
         if (i->kind == INSTRUCTION_ENV || i->kind == INSTRUCTION_ARG ||
             i->kind == INSTRUCTION_LABEL || i->kind == INSTRUCTION_RUN)
             note_words(run, i, &step);
+        rc = bound_said(run, &step, err);
+    }
+    if (rc == 0) {
         rc = carry_out(run, i, &step, err);
     }
     if (rc < 0) {

@@ -68,6 +68,8 @@ struct stage_run {
     size_t uppers;          /* how many were made */
     char *base_name;        /* of the image it begins with; NULL */
     bool no_cache;
+    bool trigger;      /* the instruction is an ONBUILD of the base image */
+    size_t said;       /* bytes of variables, bounded */
     bool shipped;      /* its layers go into the image: the target's, and what it is based on */
     struct strv words; /* where it is said, what is said: to be looked through for secrets */
 };

@@ -247,7 +247,10 @@ static int unpack_archives(struct copying *c, int root, struct error *err)
                                             .owned = c->placing.owned,
                                             .uid = c->placing.uid,
                                             .gid = c->placing.gid};
-        rc = into < 0 ? into : unpack_archive(&unpacking, err);
+        bool same = pick_unchanged(&pick->st, from);
+        rc = into < 0 ? into : same ? unpack_archive(&unpacking, err) : 0;
+        if (rc == 0 && (!same || !pick_unchanged(&pick->st, from)))
+            rc = error_set(err, -EBUSY, "it changed meanwhile: build again");
         if (rc < 0)
             (void)error_prefix(err, "cannot unpack %.200s", pick->source);
     }

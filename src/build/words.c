@@ -58,6 +58,9 @@ static int look(void *closure, const struct errand_place *place, uint64_t *count
         return rc;
     for (size_t i = 0; i + 1 < l->words.len; i += 2)
         leaks_text(leaks, l->words.items[i], l->words.items[i + 1]);
+    if (leaks_untold(leaks) > 0) /* any of which may be one that stops */
+        buf_fmt(&l->said, "%c%zu further findings\n", leaks_stopping(leaks) > 0 ? '+' : '-',
+                leaks_untold(leaks));
     rc = write_all(l->to, buf_text(&l->said), l->said.len);
     return rc < 0 ? error_set(err, rc, "cannot tell what was found") : 0;
 }

@@ -31,6 +31,7 @@
 #include "cmd/worker.h"
 #include "container/ordinary.h"
 #include "oci/reference.h"
+#include "path/inroot.h"
 #include "runtime/ids.h"
 
 #define ANSWER_MAX 4096
@@ -88,6 +89,19 @@ static void inputs_free(struct inputs *in)
     remote_context_free(&in->remote);
 }
 
+/* The context's own Dockerfile is in the context, wherever links lead: it may have come from
+ * elsewhere. One that was named is the person's word. */
+static int read_in_context(const char *context, const char *name, struct buf *out,
+                           struct error *err)
+{
+    autofd dir = open(context, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    autofd fd = dir < 0 ? -errno : inroot_open_file(dir, name);
+    if (fd < 0)
+        return error_set(err, fd, "cannot open %s of the build context: %s", name,
+                         fd == -EINVAL ? "it is no regular file" : error_describe(fd));
+    return read_stream(fd, name, out, err);
+}
+
 /* -f is relative to where we are, as with BuildKit; without it, it is the context's. */
 static int find_file(const struct build_options *o, const char *context, struct inputs *in,
                      struct error *err)
@@ -107,7 +121,8 @@ static int find_file(const struct build_options *o, const char *context, struct 
     for (size_t i = 0; i < sizeof usual / sizeof *usual; i++) {
         free(in->path);
         in->path = xasprintf("%s/%s", context, usual[i]);
-        if (access(in->path, F_OK) == 0) {
+        struct stat st;
+        if (lstat(in->path, &st) == 0) {
             in->name = xstrdup(usual[i]);
             return 0;
         }
@@ -136,7 +151,8 @@ static int read_inputs(const struct build_options *o, const char *context, struc
     } else {
         rc = find_file(o, context, in, err);
         if (rc == 0)
-            rc = read_path(in->path, &in->text, err);
+            rc = o->file ? read_path(in->path, &in->text, err)
+                         : read_in_context(context, in->name, &in->text, err);
     }
     in->input = (struct build_input){.context = alone ? NULL : context,
                                      .dockerfile_name = in->name,
@@ -448,9 +464,11 @@ static int check_words(const struct build_options *o, struct error *err)
         rc = provenance_wanted(o, &attested, err);
     for (size_t i = 0; rc == 0 && i < o->allow.len; i++)
         if (!streq(o->allow.items[i], "network.host") &&
-            !streq(o->allow.items[i], "security.insecure"))
+            !streq(o->allow.items[i], "security.insecure") &&
+            !streq(o->allow.items[i], "onbuild.secrets"))
             return error_set(err, -EINVAL,
-                             "--allow %s: known are network.host and security.insecure",
+                             "--allow %s: known are network.host, security.insecure and "
+                             "onbuild.secrets",
                              o->allow.items[i]);
     return rc < 0 ? rc : check_names(o, err);
 }

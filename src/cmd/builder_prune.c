@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* builder prune: what builds have kept is forgotten, and goes where no image has it. */
+#include <fcntl.h>
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/io.h"
 #include "base/text.h"
@@ -30,11 +32,30 @@ static int parse_until(const struct strv *filters, int64_t *before, struct error
     return 0;
 }
 
-/* Nobody builds: whoever does holds the store's lock. */
+/* A cache that a step has mounted is locked, and left alone. */
+static int remove_mounts(struct store *store, struct error *err)
+{
+    int rc = 0;
+    int fd = steps_directory(store, "mounts", err);
+    autodir d = fd < 0 ? NULL : fdopendir(fd);
+    const struct dirent *entry;
+    if (!d)
+        return fd < 0 ? fd : error_errno(err, "cannot read the caches");
+    while (rc == 0 && (entry = readdir(d))) {
+        if (entry->d_name[0] == '.')
+            continue;
+        autofd home = openat(fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (home >= 0 && lock_fd(home, LOCK_EX | LOCK_NB) < 0)
+            continue;
+        rc = remove_tree_at(fd, entry->d_name, err);
+    }
+    return rc;
+}
+
 static int remove_all(struct store *store, struct error *err)
 {
-    static const char *const directories[] = {"build/mounts", "build/contexts", "build/urls"};
-    int rc = 0;
+    static const char *const directories[] = {"build/contexts", "build/urls"};
+    int rc = remove_mounts(store, err);
     for (size_t i = 0; rc == 0 && i < sizeof directories / sizeof *directories; i++)
         rc = remove_tree_at(store->root_fd, directories[i], err);
     return rc;

@@ -265,10 +265,12 @@ static int load_mount(struct cache *c, const char *file, struct error *err)
     autofd data = rc < 0 ? -1 : open_directory_at(home, "data.new", err);
     if (rc == 0)
         rc = data < 0 ? data : take_mount(c, from, data, err);
-    if (rc == 0 && renameat(home, "data.new", home, "data") < 0)
+    /* A step may have made one between our two looks: that is as good. */
+    if (rc == 0 && renameat(home, "data.new", home, "data") < 0 && errno != EEXIST &&
+        errno != ENOTEMPTY)
         rc = error_errno(err, "cannot keep a cache");
-    if (rc < 0)
-        (void)remove_tree_at(c->our_mounts, key, NULL);
+    if (home >= 0)
+        (void)remove_tree_at(home, "data.new", NULL);
     return rc;
 }
 

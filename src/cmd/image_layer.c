@@ -105,9 +105,12 @@ int command_make_layer(const struct invocation *call, void *options, struct erro
         rc = layer_make(dir, o->newest != INT64_MIN ? &o->newest : NULL, &watch, &result, err);
     if (rc < 0)
         return fail(err);
-    if (leaks_untold(leaks) > 0)
-        buf_fmt(&told.lines, "warning %zu further findings\n", leaks_untold(leaks));
-    buf_fmt(&told.lines, "layer %s %zu\n", result.diff_id, told.found);
+    /* What was not told of may be what would stop a build, and so it does. */
+    size_t untold = leaks_untold(leaks), stopping = leaks_stopping(leaks);
+    if (untold > 0)
+        buf_fmt(&told.lines, "%s %zu further findings\n", stopping > 0 ? "leak" : "warning",
+                untold);
+    buf_fmt(&told.lines, "layer %s %zu\n", result.diff_id, told.found + stopping + untold);
     return print(&told.lines);
 }
 

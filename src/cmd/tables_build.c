@@ -71,7 +71,7 @@ static const struct option build_table[] = {
      .group = STEPS},
     {"egress", 0, OPTION_LIST, OF(egress), "none|any|RULE,...",
      "Where steps may go: names, addresses, prefixes, with :PORT", .group = STEPS},
-    {"allow", 0, OPTION_LIST, OF(allow), "network.host|security.insecure",
+    {"allow", 0, OPTION_LIST, OF(allow), "network.host|security.insecure|onbuild.secrets",
      "Let steps ask for the host's network, or for no protection", .group = STEPS},
     {"add-host", 0, OPTION_LIST, OF(add_hosts), "NAME:IP", "A line of /etc/hosts in RUN",
      .group = STEPS},

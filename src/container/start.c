@@ -121,7 +121,14 @@ struct meanwhile {
 static int write_container(void *closure, struct error *err)
 {
     struct meanwhile *m = closure;
+    /* Variables of a step may be secrets, which are not to be on disk; its process has its own
+     * copy. */
+    struct plan *plan = &m->container->plan;
+    struct strv env = plan->env;
+    if (plan->step)
+        plan->env = (struct strv){0};
     int rc = container_write(m->container, err);
+    plan->env = env;
     store_unlock(m->store);
     return rc;
 }
@@ -184,7 +191,7 @@ static int make_run(struct container *c, struct opened *o, const struct streams 
     rc = joining_finish(c, &joining, err);
     if (rc == 0)
         rc = record_running(c, o, out, err);
-    if (rc == 0 && c->plan.posture.count && posture_changed(&c->plan.posture))
+    if (rc == 0 && c->plan.posture.count && posture_changed(&c->plan.posture) && !c->plan.step)
         rc = container_save_plan(c, err);
     if (rc < 0) {
         kill(out->pid, SIGKILL);

@@ -7,7 +7,8 @@ load ../lib/remote
 
 setup_file() {
     common_setup_file
-    remote_usable && remote_begin
+    remote_usable || return 0
+    remote_begin
     echo "host secret" >"$BATS_FILE_TMPDIR/secret"
 }
 setup() {
