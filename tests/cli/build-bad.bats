@@ -49,7 +49,7 @@ stops() {
     fails 1 "cannot open" caisson build ./missing
     fails 1 "no directory" caisson build /etc/passwd
     mkdir Dockerfile
-    fails 1 "is a directory" caisson build .
+    fails 1 "Dockerfile" caisson build .
     rmdir Dockerfile
     fails 1 "needs 1 argument" caisson build
     [ "$(id -u)" != 0 ] || skip "root reads everything"

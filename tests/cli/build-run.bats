@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # build: what a step of RUN finds around it, and what it may not keep.
+# shellcheck disable=SC2016 # the steps' shells expand it
 load ../lib/common
 load ../lib/build
 
@@ -23,7 +24,6 @@ told() { sed -nE 's/^#[0-9]+ [0-9]+\.[0-9]s //p' "$SAID"; }
 # --- the container ---
 
 @test "root of a step is nobody on the host, with the usual rights and the usual filter" {
-    # shellcheck disable=SC2016 # the step's shell expands it
     step 'RUN echo "$(id -u) $(cat /proc/self/uid_map)"; grep -E "^(CapEff|NoNewPrivs|Seccomp):" /proc/self/status'
     build --network none
     [ "$(told | awk 'NR == 1 {print $1, $2}')" = "0 0" ]
@@ -59,7 +59,6 @@ told() { sed -nE 's/^#[0-9]+ [0-9]+\.[0-9]s //p' "$SAID"; }
 }
 
 @test "security=insecure is only for who may, and then has all rights" {
-    # shellcheck disable=SC2016 # the step's shell expands it
     step 'RUN --security=insecure --network=none grep -E "^(CapEff|Seccomp):" /proc/self/status'
     wrong "--allow security.insecure"
     build --allow security.insecure
@@ -97,7 +96,6 @@ told() { sed -nE 's/^#[0-9]+ [0-9]+\.[0-9]s //p' "$SAID"; }
     wrong "exit code 42" --network none
     wrong "Dockerfile:2" --network none
     wrong "before" --network none
-    # shellcheck disable=SC2016 # the step's shell expands it
     step 'RUN sleep 9 & kill -9 $!; wait $!'
     wrong "137" --network none
     step 'RUN ["/no/such/program"]'

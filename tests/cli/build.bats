@@ -912,19 +912,19 @@ E
     caisson build --check -f "$FILE" .
     printf 'FROM busybox AS b\nMAINTAINER me\n' | dockerfile
     rc=0
-    caisson build --check -f "$FILE" . >check 2>&1 || rc=$?
+    caisson build --check -f "$FILE" . >../told.check 2>&1 || rc=$?
     [ "$rc" = 1 ]
-    grep -q MaintainerDeprecated check
+    grep -q MaintainerDeprecated ../told.check
     rc=0
-    caisson build --call check -f "$FILE" . >check 2>&1 || rc=$?
+    caisson build --call check -f "$FILE" . >../told.check 2>&1 || rc=$?
     [ "$rc" = 1 ]
     printf 'ARG GLOBAL=1\nFROM busybox AS b\nARG X=5\nFROM b AS final\nARG GLOBAL\nRUN --mount=type=secret,id=my-secret true\n' | dockerfile
-    caisson build --call targets -f "$FILE" . >targets
-    grep -q '^b' targets
-    grep -q '^final' targets
-    caisson build --call outline -f "$FILE" . >outline
-    grep -q GLOBAL outline
-    grep -q my-secret outline
+    caisson build --call targets -f "$FILE" . >../told.targets
+    grep -q '^b' ../told.targets
+    grep -q '^final' ../told.targets
+    caisson build --call outline -f "$FILE" . >../told.outline
+    grep -q GLOBAL ../told.outline
+    grep -q my-secret ../told.outline
 }
 
 @test "--progress: plain, JSON that is JSON, quiet, which still shows why it failed" {
@@ -932,14 +932,14 @@ E
     printf 'FROM busybox\nRUN echo "a line"\n' | dockerfile
     build --network none --no-cache
     said "a line"
-    caisson build --progress json --network none --no-cache -f "$FILE" . 2>json
+    caisson build --progress json --network none --no-cache -f "$FILE" . 2>../told.json
     python3 - <<'E'
 import json
-lines = [json.loads(line) for line in open("json") if line.startswith("{")]
+lines = [json.loads(line) for line in open("../told.json") if line.startswith("{")]
 assert lines and any("a line" in json.dumps(line) for line in lines), lines
 E
-    caisson build --progress quiet --network none --no-cache -f "$FILE" . >out 2>quiet
-    [ ! -s quiet ]
+    caisson build --progress quiet --network none --no-cache -f "$FILE" . >out 2>../told.quiet
+    [ ! -s ../told.quiet ]
     printf 'FROM busybox\nRUN echo "why"; exit 3\n' | dockerfile
     fails 1 "exit code 3" caisson build -q --network none -f "$FILE" .
     fails 1 "why" caisson build -q --network none -f "$FILE" .

@@ -8,6 +8,7 @@ load lib/hostile
 setup_file() {
     hostile_setup_file
     mkdir "$CANARY/dir/empty"
+    export CANARY_BEFORE=
     CANARY_BEFORE=$(canary_looks)
 }
 setup() { build_begin; }
