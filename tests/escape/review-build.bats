@@ -134,7 +134,7 @@ E
         >"$SAID" 2>&1 3>&- &
     local builder=$!
     waits 20 grep -q "s begun" "$SAID"
-    run -1 grep -rqs very-secret-value "$CAISSON_ROOT/containers" "$CAISSON_ROOT/tmp" "$CAISSON_ROOT/build" "$CAISSON_STATE"
+    [ -z "$(grep -rls very-secret-value "$CAISSON_ROOT/containers" "$CAISSON_ROOT/tmp" "$CAISSON_ROOT/build" "$CAISSON_STATE" || true)" ]
     wait "$builder"
 }
 
