@@ -96,6 +96,9 @@ static int read_in_context(const char *context, const char *name, struct buf *ou
 {
     autofd dir = open(context, O_PATH | O_DIRECTORY | O_CLOEXEC);
     autofd fd = dir < 0 ? -errno : inroot_open_file(dir, name);
+    autofd found = fd == -EINVAL ? inroot_open(dir, name, O_PATH | O_DIRECTORY) : -1;
+    if (found >= 0)
+        return error_set(err, -EISDIR, "%s is a directory: name the Dockerfile with -f FILE", name);
     if (fd < 0)
         return error_set(err, fd, "cannot open %s of the build context: %s", name,
                          fd == -EINVAL ? "it is no regular file" : error_describe(fd));
