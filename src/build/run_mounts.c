@@ -269,10 +269,10 @@ static int try_cache_at(int parent, const char *name, int lock_kind, struct run_
         return error_errno(err, "cannot create a cache");
     autofd home = open_directory_at(parent, name, err);
     if (home < 0)
-        return home;
+        return home == -ENOENT ? -ESTALE : home;
     int rc = lock_cache(home, lock_kind, err);
     if (rc == 0 && !is_at(parent, name, home))
-        return -EAGAIN; /* it was removed before it was ours */
+        return -ESTALE; /* it was removed before it was ours */
     autofd data = rc < 0 ? rc : open_data(home);
     if (rc == 0 && data == -ENOENT) {
         /* Who shares it may be making it just now; nobody holds a lock for long without one. */
@@ -297,8 +297,8 @@ static int try_cache_at(int parent, const char *name, int lock_kind, struct run_
 static int open_cache_at(int parent, const char *name, int lock_kind, struct run_mount *m,
                          struct error *err)
 {
-    int rc = -EAGAIN;
-    while (rc == -EAGAIN)
+    int rc = -ESTALE; /* not -EAGAIN, which is what a lock says that somebody has */
+    while (rc == -ESTALE)
         rc = try_cache_at(parent, name, lock_kind, m, err);
     return rc;
 }
