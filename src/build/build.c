@@ -253,8 +253,6 @@ int build_image(const struct build_options *options, const struct build_input *i
     key_texts(&key, &options->allow_secret);
     key_end(&key, b.allowed);
     rc = solve(&b, watch, err);
-    if (rc == -EINTR)
-        *exit_code = 130;
     struct error keeping = {0};
     int kept = store_lock(place->store, LOCK_SH, &keeping);
     if (kept == 0)
@@ -271,5 +269,7 @@ int build_image(const struct build_options *options, const struct build_input *i
         rc = take_result(&b, out, err);
     if (rc == 0)
         tell_user(&b, out->config.user, watch);
+    if (rc == -EINTR) /* whenever that was */
+        *exit_code = 130;
     return rc;
 }

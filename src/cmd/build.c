@@ -441,6 +441,8 @@ static int build(const struct build_options *o, const struct build_outputs *outp
         return exit_code;
     build_outputs_names(o, outputs, &names);
     rc = hand_over(o, in, outputs, b, result, &names, err);
+    if (rc == -EINTR)
+        return 130;
     if (rc < 0 || o->quiet || streq(o->progress, "quiet"))
         return rc;
     struct build_summary summary;
