@@ -53,17 +53,11 @@ stops() {
     rmdir Dockerfile
     fails 1 "needs 1 argument" caisson build
     [ "$(id -u)" != 0 ] || skip "root reads everything"
-    printf 'FROM scratch\nCOPY . /\n' | dockerfile
-    echo x >locked
-    chmod 0 locked
-    wrong "cannot read locked"
-    mkdir dir
-    chmod 0 dir
-    rm -f locked
-    wrong "dir"
-    chmod 700 dir
-    chmod 0 "$FILE"
-    fails 1 "cannot open" caisson build -f "$FILE" .
+    [ -e /etc/shadow ] || skip "needs a file that only root reads"
+    printf 'FROM scratch\nCOPY shadow /\n' | dockerfile
+    fails 1 "cannot read" caisson build -f "$FILE" /etc
+    fails 1 "shadow" caisson build -f "$FILE" /etc
+    nothing_staged
 }
 
 @test "Dockerfiles that are none: empty, without FROM, binary, enormous, unfinished" {

@@ -214,10 +214,10 @@ E
     dockerfile <<'E'
 FROM busybox AS one
 RUN --mount=type=cache,id=l,target=/c,sharing=locked mkdir /c/held && sleep 0.3 && rmdir /c/held
-RUN --mount=type=cache,id=p,target=/p,sharing=private --mount=type=cache,id=meet,target=/meet touch /p/one /meet/one && until [ -e /meet/two ]; do sleep 0.05; done && [ "$(ls /p | wc -l)" = 1 ]
+RUN --mount=type=cache,id=p,target=/p,sharing=private --mount=type=cache,id=private-meet,target=/meet touch /p/one /meet/one && until [ -e /meet/two ]; do sleep 0.05; done && [ "$(ls /p | wc -l)" = 1 ]
 FROM busybox AS two
 RUN --mount=type=cache,id=l,target=/c,sharing=locked mkdir /c/held && sleep 0.3 && rmdir /c/held
-RUN --mount=type=cache,id=p,target=/p,sharing=private --mount=type=cache,id=meet,target=/meet touch /p/two /meet/two && until [ -e /meet/one ]; do sleep 0.05; done && [ "$(ls /p | wc -l)" = 1 ]
+RUN --mount=type=cache,id=p,target=/p,sharing=private --mount=type=cache,id=private-meet,target=/meet touch /p/two /meet/two && until [ -e /meet/one ]; do sleep 0.05; done && [ "$(ls /p | wc -l)" = 1 ]
 FROM scratch
 COPY --from=one /etc/passwd /1
 COPY --from=two /etc/passwd /2
