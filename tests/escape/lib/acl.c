@@ -20,11 +20,11 @@ int main(int argc, char **argv)
     if (argc != 3)
         return 2;
     struct list list = {.version = 2,
-                        .entries = {{0x01, 6, UINT32_MAX},                            /* owner */
+                        .entries = {{0x01, 6, UINT32_MAX},                           /* owner */
                                     {0x02, 6, (uint32_t)strtoul(argv[2], NULL, 10)}, /* user */
-                                    {0x04, 4, UINT32_MAX},                            /* group */
-                                    {0x10, 6, UINT32_MAX},                            /* mask */
-                                    {0x20, 0, UINT32_MAX}}};                          /* others */
+                                    {0x04, 4, UINT32_MAX},                           /* group */
+                                    {0x10, 6, UINT32_MAX},                           /* mask */
+                                    {0x20, 0, UINT32_MAX}}};                         /* others */
     if (setxattr(argv[1], "system.posix_acl_access", &list, sizeof list, 0) == 0)
         return 0;
     perror(argv[1]);
