@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -274,17 +275,22 @@ static int try_cache_at(int parent, const char *name, int lock_kind, struct run_
     if (rc == 0 && !is_at(parent, name, home))
         return -ESTALE; /* it was removed before it was ours */
     autofd data = rc < 0 ? rc : open_data(home);
-    if (rc == 0 && data == -ENOENT) {
-        /* Who shares it may be making it just now; nobody holds a lock for long without one. */
-        rc = lock_cache(home, LOCK_EX | (lock_kind & LOCK_NB), err);
-        data = rc < 0 ? rc : open_data(home);
-        if (rc == 0 && data == -ENOENT)
-            rc = fill_cache(home, m, err);
-        if (rc == 0 && data < 0)
-            data = open_data(home);
-        if (rc == 0 && lock_kind == LOCK_SH)
-            rc = lock_cache(home, LOCK_SH, err);
+    if (rc == 0 && data == -ENOENT && lock_kind == LOCK_SH) {
+        /* Who makes it has it alone meanwhile, and shares it then; who comes to wait for that looks
+         * again. Waiting to have it alone would be waiting for all who use it. */
+        (void)flock(home, LOCK_UN);
+        if (lock_fd(home, LOCK_EX | LOCK_NB) < 0) {
+            (void)usleep(2000);
+            return -ESTALE;
+        }
+        data = open_data(home);
     }
+    if (rc == 0 && data == -ENOENT) {
+        rc = fill_cache(home, m, err);
+        data = rc < 0 ? rc : open_data(home);
+    }
+    if (rc == 0 && lock_kind == LOCK_SH)
+        rc = lock_cache(home, LOCK_SH, err);
     if (rc == 0 && data < 0)
         rc = error_set(err, data, "cannot open a cache: %s", error_describe(data));
     if (rc < 0)
