@@ -48,8 +48,7 @@ bool steps_read(const char *text, struct step_record *out)
     if (!field(text, "layer", r.layer, sizeof r.layer) ||
         !field(text, "created", r.created, sizeof r.created) ||
         !field(text, "took", number, sizeof number) ||
-        parse_u64(number, UINT64_MAX, &r.milliseconds) < 0 ||
-        parse_rfc3339(r.created, &when) < 0)
+        parse_u64(number, UINT64_MAX, &r.milliseconds) < 0 || parse_rfc3339(r.created, &when) < 0)
         return false;
     (void)field(text, "content", r.content, sizeof r.content);
     (void)field(text, "secrets", r.secrets, sizeof r.secrets);
