@@ -103,13 +103,14 @@ int steps_keep(struct staging *staging, const char *key, const struct step_recor
                struct error *err)
 {
     autobuf text = {0};
-    char entry[STEP_KEY_MAX + 8];
+    char entry[STEP_KEY_MAX + 24];
     int made = steps_directory(staging->store, "steps", err);
     if (made < 0)
         return made;
     close(made);
     steps_write(record, &text);
-    snprintf(entry, sizeof entry, "step-%s", key);
+    snprintf(entry, sizeof entry, "step-%d-%s", (int)getpid(),
+             key); /* other stages write it, too */
     int rc = staging_write(staging, entry, text.data, text.len, err);
     return rc < 0 ? rc : staging_publish(staging, entry, STEPS_DIR, key, err);
 }

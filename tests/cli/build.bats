@@ -945,6 +945,58 @@ E
     fails 1 "why" caisson build -q --network none -f "$FILE" .
 }
 
+@test "COPY: stages that take the same of another tree at the same time" {
+    for i in $(seq 12); do
+        printf 'FROM scratch AS s%s\nCOPY --from=busybox /etc/passwd /\n' "$i"
+    done >../stages
+    (
+        cat ../stages
+        echo "FROM scratch"
+        for i in $(seq 12); do echo "COPY --from=s$i /passwd /$i"; done
+    ) | dockerfile
+    for i in 1 2 3 4 5; do
+        build --no-cache --network none
+    done
+}
+
+@test "an image whose layer hides all below: the same files for FROM, --from, a mount and an output" {
+    python3 - "$BATS_TEST_TMPDIR/hiding.tar" "$(caisson image inspect -f '{{.Architecture}}' busybox)" <<'E'
+import hashlib, io, json, tarfile, sys
+def pack(files):
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode = len(content), 0o644
+            tar.addfile(entry, io.BytesIO(content))
+    return out.getvalue()
+layers = {"1.tar": pack({"below": b"1"}), "2.tar": pack({".wh..wh..opq": b"", "above": b"2"})}
+config = {"architecture": sys.argv[2], "os": "linux", "rootfs": {"type": "layers",
+    "diff_ids": ["sha256:" + hashlib.sha256(layer).hexdigest() for layer in layers.values()]}}
+manifest = [{"Config": "config.json", "RepoTags": ["hiding:1"], "Layers": list(layers)}]
+open(sys.argv[1], "wb").write(pack({"config.json": json.dumps(config).encode(),
+    "manifest.json": json.dumps(manifest).encode(), **layers}))
+E
+    caisson load -q -i "$BATS_TEST_TMPDIR/hiding.tar" >/dev/null
+    dockerfile <<'E'
+FROM busybox AS mounted
+RUN --mount=from=hiding:1,target=/m ls /m >/seen
+FROM hiding:1 AS based
+FROM scratch
+COPY --from=hiding:1 / /image/
+COPY --from=based / /stage/
+COPY --from=mounted /seen /
+E
+    tree 'drwxr-xr-x 0/0 image/
+-rw-r--r-- 0/0 image/above
+-rw-r--r-- 0/0 seen
+drwxr-xr-x 0/0 stage/
+-rw-r--r-- 0/0 stage/above' --network none
+    holds seen above
+    files based --target based
+    same "$(ls based)" above
+}
+
 @test "--no-cache and --no-cache-filter carry out again" {
     dockerfile <<'E'
 FROM busybox AS one
