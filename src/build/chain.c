@@ -57,27 +57,6 @@ int stage_open_layers(struct stage_run *run, bool ground, int *out, size_t *coun
     return 0;
 }
 
-int tree_mount(struct build *build, const struct layer *layers, size_t count, struct error *err)
-{
-    autofree int *fds = xcalloc(count + 2, sizeof *fds);
-    size_t n = 0;
-    int rc = 0;
-    fds[n++] = build->empty; /* two at least, as an overlay that cannot be written wants */
-    for (size_t i = 0; rc >= 0 && i < count; i++) {
-        rc = open_layer(build, &layers[i], err);
-        if (rc >= 0)
-            fds[n++] = rc;
-    }
-    if (rc >= 0 && n == 1) /* an overlay of nothing: the empty directory */
-        return fcntl(build->empty, F_DUPFD_CLOEXEC, 3);
-    struct rootfs_source source = {
-        .layers = fds, .count = n, .upper = -1, .userns = -1, .no_devices = 1};
-    autofd root = rc < 0 ? rc : rootfs_mount(&source, err);
-    for (size_t i = 1; i < n; i++)
-        close(fds[i]);
-    return take_fd(&root);
-}
-
 int stage_mount(struct stage_run *run, int upper, bool ground, struct error *err)
 {
     autofree int *fds = xcalloc(stage_layer_room(run) + 1, sizeof *fds);
@@ -85,7 +64,9 @@ int stage_mount(struct stage_run *run, int upper, bool ground, struct error *err
     int rc = stage_open_layers(run, ground, fds + 1, &count, err);
     if (rc < 0)
         return rc;
-    fds[0] = run->build->empty;
+    if (upper < 0 && count == 1 && fds[1] == run->build->empty) /* an overlay of nothing */
+        return fcntl(run->build->empty, F_DUPFD_CLOEXEC, 3);
+    fds[0] = run->build->empty; /* two at least, as an overlay that cannot be written wants */
     struct rootfs_source source = {.layers = upper < 0 ? fds : fds + 1,
                                    .count = upper < 0 ? count + 1 : count,
                                    .upper = upper,
@@ -93,6 +74,13 @@ int stage_mount(struct stage_run *run, int upper, bool ground, struct error *err
                                    .no_devices = 1,
                                    .volatile_upper = 1};
     return rootfs_mount(&source, err);
+}
+
+int tree_mount(struct build *build, const struct stage_result *tree, struct error *err)
+{
+    struct stage_run other = {
+        .build = build, .layers = tree->layers, .layer_count = tree->layer_count};
+    return stage_mount(&other, -1, false, err);
 }
 
 int stage_upper(struct stage_run *run, char entry[32], struct error *err)
@@ -315,17 +303,4 @@ int stage_layers_settle(struct stage_run *run, bool wait, struct error *err)
         }
     }
     return rc;
-}
-
-void stage_layers_free(struct stage_run *run)
-{
-    for (size_t i = 0; i < run->layer_count; i++) {
-        if (run->layers[i].fd >= 0)
-            close(run->layers[i].fd);
-        if (run->layers[i].answer >= 0)
-            close(run->layers[i].answer);
-    }
-    free(run->layers);
-    run->layers = NULL;
-    run->layer_count = 0;
 }

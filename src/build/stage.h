@@ -19,6 +19,7 @@
 #define NO_DIGEST "sha256:0000000000000000000000000000000000000000000000000000000000000000"
 
 struct secrets;
+struct stage_result;
 
 /* All that is settled before the first stage begins; then only read. */
 struct build {
@@ -92,11 +93,10 @@ int stage_layer_known(struct stage_run *run, const struct step_record *record, s
 void stage_used(struct stage_run *run, const char *what);
 /* Takes in what was finished meanwhile; `wait`: all of it. */
 int stage_layers_settle(struct stage_run *run, bool wait, struct error *err);
-void stage_layers_free(struct stage_run *run);
 /* A detached mount of the stage's files as they are; `upper` -1: not to be written. */
 int stage_mount(struct stage_run *run, int upper, bool ground, struct error *err);
 /* The same of another stage that has ended, or of an image. */
-int tree_mount(struct build *build, const struct layer *layers, size_t count, struct error *err);
+int tree_mount(struct build *build, const struct stage_result *tree, struct error *err);
 
 /* --- stage_result.c: what a stage leaves for others, in the staging directory --- */
 

@@ -272,7 +272,7 @@ static int select_files(struct copying *c, struct error *err)
     if (c->selected)
         return 0;
     if (c->step->from && !c->from.context) {
-        c->tree = tree_mount(c->run->build, c->from.stage.layers, c->from.stage.layer_count, err);
+        c->tree = tree_mount(c->run->build, &c->from.stage, err);
         if (c->tree < 0)
             return c->tree;
         c->root = (struct source_root){.root = c->tree, .what = c->from.what};
