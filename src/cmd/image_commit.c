@@ -20,12 +20,9 @@ static int read_config(int fd, const struct image *base, struct image_config *ou
                        struct error *err)
 {
     autobuf text = {0};
-    int rc = read_fd(fd, OCI_DOCUMENT_MAX, &text);
+    int rc = worker_config(fd, &text, out, err);
     if (rc < 0)
-        return error_set(err, rc, "cannot read the image's configuration: %s", error_describe(rc));
-    rc = image_config_parse(buf_text(&text), text.len, out, err);
-    if (rc < 0)
-        return error_prefix(err, "the image's configuration");
+        return rc;
     strv_free(&out->diff_ids);
     strv_copy(&out->diff_ids, &base->config.diff_ids);
     return 0;
@@ -38,27 +35,6 @@ static void add_layer(struct image_config *config, const struct ingest_layer *la
         strv_add(&config->diff_ids, layer->diff_id);
     if (config->history_count > 0)
         config->history[config->history_count - 1].empty_layer = empty;
-}
-
-static int set_manifest(struct store *store, const struct image_config *config,
-                        const struct ingest_layer *last, struct ingest_image *image,
-                        struct error *err)
-{
-    size_t count = config->diff_ids.len;
-    autofree struct ingest_layer *layers = xcalloc(count + 1, sizeof *layers);
-    autofree const struct ingest_layer **pointers = xcalloc(count + 1, sizeof *pointers);
-    int rc = 0;
-    for (size_t i = 0; rc == 0 && i < count; i++) {
-        memcpy(layers[i].diff_id, config->diff_ids.items[i], DIGEST_MAX);
-        pointers[i] = &layers[i];
-        if (streq(layers[i].diff_id, last->diff_id))
-            layers[i].tar_bytes = last->tar_bytes;
-        else
-            rc = store_layer_tar_size(store, layers[i].diff_id, &layers[i].tar_bytes, err);
-    }
-    if (rc == 0)
-        ingest_manifest(image, pointers, count);
-    return rc;
 }
 
 static int publish(struct staging *staging, struct ingest_layer *layer, const char *name,
@@ -78,7 +54,7 @@ static int publish(struct staging *staging, struct ingest_layer *layer, const ch
     snprintf(image.id, DIGEST_MAX, "sha256:%s", hex);
     if (name)
         strv_add(&image.names, name);
-    int rc = set_manifest(staging->store, config, layer, &image, err);
+    int rc = worker_manifest(staging->store, config, layer, &image, err);
     if (rc == 0)
         rc = ingest_publish(staging, layer, empty ? 0 : 1, &image, 1, err);
     if (rc == 0)
@@ -96,15 +72,6 @@ static int await_verdict(int fd, int rc, struct error *err)
         return rc;
     *err = (struct error){0};
     return 1;
-}
-
-static int read_number(const char *text, int *fd, struct error *err)
-{
-    uint64_t number;
-    if (parse_u64(text, 1 << 20, &number) < 0)
-        return error_set(err, -EINVAL, "%.20s is no descriptor", text);
-    *fd = (int)number;
-    return 0;
 }
 
 static int make_image(struct store *store, const struct image *base, int config_fd, int verdict,
@@ -143,9 +110,9 @@ int command_commit_layer(const struct invocation *call, void *options, struct er
     (void)options;
     int rc = call->count > 3 ? image_full_name(call->arguments[3], &name, err) : 0;
     if (rc == 0)
-        rc = read_number(call->arguments[1], &config, err);
+        rc = worker_descriptor(call->arguments[1], &config, err);
     if (rc == 0)
-        rc = read_number(call->arguments[2], &verdict, err);
+        rc = worker_descriptor(call->arguments[2], &verdict, err);
     if (rc == 0)
         rc = open_store(&store, err);
     if (rc == 0)

@@ -17,15 +17,6 @@
 #include "cmd/print.h"
 #include "scan/leaks.h"
 
-static int read_number(const char *text, int *fd, struct error *err)
-{
-    uint64_t number;
-    if (parse_u64(text, 1 << 20, &number) < 0)
-        return error_set(err, -EINVAL, "%.20s is no descriptor", text);
-    *fd = (int)number;
-    return 0;
-}
-
 /* --- a layer --- */
 
 /* What goes wrong is told on standard output, as whoever asked reads it; the exit status says that
@@ -95,7 +86,7 @@ int command_make_layer(const struct invocation *call, void *options, struct erro
     autoleaks leaks = leaks_new(add_finding, &told);
     const struct layer_watch watch = {
         .begin = begin_file, .content = feed_file, .end = end_file, .closure = leaks};
-    int rc = read_number(call->arguments[0], &dir, err);
+    int rc = worker_descriptor(call->arguments[0], &dir, err);
     const struct confine_paths allowed = {.read_write = &dir, .read_write_count = 1};
     for (size_t i = 0; rc == 0 && i < o->allow.len; i++)
         rc = leaks_allow(leaks, o->allow.items[i], err);
@@ -115,32 +106,6 @@ int command_make_layer(const struct invocation *call, void *options, struct erro
 }
 
 /* --- an image --- */
-
-static int read_config(int fd, struct image_config *out, struct buf *text, struct error *err)
-{
-    int rc = read_fd(fd, OCI_DOCUMENT_MAX, text);
-    if (rc < 0)
-        return error_set(err, rc, "cannot read the image's configuration: %s", error_describe(rc));
-    rc = image_config_parse(buf_text(text), text->len, out, err);
-    return rc < 0 ? error_prefix(err, "the image's configuration") : 0;
-}
-
-static int make_manifest(struct store *store, const struct image_config *config,
-                         struct ingest_image *image, struct error *err)
-{
-    size_t count = config->diff_ids.len;
-    autofree struct ingest_layer *layers = xcalloc(count + 1, sizeof *layers);
-    autofree const struct ingest_layer **pointers = xcalloc(count + 1, sizeof *pointers);
-    int rc = 0;
-    for (size_t i = 0; rc == 0 && i < count; i++) {
-        memcpy(layers[i].diff_id, config->diff_ids.items[i], DIGEST_MAX);
-        pointers[i] = &layers[i];
-        rc = store_layer_tar_size(store, layers[i].diff_id, &layers[i].tar_bytes, err);
-    }
-    if (rc == 0)
-        ingest_manifest(image, pointers, count);
-    return rc;
-}
 
 static int annotate(struct ingest_image *image, const struct strv *annotations, struct error *err)
 {
@@ -200,12 +165,12 @@ static int publish_image(struct store *store, int fd, const struct publish_optio
     autofd events = image_events_open();
     int rc = confine_to_store(store, -1, -1, err);
     if (rc == 0)
-        rc = read_config(fd, &config, &image->config, err);
+        rc = worker_config(fd, &image->config, &config, err);
     if (rc < 0)
         return rc;
     sha256_hex(image->config.data, image->config.len, hex);
     snprintf(image->id, DIGEST_MAX, "sha256:%s", hex);
-    rc = make_manifest(store, &config, image, err);
+    rc = worker_manifest(store, &config, NULL, image, err);
     if (rc == 0)
         rc = annotate(image, &o->annotations, err);
     if (rc < 0 || is_there(store, image))
@@ -223,7 +188,7 @@ int command_publish(const struct invocation *call, void *options, struct error *
     autobuf line = {0};
     char hex[SHA256_HEX];
     int config;
-    int rc = read_number(call->arguments[0], &config, err);
+    int rc = worker_descriptor(call->arguments[0], &config, err);
     if (rc == 0)
         rc = take_names(call, &image, err);
     if (rc == 0)

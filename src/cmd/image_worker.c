@@ -2,8 +2,11 @@
 #include "cmd/image_worker.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "archive/confine.h"
+#include "base/io.h"
+#include "base/memory.h"
 #include "base/text.h"
 
 int open_store(struct store *store, struct error *err)
@@ -59,5 +62,43 @@ int image_full_name(const char *text, struct buf *out, struct error *err)
         rc = error_set(err, -EINVAL, "the name %.200s may not have a digest", text);
     if (rc == 0)
         reference_full(&ref, out);
+    return rc;
+}
+
+int worker_descriptor(const char *text, int *fd, struct error *err)
+{
+    uint64_t number;
+    if (parse_u64(text, 1 << 20, &number) < 0)
+        return error_set(err, -EINVAL, "%.20s is no descriptor", text);
+    *fd = (int)number;
+    return 0;
+}
+
+int worker_config(int fd, struct buf *text, struct image_config *out, struct error *err)
+{
+    int rc = read_fd(fd, OCI_DOCUMENT_MAX, text);
+    if (rc < 0)
+        return error_set(err, rc, "cannot read the image's configuration: %s", error_describe(rc));
+    rc = image_config_parse(buf_text(text), text->len, out, err);
+    return rc < 0 ? error_prefix(err, "the image's configuration") : 0;
+}
+
+int worker_manifest(struct store *store, const struct image_config *config,
+                    const struct ingest_layer *last, struct ingest_image *image, struct error *err)
+{
+    size_t count = config->diff_ids.len;
+    autofree struct ingest_layer *layers = xcalloc(count + 1, sizeof *layers);
+    autofree const struct ingest_layer **pointers = xcalloc(count + 1, sizeof *pointers);
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < count; i++) {
+        memcpy(layers[i].diff_id, config->diff_ids.items[i], DIGEST_MAX);
+        pointers[i] = &layers[i];
+        if (last && streq(layers[i].diff_id, last->diff_id))
+            layers[i].tar_bytes = last->tar_bytes;
+        else
+            rc = store_layer_tar_size(store, layers[i].diff_id, &layers[i].tar_bytes, err);
+    }
+    if (rc == 0)
+        ingest_manifest(image, pointers, count);
     return rc;
 }

@@ -17,6 +17,15 @@ int source_date_epoch(int64_t *seconds, struct error *err);
 /* "alpine" to "docker.io/library/alpine:latest"; a digest is -EINVAL. */
 int image_full_name(const char *text, struct buf *out, struct error *err);
 
+/* What the front hands over: a descriptor, by its number, and a configuration behind one, whose
+ * text is kept as it is. */
+int worker_descriptor(const char *text, int *fd, struct error *err);
+int worker_config(int fd, struct buf *text, struct image_config *out, struct error *err);
+/* The manifest of an image whose layers the store has, but for `last`, which is not published yet;
+ * NULL: all. */
+int worker_manifest(struct store *store, const struct image_config *config,
+                    const struct ingest_layer *last, struct ingest_image *image, struct error *err);
+
 /* Makes an image of one layer. `ready`, when given, is asked between reading and publishing whether
  * whoever wrote the stream ended well. */
 struct import_request {
