@@ -186,8 +186,8 @@ static int is_empty(int dir, struct error *err)
     return 1;
 }
 
-int stage_layer_made(struct stage_run *run, const char *entry, const char *key,
-                     uint64_t milliseconds, struct error *err)
+static int make_layer(struct stage_run *run, const char *entry, const char *key,
+                      uint64_t milliseconds, struct error *err)
 {
     struct step_record record = {.milliseconds = milliseconds};
     nanoseconds now = run->build->has_epoch ? run->build->epoch * NSEC_PER_SEC : clock_wall();
@@ -219,6 +219,18 @@ int stage_layer_made(struct stage_run *run, const char *entry, const char *key,
     layer->place = run->place;
     rc = start_worker(run, dir, layer, err);
     return rc < 0 ? rc : stage_layers_settle(run, false, err);
+}
+
+int stage_made(struct stage_run *run, const char *entry, const char *key, nanoseconds begun,
+               struct error *err)
+{
+    uint64_t took = (uint64_t)((clock_monotonic() - begun) / 1000000);
+    int rc = make_layer(run, entry, key, took, err);
+    if (rc < 0)
+        return rc;
+    memcpy(run->key, key, STEP_KEY_MAX);
+    stage_tell(run, BUILD_DONE, NULL, took);
+    return 0;
 }
 
 /* --- what workers say --- */

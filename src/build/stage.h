@@ -84,9 +84,10 @@ int stage_open_layers(struct stage_run *run, bool ground, int *out, size_t *coun
                       struct error *err);
 /* A writable layer: a directory with `fs` and `work`, below the staging directory. */
 int stage_upper(struct stage_run *run, char entry[32], struct error *err);
-/* What was written there becomes a layer, or nothing when nothing was. Known by `key` from then. */
-int stage_layer_made(struct stage_run *run, const char *entry, const char *key,
-                     uint64_t milliseconds, struct error *err);
+/* The step that began then (CLOCK_MONOTONIC) is done: what it wrote there becomes a layer, or
+ * nothing when it wrote nothing. Known by `key` from then. */
+int stage_made(struct stage_run *run, const char *entry, const char *key, nanoseconds begun,
+               struct error *err);
 /* Adds a layer that is known already, and is in use from here on. The store is locked. */
 int stage_layer_known(struct stage_run *run, const struct step_record *record, struct error *err);
 /* Notes what --cache-to is to keep: a key, or "mount KEY". */

@@ -22,11 +22,6 @@
 
 #define VERY_MANY 5000 /* files */
 
-static uint64_t since(nanoseconds begun)
-{
-    return (uint64_t)((clock_monotonic() - begun) / 1000000);
-}
-
 static int find_known(struct stage_run *run, const char *key, struct step_record *record)
 {
     if (run->no_cache || !steps_find(run->build->place->store, key, record))
@@ -128,14 +123,7 @@ static int fill(struct stage_run *run, const struct filling *filling, const char
     int rc = root < 0 ? root : filling->fill(filling->closure, root, upper, err);
     if (root >= 0)
         close(take_fd(&root));
-    uint64_t took = since(begun);
-    if (rc == 0)
-        rc = stage_layer_made(run, entry, key, took, err);
-    if (rc < 0)
-        return rc;
-    memcpy(run->key, key, STEP_KEY_MAX);
-    stage_tell(run, BUILD_DONE, NULL, took);
-    return 0;
+    return rc < 0 ? rc : stage_made(run, entry, key, begun, err);
 }
 
 /* --- WORKDIR --- */

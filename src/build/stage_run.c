@@ -257,14 +257,7 @@ static int run_it(struct stage_run *run, const struct step *step, struct run_mou
     if (upper < 0)
         return upper;
     int rc = carry_out(run, step, mounts, upper, err);
-    uint64_t took = (uint64_t)((clock_monotonic() - begun) / 1000000);
-    if (rc == 0)
-        rc = stage_layer_made(run, entry, key, took, err);
-    if (rc < 0)
-        return rc;
-    memcpy(run->key, key, STEP_KEY_MAX);
-    stage_tell(run, BUILD_DONE, NULL, took);
-    return 0;
+    return rc < 0 ? rc : stage_made(run, entry, key, begun, err);
 }
 
 int stage_execute(struct stage_run *run, const struct instruction *i, const struct step *step,
