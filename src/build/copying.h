@@ -24,8 +24,8 @@ struct copying {
 };
 #define COPYING(run_, step_)                                                                       \
     {                                                                                              \
-        .run = (run_), .step = (step_), .tree = -1, .from = {.directory = -1},                     \
-        .root = {.root = -1}, .placing = {.upper = -1},                                            \
+        .run = (run_), .step = (step_), .tree = -1, .root = {.root = -1},                          \
+        .placing = {.upper = -1},                                                                  \
     }
 
 /* Works out where it goes; step->target. */

@@ -18,28 +18,35 @@ static void key_of(const struct layer *layers, size_t count, char out[STEP_KEY_M
     key_end(&key, out);
 }
 
-static int open_image(struct stage_run *run, const char *name, struct foreign *out,
-                      struct error *err)
+int image_use(struct build *build, const char *name, struct stage_result *out, struct error *err)
 {
     autoimage image = {0};
-    struct store *store = run->build->place->store;
+    struct store *store = build->place->store;
     int rc = store_lock(store, LOCK_SH, err);
     if (rc == 0)
         rc = store_resolve(store, name, &image, err);
     for (size_t i = 0; rc == 0 && i < image.config.diff_ids.len; i++)
-        rc = staging_uses(&run->build->staging, image.config.diff_ids.items[i], err);
+        rc = staging_uses(&build->staging, image.config.diff_ids.items[i], err);
     store_unlock(store);
+    *out = (struct stage_result){0};
     if (rc < 0)
         return rc;
-    size_t count = image.config.diff_ids.len;
-    out->stage.layers = xcalloc(count + 1, sizeof *out->stage.layers);
-    for (size_t i = 0; i < count; i++) {
-        out->stage.layers[i] = (struct layer){.fd = -1, .answer = -1};
-        memcpy(out->stage.layers[i].diff_id, image.config.diff_ids.items[i], DIGEST_MAX);
+    out->config = image.config;
+    image.config = (struct image_config){0};
+    out->layer_count = out->config.diff_ids.len;
+    out->layers = xcalloc(out->layer_count + 1, sizeof *out->layers);
+    for (size_t i = 0; i < out->layer_count; i++) {
+        out->layers[i] = (struct layer){.fd = -1, .answer = -1};
+        memcpy(out->layers[i].diff_id, out->config.diff_ids.items[i], DIGEST_MAX);
     }
-    out->stage.layer_count = count;
-    snprintf(out->what, sizeof out->what, "image %.100s", name);
     return 0;
+}
+
+static int open_image(struct stage_run *run, const char *name, struct foreign *out,
+                      struct error *err)
+{
+    snprintf(out->what, sizeof out->what, "image %.100s", name);
+    return image_use(run->build, name, &out->stage, err);
 }
 
 int foreign_open(struct stage_run *run, const char *from, struct place place, struct foreign *out,
@@ -48,14 +55,13 @@ int foreign_open(struct stage_run *run, const char *from, struct place place, st
     struct build *b = run->build;
     struct named_context *named = context_find(&b->contexts, from);
     int stage = graph_find_stage(&b->file, from, run->number);
-    *out = (struct foreign){.directory = -1};
+    *out = (struct foreign){0};
     int rc = 0;
     /* Also by its number. */
     if (!named && stage >= 0 && b->graph.stages[stage].replaced)
         named = context_find(&b->contexts, b->graph.stages[stage].context);
     if (named && !named->image) {
         out->context = named;
-        out->directory = named->fd;
         snprintf(out->what, sizeof out->what, "context %.100s", from);
         return 0;
     }

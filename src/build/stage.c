@@ -390,21 +390,13 @@ static void key_of_layers(struct stage_run *run)
 static int begin_image(struct stage_run *run, const char *name, const char *platform,
                        struct error *err)
 {
-    autoimage image = {0};
-    struct store *store = run->build->place->store;
-    int rc = store_lock(store, LOCK_SH, err);
-    if (rc == 0)
-        rc = store_resolve(store, name, &image, err);
-    for (size_t i = 0; rc == 0 && i < image.config.diff_ids.len; i++) {
-        struct step_record record = {0};
-        memcpy(record.layer, image.config.diff_ids.items[i], DIGEST_MAX);
-        rc = stage_layer_known(run, &record, err);
-    }
-    store_unlock(store);
+    struct stage_result image;
+    int rc = image_use(run->build, name, &image, err);
     if (rc < 0)
         return rc;
     run->config = image.config;
-    image.config = (struct image_config){0};
+    run->layers = image.layers;
+    run->layer_count = image.layer_count;
     key_of_layers(run);
     run->base_name = xstrdup(name);
     return check_platform(run, platform, name, err);

@@ -113,16 +113,17 @@ int stage_result_write(struct stage_run *run, struct error *err);
 int stage_result_read(struct build *build, size_t stage, struct stage_result *out,
                       struct error *err);
 void stage_result_free(struct stage_result *result);
+/* An image as a stage that ended with it: its layers are in use from here on (sources.c). */
+int image_use(struct build *build, const char *name, struct stage_result *out, struct error *err);
 
 /* --- sources.c: where --from leads --- */
 
 /* Files of a stage, an image or a named context. */
 struct foreign {
-    struct stage_result stage; /* a stage or an image, as layers */
-    int directory;             /* or a directory of the host's; -1 */
-    struct named_context *context;
-    char what[128];         /* "stage builder", "image alpine" */
-    char key[STEP_KEY_MAX]; /* of all its files; "" for a directory */
+    struct stage_result stage;     /* a stage or an image, as layers */
+    struct named_context *context; /* or a directory of the host's; NULL */
+    char what[128];                /* "stage builder", "image alpine" */
+    char key[STEP_KEY_MAX];        /* of all its files; "" for a directory */
 };
 int foreign_open(struct stage_run *run, const char *from, struct place place, struct foreign *out,
                  struct error *err);
