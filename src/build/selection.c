@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "build/selection.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -13,9 +12,9 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "build/key.h"
+#include "build/selection_match.h"
 #include "path/inroot.h"
 
-#define DEPTH_MAX 400
 #define READ_SIZE ((size_t)256 << 10)
 
 struct finding {
@@ -56,15 +55,6 @@ static struct pick *add(struct selection *s)
     return &s->items[s->count++];
 }
 
-static int wrong(const struct finding *f, const char *path, int code, const char *what,
-                 struct error *err)
-{
-    autobuf shown = {0};
-    buf_printable(&shown, *path ? path : ".");
-    return error_set(err, code, "%s %.300s of %s: %s", what, buf_text(&shown), f->root->what,
-                     error_describe(code));
-}
-
 bool pick_unchanged(const struct stat *was, int fd)
 {
     struct stat st;
@@ -96,7 +86,7 @@ static int read_digest(struct finding *f, int fd, const char *path, const struct
     int rc = n < 0 ? -errno : 0;
     sha256_end(&hash, digest);
     if (rc < 0)
-        return wrong(f, path, rc, "cannot read", err);
+        return source_wrong(f->root, path, rc, "cannot read", err);
     if (total != st->st_size || !pick_unchanged(st, fd))
         return error_set(err, -EBUSY, "%s of %s changed while it was read: build again", path,
                          f->root->what);
@@ -116,7 +106,7 @@ static int digest_file(struct finding *f, int dir, const char *name, struct pick
     autofd fd = *name ? openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
                       : open(self, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (fd < 0)
-        return wrong(f, pick->source, -errno, "cannot read", err);
+        return source_wrong(f->root, pick->source, -errno, "cannot read", err);
     if (!pick_unchanged(st, fd))
         return error_set(err, -EBUSY, "%s of %s changed while it was read: build again",
                          pick->source, f->root->what);
@@ -161,7 +151,7 @@ static int read_link(struct finding *f, int dir, const char *name, struct pick *
     char target[PATH_MAX];
     ssize_t n = readlinkat(dir, name, target, sizeof target - 1);
     if (n < 0)
-        return wrong(f, pick->source, -errno, "cannot read the link", err);
+        return source_wrong(f->root, pick->source, -errno, "cannot read the link", err);
     target[n] = '\0';
     pick->link = xstrdup(target);
     return 0;
@@ -177,33 +167,6 @@ static bool left_out(const struct finding *f, const char *path, bool top)
     if (top)
         return ignore_matches(&f->exclude, slash ? slash + 1 : path);
     return ignore_matches(&f->exclude, path + (f->top <= strlen(path) ? f->top : 0));
-}
-
-static int find_names(struct finding *f, int dir, const char *path, struct strv *names,
-                      struct error *err)
-{
-    int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    autodir d = fd < 0 ? NULL : fdopendir(fd);
-    if (!d) {
-        int rc = -errno;
-        if (fd >= 0)
-            close(fd);
-        return wrong(f, path, rc, "cannot read the directory", err);
-    }
-    const struct dirent *entry;
-    while ((errno = 0, entry = readdir(d)))
-        if (!streq(entry->d_name, ".") && !streq(entry->d_name, ".."))
-            strv_add(names, entry->d_name);
-    if (errno)
-        return wrong(f, path, -errno, "cannot read the directory", err);
-    if (f->out->count + names->len > SELECTION_MAX)
-        return error_set(err, -EFBIG, "more than %d files are copied at once", SELECTION_MAX);
-    return 0;
-}
-
-static int compare(const void *left, const void *right)
-{
-    return strcmp(*(char *const *)left, *(char *const *)right);
 }
 
 static int walk(struct finding *f, int dir, struct buf *path, struct buf *target,
@@ -234,12 +197,12 @@ static int walk(struct finding *f, int dir, struct buf *path, struct buf *target
                 ignore_place place, struct error *err)
 {
     autostrv names = {0};
-    if (f->depth == DEPTH_MAX)
+    if (f->depth == SOURCE_DEPTH_MAX)
         return error_set(err, -ELOOP, "directories are nested more than %d deep in %s: %.200s…",
-                         DEPTH_MAX, f->root->what, buf_text(path));
-    int rc = find_names(f, dir, buf_text(path), &names, err);
-    if (names.len > 0)
-        qsort(names.items, names.len, sizeof *names.items, compare);
+                         SOURCE_DEPTH_MAX, f->root->what, buf_text(path));
+    int rc = source_list(f->root, dir, buf_text(path), &names, err);
+    if (rc == 0 && f->out->count + names.len > SELECTION_MAX)
+        return error_set(err, -EFBIG, "more than %d files are copied at once", SELECTION_MAX);
     f->depth++;
     buf_str(path, "");
     buf_str(target, "");
@@ -270,7 +233,7 @@ static int one(struct finding *f, int dir, const char *name, struct buf *path, s
     if (excluded && !f->root->ignore->takes_back)
         return 0;
     if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) < 0)
-        return wrong(f, buf_text(path), -errno, "cannot look at", err);
+        return source_wrong(f->root, buf_text(path), -errno, "cannot look at", err);
     if (excluded &&
         (!S_ISDIR(st.st_mode) || !ignore_reaches_below(f->root->ignore, buf_text(path), place)))
         return 0;
@@ -297,7 +260,7 @@ static int one(struct finding *f, int dir, const char *name, struct buf *path, s
         return rc;
     autofd below = openat(dir, *name ? name : ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (below < 0)
-        return wrong(f, buf_text(path), -errno, "cannot read the directory", err);
+        return source_wrong(f->root, buf_text(path), -errno, "cannot read the directory", err);
     size_t above = f->above;
     f->above = target->len > 0 ? index : NOT_PICKED;
     rc = walk(f, below, path, target, place, err);
@@ -418,7 +381,7 @@ static int one_source(struct finding *f, const char *source, const char *pivot, 
     if (fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP)
         return missing(f, source, err);
     if (fd < 0 || fstat(fd, &st) < 0)
-        return wrong(f, source, fd < 0 ? fd : -errno, "cannot look at", err);
+        return source_wrong(f->root, source, fd < 0 ? fd : -errno, "cannot look at", err);
     int rc = real_place(f, source, fd, &path, err);
     if (rc < 0)
         return rc;
@@ -442,80 +405,6 @@ static int one_source(struct finding *f, const char *source, const char *pivot, 
         ignore_excluded(f->root->ignore, place))
         return missing(f, source, err);
     return rc;
-}
-
-/* --- wildcards --- */
-
-struct matches {
-    struct strv paths;
-};
-
-static int match_parts(struct finding *f, const struct strv *parts, size_t index,
-                       struct buf *prefix, struct strv *out, struct error *err)
-{
-    if (index == parts->len) {
-        strv_add(out, buf_text(prefix));
-        return 0;
-    }
-    autostrv names = {0};
-    autofd dir = inroot_open(f->root->root, buf_text(prefix), O_RDONLY | O_DIRECTORY);
-    if (dir < 0)
-        return 0; /* nothing is below a file */
-    int rc = find_names(f, dir, buf_text(prefix), &names, err);
-    if (names.len > 0)
-        qsort(names.items, names.len, sizeof *names.items, compare);
-    for (size_t i = 0; rc == 0 && i < names.len; i++) {
-        size_t length = prefix->len;
-        if (!glob_match(parts->items[index], names.items[i]))
-            continue;
-        buf_fmt(prefix, "%s%s", length ? "/" : "", names.items[i]);
-        rc = match_parts(f, parts, index + 1, prefix, out, err);
-        prefix->len = length;
-        prefix->data[length] = '\0';
-    }
-    return rc;
-}
-
-/* --parents knows `**`: every path below is a candidate. */
-static int match_deep(struct finding *f, const char *pattern, struct buf *prefix, unsigned depth,
-                      struct strv *out, struct error *err)
-{
-    autostrv names = {0};
-    autofd dir =
-        inroot_open_beneath(f->root->root, buf_text(prefix), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-    if (dir < 0 || depth == DEPTH_MAX)
-        return 0;
-    int rc = find_names(f, dir, buf_text(prefix), &names, err);
-    if (names.len > 0)
-        qsort(names.items, names.len, sizeof *names.items, compare);
-    for (size_t i = 0; rc == 0 && i < names.len; i++) {
-        size_t length = prefix->len;
-        buf_fmt(prefix, "%s%s", length ? "/" : "", names.items[i]);
-        if (glob_match_deep(pattern, buf_text(prefix)))
-            strv_add(out, buf_text(prefix));
-        else
-            rc = match_deep(f, pattern, prefix, depth + 1, out, err);
-        prefix->len = length;
-        prefix->data[length] = '\0';
-    }
-    return rc;
-}
-
-static int expand(struct finding *f, const char *clean, struct strv *out, struct error *err)
-{
-    autobuf prefix = {0};
-    autostrv parts = {0};
-    buf_str(&prefix, "");
-    if (!glob_special(clean)) {
-        strv_add(out, clean);
-        return 0;
-    }
-    if (!glob_valid(clean))
-        return error_set(err, -EINVAL, "%s is no pattern: a bracket is not closed", clean);
-    if (f->step->parents && strstr(clean, "**"))
-        return match_deep(f, clean, &prefix, 0, out, err);
-    strv_split(&parts, clean, '/');
-    return match_parts(f, &parts, 0, &prefix, out, err);
 }
 
 static bool is_excluded(const struct finding *f, const char *path)
@@ -542,7 +431,7 @@ static int add_sources(struct finding *f, const char *text, size_t *found, struc
     autostrv paths = {0};
     clean_source(text, &clean);
     bool special = glob_special(buf_text(&clean));
-    int rc = expand(f, buf_text(&clean), &paths, err);
+    int rc = source_match(f->root, buf_text(&clean), f->step->parents, &paths, err);
     for (size_t i = 0; rc == 0 && i < paths.len; i++) {
         const char *pivot = paths.items[i];
         if (special && is_excluded(f, paths.items[i]) && !f->root->ignore->takes_back)
