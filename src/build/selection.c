@@ -27,12 +27,14 @@ struct finding {
     unsigned depth;
     size_t above; /* pick of the directory that is walked */
     char *buffer;
+    char *attributes; /* room for names and, behind them, a value */
 };
 
 static void finding_free(struct finding *f)
 {
     ignore_free(&f->exclude);
     free(f->buffer);
+    free(f->attributes);
 }
 
 void selection_free(struct selection *s)
@@ -120,22 +122,24 @@ bool selection_keeps_attribute(const char *name)
 }
 
 /* What is copied counts: a program with other capabilities is another one. */
-static void digest_attributes(int dir, const char *name, struct pick *pick)
+static void digest_attributes(struct finding *f, int dir, const char *name, struct pick *pick)
 {
     autobuf path = {0};
-    char names[4096], hex[STEP_KEY_MAX];
+    char hex[STEP_KEY_MAX];
     struct key key;
     bool any = false;
+    if (!f->attributes)
+        f->attributes = xmalloc(ATTRIBUTE_NAMES_MAX + ATTRIBUTE_MAX);
+    char *names = f->attributes, *value = f->attributes + ATTRIBUTE_NAMES_MAX;
     buf_fmt(&path, "/proc/self/fd/%d%s%s", dir, *name ? "/" : "", name);
-    ssize_t n = *name ? llistxattr(buf_text(&path), names, sizeof names)
-                      : listxattr(buf_text(&path), names, sizeof names);
+    ssize_t n = *name ? llistxattr(buf_text(&path), names, ATTRIBUTE_NAMES_MAX)
+                      : listxattr(buf_text(&path), names, ATTRIBUTE_NAMES_MAX);
     key_begin(&key, "attributes");
     for (const char *at = names; n > 0 && at < names + n; at += strlen(at) + 1) {
-        char value[4096];
         if (!selection_keeps_attribute(at))
             continue;
-        ssize_t length = *name ? lgetxattr(buf_text(&path), at, value, sizeof value)
-                               : getxattr(buf_text(&path), at, value, sizeof value);
+        ssize_t length = *name ? lgetxattr(buf_text(&path), at, value, ATTRIBUTE_MAX)
+                               : getxattr(buf_text(&path), at, value, ATTRIBUTE_MAX);
         key_text(&key, at);
         key_bytes(&key, value, length > 0 ? (size_t)length : 0);
         any = true;
@@ -251,7 +255,7 @@ static int one(struct finding *f, int dir, const char *name, struct buf *path, s
         if (S_ISREG(st.st_mode))
             rc = digest_file(f, dir, name, pick, &st, err);
         if (S_ISREG(st.st_mode))
-            digest_attributes(dir, name, pick);
+            digest_attributes(f, dir, name, pick);
         else if (S_ISLNK(st.st_mode))
             rc = read_link(f, dir, name, pick, err);
         f->out->bytes += S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
