@@ -538,3 +538,15 @@ int tree_take(struct tree_take *take, struct error *err)
     int rc = take_entries(&t, err);
     return rc < 0 ? rc : finish_directories(&t, err);
 }
+
+int tree_take_pipe(struct tree_take *take, struct tar_pipe *pipe, struct error *err)
+{
+    autostream stream = tar_pipe_open(pipe, err);
+    if (!stream)
+        return err->code;
+    autotar tar = tar_open(stream, NULL, NULL);
+    take->tar = tar;
+    int rc = tree_take(take, err);
+    take->tar = NULL;
+    return rc;
+}

@@ -14,7 +14,7 @@
 #ifndef CAISSON_ARCHIVE_TREE_TAKE_H
 #define CAISSON_ARCHIVE_TREE_TAKE_H
 
-#include "archive/tar.h"
+#include "archive/tar_pipe.h"
 #include "archive/tree_place.h"
 
 #define TREE_TAKE_MAX UINT64_C(5000000) /* entries */
@@ -37,5 +37,8 @@ struct tree_take {
 
 /* Reads the archive to its end. Sets the process's umask to 0: it has a process of its own. */
 int tree_take(struct tree_take *take, struct error *err);
+
+/* The same of what comes out of a pipe, whose reader it makes for itself. */
+int tree_take_pipe(struct tree_take *take, struct tar_pipe *pipe, struct error *err);
 
 #endif

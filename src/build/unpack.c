@@ -112,13 +112,8 @@ static int take(void *closure, const struct errand_place *place, uint64_t *count
     int rc = worker_confine(&allowed, err);
     if (rc < 0)
         return rc;
-    autostream stream = tar_pipe_open(&pipe, err);
-    if (!stream)
-        return err->code;
-    autotar tar = tar_open(stream, NULL, NULL);
-    struct tree_take tree = {
-        .tar = tar, .into = u->into, .keep_ids = !u->owned, .uid = u->uid, .gid = u->gid};
-    rc = tree_take(&tree, err);
+    struct tree_take tree = {.into = u->into, .keep_ids = !u->owned, .uid = u->uid, .gid = u->gid};
+    rc = tree_take_pipe(&tree, &pipe, err);
     *count = tree.left_out;
     return rc;
 }

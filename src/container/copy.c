@@ -212,12 +212,7 @@ static int unpack_inside(const struct inside *in, const struct errand_place *pla
                          const struct target *t, uint64_t *count, struct error *err)
 {
     autopipe pipe = {.fd = in->fd};
-    autostream stream = tar_pipe_open(&pipe, err);
-    if (!stream)
-        return err->code;
-    autotar tar = tar_open(stream, NULL, NULL);
     struct tree_take take = {
-        .tar = tar,
         .into = t->into,
         .source = in->source,
         .dest = in->source ? &t->path : NULL,
@@ -227,7 +222,7 @@ static int unpack_inside(const struct inside *in, const struct errand_place *pla
         .gid = place->gid,
         .harmless = reaches_host(&in->copy->container->plan),
     };
-    int rc = tree_take(&take, err);
+    int rc = tree_take_pipe(&take, &pipe, err);
     *count = take.left_out;
     if (rc == -EROFS)
         return error_set(err, rc,

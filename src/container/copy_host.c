@@ -160,12 +160,7 @@ int host_take(const struct copy *copy, struct host_place *place, int from, uint6
     int rc = worker_confine(&allowed, err);
     if (rc < 0)
         return rc;
-    autostream stream = tar_pipe_open(&pipe, err);
-    if (!stream)
-        return err->code;
-    autotar tar = tar_open(stream, NULL, NULL);
     struct tree_take take = {
-        .tar = tar,
         .into = place->into,
         .source = &source,
         .dest = &place->path,
@@ -175,7 +170,7 @@ int host_take(const struct copy *copy, struct host_place *place, int from, uint6
         .gid = getegid(),
         .harmless = true,
     };
-    rc = tree_take(&take, err);
+    rc = tree_take_pipe(&take, &pipe, err);
     *left_out = take.left_out;
     return rc;
 }
