@@ -326,16 +326,13 @@ static bool is_fresh(const struct work *w, const struct pick *pick)
 /* The destination in the upper directory, where it is by now: something was made in it. */
 static int open_upper(struct work *w)
 {
-    char link[40], at[INROOT_PATH_MAX];
+    char at[INROOT_PATH_MAX];
     if (w->p->upper < 0 || w->direct >= 0)
         return w->direct;
-    snprintf(link, sizeof link, "/proc/self/fd/%d", w->into);
-    ssize_t n = readlink(link, at, sizeof at - 1);
-    if (n <= 0 || at[0] != '/')
+    if (inroot_where(w->p->root, w->into, at) < 0)
         return -1;
-    at[n] = '\0';
     autofd fs = inroot_open_beneath(w->p->upper, "fs", O_PATH | O_DIRECTORY);
-    int fd = fs < 0 ? -1 : inroot_open_beneath(fs, at + 1, O_PATH | O_DIRECTORY);
+    int fd = fs < 0 ? -1 : inroot_open_beneath(fs, *at ? at : ".", O_PATH | O_DIRECTORY);
     return w->direct = fd < 0 ? -1 : fd;
 }
 

@@ -447,25 +447,11 @@ static void add_mount(struct run_mounts *mounts, struct plan *plan, const struct
     }
 }
 
-/* Where a directory of a detached mount lies in it, links followed. */
-static bool real_place(int fd, char out[PATH_MAX])
-{
-    char link[40];
-    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-    ssize_t n = readlink(link, out, PATH_MAX - 1);
-    if (n < 1 || out[0] != '/')
-        return false;
-    out[n] = '\0';
-    if (n == 1)
-        out[0] = '\0';
-    return true;
-}
-
 /* What of a mount point's path the stage does not have, below what is really there: what a link
  * leads to is made where it leads. */
 static void find_missing(struct run_mounts *mounts, int root, const char *target)
 {
-    char real[PATH_MAX];
+    char real[INROOT_PATH_MAX];
     size_t done = 0, length = strlen(target);
     autofd there = inroot_open(root, "/", O_PATH | O_DIRECTORY);
     while (done < length) {
@@ -478,11 +464,12 @@ static void find_missing(struct run_mounts *mounts, int root, const char *target
         there = next;
         done = n;
     }
-    if (there < 0 || done == length || !real_place(there, real))
+    if (there < 0 || done == length || inroot_where(root, there, real) < 0)
         return;
     for (size_t n = done; n < length && mounts->made.len < STUBS_MAX;) {
         n += 1 + strcspn(target + n + 1, "/");
-        autofree char *path = xasprintf("%s%.*s", real, (int)(n - done), target + done);
+        autofree char *path =
+            xasprintf("%s%s%.*s", *real ? "/" : "", real, (int)(n - done), target + done);
         if (!strv_has(&mounts->made, path))
             strv_add(&mounts->made, path);
     }

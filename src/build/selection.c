@@ -316,7 +316,7 @@ static int missing(const struct finding *f, const char *source, struct error *er
 static int real_place(const struct finding *f, const char *source, int fd, struct buf *out,
                       struct error *err)
 {
-    char link[40], top[PATH_MAX], at[PATH_MAX];
+    char at[INROOT_PATH_MAX];
     autofd same = inroot_open_beneath(f->root->root, source, O_PATH | O_NOFOLLOW);
     struct stat a, b;
     if (same >= 0 && fstat(same, &a) == 0 && fstat(fd, &b) == 0 && a.st_ino == b.st_ino &&
@@ -324,18 +324,12 @@ static int real_place(const struct finding *f, const char *source, int fd, struc
         buf_str(out, source);
         return 0;
     }
-    snprintf(link, sizeof link, "/proc/self/fd/%d", f->root->root);
-    ssize_t n = readlink(link, top, sizeof top - 1);
-    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-    ssize_t m = readlink(link, at, sizeof at - 1);
-    if (n < 0 || m < 0)
-        return error_errno(err, "cannot tell where %s leads", source);
-    top[n] = at[m] = '\0';
-    if (streq(top, "/"))
-        top[n = 0] = '\0';
-    if (strncmp(at, top, (size_t)n) != 0 || (at[n] != '/' && at[n] != '\0'))
-        return error_set(err, -EXDEV, "%s leads out of %s", source, f->root->what);
-    buf_str(out, at + n + (at[n] == '/'));
+    int rc = inroot_where(f->root->root, fd, at);
+    if (rc == -EXDEV)
+        return error_set(err, rc, "%s leads out of %s", source, f->root->what);
+    if (rc < 0)
+        return error_set(err, rc, "cannot tell where %s leads: %s", source, error_describe(rc));
+    buf_str(out, at);
     return 0;
 }
 

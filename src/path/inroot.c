@@ -87,6 +87,35 @@ int inroot_open_file(int rootfd, const char *path)
     return fd < 0 ? -errno : fd;
 }
 
+static int name_of(int fd, char out[INROOT_PATH_MAX])
+{
+    char link[40];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t n = readlink(link, out, INROOT_PATH_MAX);
+    if (n < 0)
+        return -errno;
+    if (n == INROOT_PATH_MAX)
+        return -ENAMETOOLONG;
+    out[n] = '\0';
+    return 0;
+}
+
+int inroot_where(int rootfd, int fd, char out[INROOT_PATH_MAX])
+{
+    char top[INROOT_PATH_MAX];
+    int rc = name_of(rootfd, top);
+    if (rc == 0)
+        rc = name_of(fd, out);
+    if (rc < 0)
+        return rc;
+    size_t n = strcmp(top, "/") == 0 ? 0 : strlen(top);
+    if (strncmp(out, top, n) != 0 || (out[n] != '/' && out[n] != '\0'))
+        return -EXDEV;
+    n += out[n] == '/';
+    memmove(out, out + n, strlen(out + n) + 1);
+    return 0;
+}
+
 /* Opens the child `name` of `parent` as a plain directory, making it when it is missing. */
 static int step(int parent, const char *name)
 {

@@ -36,6 +36,10 @@ int inroot_make_directory(int rootfd, const char *path);
  * -EISDIR when a directory has the name. Safe after clone3. */
 int inroot_make_file(int rootfd, const char *path, mode_t mode);
 
+/* Where an open file lies below the root now, as links led there: relative, "" is the root. 0,
+ * -EXDEV when it is not below it, -ENAMETOOLONG, -errno. */
+int inroot_where(int rootfd, int fd, char out[INROOT_PATH_MAX]);
+
 /* Whether `path` is absolute, without "..", "." and empty components, and short enough to be used
  * as the target of a mount; "/a//b/" is cleaned to "/a/b" into `out` (INROOT_PATH_MAX bytes). 0 or
  * -EINVAL with a sentence. `what` names the option. */

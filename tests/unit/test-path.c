@@ -173,6 +173,29 @@ static void a_loop_of_links_is_an_error(void **state)
     assert_int_equal(inroot_make_file(t->root, "a", 0644), -ELOOP);
 }
 
+static void where_a_link_led_is_told_and_what_is_beside_the_root_is_not_below_it(void **state)
+{
+    const struct tree *t = *state;
+    char where[INROOT_PATH_MAX];
+    directory(t, "a");
+    directory(t, "a/b");
+    file(t, "a/b/f");
+    link_to(t, "/a/b", "l");
+    autofd at = opened(t, "l/f"), root = opened(t, "/"), all = open("/", O_PATH | O_CLOEXEC);
+    assert_int_equal(inroot_where(t->root, at, where), 0);
+    assert_string_equal(where, "a/b/f");
+    assert_int_equal(inroot_where(t->root, root, where), 0);
+    assert_string_equal(where, "");
+    assert_int_equal(inroot_where(all, at, where), 0);
+    assert_string_equal(where + strlen(where) - 11, "/root/a/b/f");
+    assert_int_equal(where[0] == '/', 0);
+    assert_int_equal(inroot_where(t->root, t->top_fd, where), -EXDEV);
+    assert_int_equal(mkdirat(t->top_fd, "roots", 0755), 0);
+    autofd beside = openat(t->top_fd, "roots", O_PATH | O_CLOEXEC);
+    assert_int_equal(inroot_where(t->root, beside, where), -EXDEV);
+    assert_int_equal(inroot_where(t->root, -1, where), -ENOENT);
+}
+
 static void magic_links_of_proc_are_refused(void **state)
 {
     (void)state;
@@ -525,6 +548,7 @@ int main(void)
         WITH_TREE(links_out_of_the_tree_stay_in_it),
         WITH_TREE(absolute_links_count_from_the_root),
         WITH_TREE(a_loop_of_links_is_an_error),
+        WITH_TREE(where_a_link_led_is_told_and_what_is_beside_the_root_is_not_below_it),
         cmocka_unit_test(magic_links_of_proc_are_refused),
         WITH_TREE(what_only_looks_like_a_file_is_not_opened),
         WITH_TREE(a_lease_is_not_waited_for),
