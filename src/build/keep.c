@@ -40,14 +40,13 @@ static bool read_line(const char *line, struct made *out)
     return true;
 }
 
-static int read_made(struct build *build, size_t stage, struct strv *lines)
+static void read_made(struct build *build, size_t stage, struct strv *lines)
 {
     char name[32];
     autobuf text = {0};
     snprintf(name, sizeof name, "made-%zu", stage);
     if (read_file_at(build->staging.fd, name, MADE_MAX, &text, NULL) == 0)
         strv_split(lines, buf_text(&text), '\n');
-    return 0;
 }
 
 static int publish(struct build *build, const struct strv *lines, bool layers, struct error *err)
@@ -69,7 +68,7 @@ int keep_made(struct build *build, struct error *err)
 {
     autostrv lines = {0};
     for (size_t i = 0; i < build->file.stage_count; i++)
-        (void)read_made(build, i, &lines);
+        read_made(build, i, &lines);
     if (lines.len == 0)
         return 0;
     if (syncfs(build->staging.fd) < 0)

@@ -2,11 +2,9 @@
 #include "build/run_mounts.h"
 
 #include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -20,7 +18,6 @@
 #include "build/secrets.h"
 
 #define AGENT_SOCKET "/run/buildkit/ssh_agent." /* and its number, as with BuildKit */
-#define CACHE_COPIES 1000                       /* of a private cache, in use at the same time */
 #define STUBS_MAX 200                           /* parts of missing mount points */
 
 /* --- planning --- */
@@ -53,7 +50,6 @@ static int plan_bind(struct stage_run *run, struct run_mount *m, struct error *e
     return copying_begin(&m->copying, m->words->place, err);
 }
 
-/* `number`: how many ssh agents come before. */
 /* A base image is not who the secrets were given to. */
 static int check_trigger(const struct stage_run *run, const struct step_mount *words,
                          struct error *err)
@@ -68,6 +64,7 @@ static int check_trigger(const struct stage_run *run, const struct step_mount *w
                      words->id ? words->id : "default");
 }
 
+/* `number`: how many ssh agents come before. */
 static int plan_one(struct stage_run *run, const struct step_mount *words, size_t number,
                     struct run_mount *m, struct error *err)
 {
@@ -84,12 +81,11 @@ static int plan_one(struct stage_run *run, const struct step_mount *words, size_
     return rc;
 }
 
-int run_mounts_plan(struct stage_run *run, const struct instruction *i, const struct step *step,
-                    struct run_mounts *out, struct error *err)
+int run_mounts_plan(struct stage_run *run, const struct step *step, struct run_mounts *out,
+                    struct error *err)
 {
     int rc = 0;
     size_t agents = 0;
-    (void)i;
     *out = (struct run_mounts){.run = run, .secrets = -1, .script_source = {.fd = -1}};
     out->script = step->script;
     out->items = xcalloc(step->mount_count + 1, sizeof *out->items);
@@ -216,120 +212,6 @@ static int open_layers(struct run_mounts *mounts, struct run_mount *m, struct er
     return 0;
 }
 
-static int own_cache(int dir, const struct step_mount *words, struct error *err)
-{
-    mode_t mode = words->mode >= 0 ? (mode_t)words->mode : 0755;
-    uid_t uid = words->uid >= 0 ? (uid_t)words->uid : 0;
-    gid_t gid = words->gid >= 0 ? (gid_t)words->gid : 0;
-    if (fchown(dir, uid, gid) < 0 || fchmod(dir, mode) < 0)
-        return error_errno(err, "cannot give a cache to its owner");
-    return 0;
-}
-
-/* Only with the exclusive lock: until then it has another name, so nobody finds half of one. */
-static int fill_cache(int home, struct run_mount *m, struct error *err)
-{
-    (void)remove_tree_at(home, "data.new", NULL);
-    if (mkdirat(home, "data.new", 0700) < 0)
-        return error_errno(err, "cannot create a cache");
-    autofd data = open_directory_at(home, "data.new", err);
-    int rc = data < 0 ? data : m->words->from ? copying_fill(&m->copying, data, err) : 0;
-    if (rc == 0)
-        rc = own_cache(data, m->words, err);
-    if (rc == 0 && renameat(home, "data.new", home, "data") < 0)
-        rc = error_errno(err, "cannot keep a cache");
-    return rc;
-}
-
-static int lock_cache(int home, int kind, struct error *err)
-{
-    int rc = lock_fd(home, kind);
-    return rc < 0 && rc != -EWOULDBLOCK
-               ? error_set(err, rc, "cannot lock a cache: %s", error_describe(rc))
-               : rc;
-}
-
-static int open_data(int home)
-{
-    int fd = openat(home, "data", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    return fd < 0 ? -errno : fd;
-}
-
-static bool is_at(int parent, const char *name, int fd)
-{
-    struct stat named, opened;
-    return fstatat(parent, name, &named, AT_SYMLINK_NOFOLLOW) == 0 && fstat(fd, &opened) == 0 &&
-           named.st_ino == opened.st_ino && named.st_dev == opened.st_dev;
-}
-
-/* One of the directories of a cache: 0 when it is there and ours to use, -EWOULDBLOCK. */
-static int try_cache_at(int parent, const char *name, int lock_kind, struct run_mount *m,
-                        struct error *err)
-{
-    if (mkdirat(parent, name, 0700) < 0 && errno != EEXIST)
-        return error_errno(err, "cannot create a cache");
-    autofd home = open_directory_at(parent, name, err);
-    if (home < 0)
-        return home == -ENOENT ? -ESTALE : home;
-    int rc = lock_cache(home, lock_kind, err);
-    if (rc == 0 && !is_at(parent, name, home))
-        return -ESTALE; /* it was removed before it was ours */
-    autofd data = rc < 0 ? rc : open_data(home);
-    if (rc == 0 && data == -ENOENT && lock_kind == LOCK_SH) {
-        /* Who makes it has it alone meanwhile, and shares it then; who comes to wait for that looks
-         * again. Waiting to have it alone would be waiting for all who use it. */
-        (void)flock(home, LOCK_UN);
-        if (lock_fd(home, LOCK_EX | LOCK_NB) < 0) {
-            (void)usleep(2000);
-            return -ESTALE;
-        }
-        data = open_data(home);
-    }
-    if (rc == 0 && data == -ENOENT) {
-        rc = fill_cache(home, m, err);
-        data = rc < 0 ? rc : open_data(home);
-    }
-    if (rc == 0 && lock_kind == LOCK_SH)
-        rc = lock_cache(home, LOCK_SH, err);
-    if (rc == 0 && data < 0)
-        rc = error_set(err, data, "cannot open a cache: %s", error_describe(data));
-    if (rc < 0)
-        return rc;
-    m->source.fd = take_fd(&data);
-    m->lock = take_fd(&home);
-    return 0;
-}
-
-static int open_cache_at(int parent, const char *name, int lock_kind, struct run_mount *m,
-                         struct error *err)
-{
-    int rc = -ESTALE; /* not -EAGAIN, which is what a lock says that somebody has */
-    while (rc == -ESTALE)
-        rc = try_cache_at(parent, name, lock_kind, m, err);
-    return rc;
-}
-
-static int open_cache(struct run_mounts *mounts, struct run_mount *m, struct error *err)
-{
-    char hex[SHA256_HEX], name[SHA256_HEX + 8];
-    const char *id = m->words->id ? m->words->id : m->target;
-    sha256_hex(id, strlen(id), hex);
-    snprintf(name, sizeof name, "mount %s", hex);
-    stage_used(mounts->run, name);
-    autofd parent = steps_directory(mounts->run->build->place->store, "mounts", err);
-    if (parent < 0)
-        return parent;
-    if (m->words->sharing != SHARING_PRIVATE)
-        return open_cache_at(parent, hex, m->words->sharing == SHARING_LOCKED ? LOCK_EX : LOCK_SH,
-                             m, err);
-    int rc = -EWOULDBLOCK;
-    for (unsigned i = 0; rc == -EWOULDBLOCK && i < CACHE_COPIES; i++) {
-        snprintf(name, sizeof name, i ? "%s.%u" : "%s", hex, i);
-        rc = open_cache_at(parent, name, LOCK_EX | LOCK_NB, m, err);
-    }
-    return rc == -EWOULDBLOCK ? error_set(err, rc, "the cache %s is in use", id) : rc;
-}
-
 static int open_secret(struct run_mounts *mounts, struct run_mount *m, size_t number,
                        struct error *err)
 {
@@ -389,7 +271,7 @@ static int open_agent(struct run_mounts *mounts, struct run_mount *m, size_t num
     return m->source.fd < 0 ? error_errno(err, "cannot open the socket of an ssh agent") : 0;
 }
 
-int run_mounts_open(struct run_mounts *mounts, uint32_t uid, uint32_t gid, struct error *err)
+int run_mounts_open(struct run_mounts *mounts, struct error *err)
 {
     int rc = 0;
     for (size_t i = 0; rc >= 0 && i < mounts->count; i++) {
@@ -399,7 +281,7 @@ int run_mounts_open(struct run_mounts *mounts, uint32_t uid, uint32_t gid, struc
             rc = m->copies ? open_copy(mounts, m, i, err) : open_layers(mounts, m, err);
             break;
         case MOUNT_CACHE:
-            rc = open_cache(mounts, m, err);
+            rc = run_cache_open(mounts, m, err);
             break;
         case MOUNT_SECRET:
             rc = open_secret(mounts, m, i, err);
@@ -412,18 +294,17 @@ int run_mounts_open(struct run_mounts *mounts, uint32_t uid, uint32_t gid, struc
         }
     }
     if (rc >= 0 && mounts->script)
-        rc = mounts->script_source.fd = write_hidden(mounts, "script", mounts->script,
-                                                     strlen(mounts->script), 0555, uid, gid, err);
+        rc = mounts->script_source.fd =
+            write_hidden(mounts, "script", mounts->script, strlen(mounts->script), 0555, 0, 0, err);
     return rc < 0 ? rc : 0;
 }
 
 /* --- into the plan --- */
 
-static void add_mount(struct run_mounts *mounts, struct plan *plan, const struct run_mount *m)
+static void add_mount(struct plan *plan, const struct run_mount *m)
 {
     const struct step_mount *w = m->words;
     struct plan_mount *p = plan_add_mount(plan);
-    (void)mounts;
     p->target = xstrdup(m->target);
     p->kind = w->kind == MOUNT_TMPFS      ? PLAN_TMPFS
               : m->source.layer_count > 0 ? PLAN_IMAGE
@@ -481,7 +362,7 @@ int run_mounts_add(struct run_mounts *mounts, struct plan *plan, struct launch_s
     size_t before = plan->mount_count;
     for (size_t i = 0; i < mounts->count; i++)
         if (!mounts->items[i].skipped)
-            add_mount(mounts, plan, &mounts->items[i]);
+            add_mount(plan, &mounts->items[i]);
     if (mounts->script) {
         struct plan_mount *p = plan_add_mount(plan);
         p->kind = PLAN_VOLUME;

@@ -48,11 +48,13 @@ struct run_mounts {
 #define RUN_SCRIPT "/run/caisson-script"
 
 /* Works out targets and what counts for the key; nothing is prepared. */
-int run_mounts_plan(struct stage_run *run, const struct instruction *i, const struct step *step,
-                    struct run_mounts *out, struct error *err);
+int run_mounts_plan(struct stage_run *run, const struct step *step, struct run_mounts *out,
+                    struct error *err);
 void run_mounts_key(const struct run_mounts *mounts, struct key *key);
-/* Prepares all of them. `uid` and `gid`: whoever the step runs as. */
-int run_mounts_open(struct run_mounts *mounts, uint32_t uid, uint32_t gid, struct error *err);
+/* Prepares all of them. */
+int run_mounts_open(struct run_mounts *mounts, struct error *err);
+/* A cache, and the lock on it (run_cache.c). */
+int run_cache_open(struct run_mounts *mounts, struct run_mount *m, struct error *err);
 /* Adds them to the plan; `sources` becomes one for each mount of the plan, owned by the caller. */
 int run_mounts_add(struct run_mounts *mounts, struct plan *plan, struct launch_source **sources,
                    struct error *err);

@@ -261,7 +261,7 @@ static int carry_out(struct stage_run *run, const struct instruction *i, const s
 {
     switch (i->kind) {
     case INSTRUCTION_RUN:
-        return stage_execute(run, i, step, err);
+        return stage_execute(run, step, err);
     case INSTRUCTION_COPY:
     case INSTRUCTION_ADD:
         return stage_copy(run, i, step, err);

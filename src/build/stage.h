@@ -131,7 +131,7 @@ void foreign_close(struct foreign *foreign);
 
 /* --- the steps --- */
 
-int stage_execute(struct stage_run *run, const struct instruction *i, const struct step *step,
+int stage_execute(struct stage_run *run, const struct step *step,
                   struct error *err); /* stage_run.c */
 int stage_copy(struct stage_run *run, const struct instruction *i, const struct step *step,
                struct error *err);                                             /* stage_copy.c */

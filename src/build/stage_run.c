@@ -235,7 +235,7 @@ static int carry_out(struct stage_run *run, const struct step *step, struct run_
     plan_init(&plan);
     int rc = stage_open_layers(run, true, layers, &root.layer_count, err);
     if (rc == 0)
-        rc = run_mounts_open(mounts, 0, 0, err);
+        rc = run_mounts_open(mounts, err);
     if (rc == 0)
         rc = make_plan(run, step, mounts, &plan, err);
     if (rc == 0)
@@ -260,15 +260,14 @@ static int run_it(struct stage_run *run, const struct step *step, struct run_mou
     return rc < 0 ? rc : stage_made(run, entry, key, begun, err);
 }
 
-int stage_execute(struct stage_run *run, const struct instruction *i, const struct step *step,
-                  struct error *err)
+int stage_execute(struct stage_run *run, const struct step *step, struct error *err)
 {
     char key[STEP_KEY_MAX];
     struct run_mounts mounts;
     int rc = check_allowed(run, step, err);
     if (rc < 0)
         return rc;
-    rc = run_mounts_plan(run, i, step, &mounts, err);
+    rc = run_mounts_plan(run, step, &mounts, err);
     if (rc == 0) {
         find_key(run, step, &mounts, key);
         rc = stage_cached(run, key, err);

@@ -109,8 +109,8 @@ int steps_keep(struct staging *staging, const char *key, const struct step_recor
         return made;
     close(made);
     steps_write(record, &text);
-    snprintf(entry, sizeof entry, "step-%d-%s", (int)getpid(),
-             key); /* other stages write it, too */
+    /* Other stages of the same build may write it at the same time. */
+    snprintf(entry, sizeof entry, "step-%d-%s", (int)getpid(), key);
     int rc = staging_write(staging, entry, text.data, text.len, err);
     return rc < 0 ? rc : staging_publish(staging, entry, STEPS_DIR, key, err);
 }
