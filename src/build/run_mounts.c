@@ -114,6 +114,10 @@ void run_mounts_key(const struct run_mounts *mounts, struct key *key)
         key_text(key, m->words->id);
         key_text(key, m->copying.content);
         key_number(key, m->words->size);
+        key_number(key, m->words->mode);
+        key_number(key, m->words->uid);
+        key_number(key, m->words->gid);
+        key_number(key, m->words->required);
     }
 }
 

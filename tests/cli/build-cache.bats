@@ -142,6 +142,16 @@ E
     run_builds 'RUN --mount=type=cache,target=/c date >>/c/f'
     run_builds 'RUN --mount=type=cache,target=/c date >>/c/f'
     cached 1
+    # Whose a secret is, with which mode, and whether it has to be there, steps see.
+    run_builds 'RUN --mount=type=secret,id=s true'
+    for more in mode=0440 uid=5 gid=6; do
+        run_builds "RUN --mount=type=secret,id=s,$more true"
+        carried 1
+    done
+    run_builds 'RUN --mount=type=secret,id=s true'
+    cached 1
+    printf 'FROM busybox\nRUN --mount=type=secret,id=s,required true\n' >"$FILE"
+    fails 1 "required" caisson build --network none -f "$FILE" .
 }
 
 @test "an image that was loaded is no source of the cache, whatever its history says" {
