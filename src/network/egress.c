@@ -2,6 +2,7 @@
 #include "network/egress.h"
 
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 
 #include "base/cleanup.h"
@@ -112,6 +113,12 @@ static int read_port(char **text, struct egress_rule *r)
     return 0;
 }
 
+/* The two words that are whole lists, as they are written and in any letters. */
+static bool is_word(const char *text)
+{
+    return strcasecmp(text, "any") == 0 || strcasecmp(text, "none") == 0;
+}
+
 static int read_destination(const char *text, const char *rule, struct egress_rule *r,
                             struct error *err)
 {
@@ -130,6 +137,8 @@ static int read_destination(const char *text, const char *rule, struct egress_ru
     if (strchr(name, '*'))
         return refuse(rule, "\"*.\" goes at the beginning of a name, once; --egress any is no list",
                       err);
+    if (is_word(text))
+        return refuse(rule, "any and none are words for whole lists, and go alone", err);
     if (!is_name(name))
         return refuse(rule, "not a name, an address or a prefix", err);
     r->name = xstrdup(name);
@@ -200,7 +209,7 @@ static int add_rule(const char *text, struct egress_list *list, struct error *er
 
 static int read_word(const char *text, struct egress_list *out, struct error *err)
 {
-    bool none = streq(text, "none");
+    bool none = strcasecmp(text, "none") == 0;
     if (none ? out->limited && out->count > 0 : out->limited)
         return refuse(text, "there are other rules, with which it does not go", err);
     if (none && out->any)
@@ -213,7 +222,7 @@ static int read_word(const char *text, struct egress_list *out, struct error *er
 int egress_parse(const char *text, struct egress_list *out, struct error *err)
 {
     autostrv words = {0};
-    if (streq(text, "any") || streq(text, "none"))
+    if (is_word(text))
         return read_word(text, out, err);
     if (out->any || (out->limited && out->count == 0))
         return refuse(text,
@@ -221,7 +230,7 @@ int egress_parse(const char *text, struct egress_list *out, struct error *err)
                       err);
     strv_split(&words, text, ',');
     for (size_t i = 0; i < words.len; i++) {
-        if (streq(words.items[i], "any") || streq(words.items[i], "none"))
+        if (is_word(words.items[i]))
             return refuse(words.items[i], "there are other rules, with which it does not go", err);
         if (strstr(words.items[i], "://"))
             return refuse(words.items[i],

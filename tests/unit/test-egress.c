@@ -37,6 +37,9 @@ static void rules_are_read_and_written_in_one_way(void **state)
     } cases[] = {
         {"none", "none"},
         {"any", "any"},
+        {"Any", "any"},
+        {"NONE", "none"},
+        {"*.any", "*.any"},
         {"API.Example.com.", "api.example.com"},
         {"*.example.com:443", "*.example.com:443"},
         {"*.example.com:443/tcp", "*.example.com:443"},
@@ -100,7 +103,11 @@ static void a_rule_that_is_none_is_named(void **state)
                                         "[2001:db8::1]80",
                                         "2001:db8::1/129",
                                         "[a.example]:80",
-                                        "fe80::1%eth0"};
+                                        "fe80::1%eth0",
+                                        "a.example,Any",
+                                        "NONE,a.example",
+                                        "any.",
+                                        "none:443"};
     (void)state;
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         autoegress list = {0};
