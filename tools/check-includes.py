@@ -20,6 +20,7 @@ LAYERS = [
     ["container"],
     ["lifecycle"],
     ["scan", "fetch"],
+    ["transport"],
     ["build", "compose", "audit"],
     ["report"],
     ["cmd"],
