@@ -93,7 +93,7 @@ static int unpack_layer(struct work *work, struct stream *stream, struct ingest_
     return 0;
 }
 
-static int one_layer(struct work *work, size_t number, struct error *err)
+static int read_layer(struct work *work, size_t number, struct error *err)
 {
     struct ingest_layer *layer = &work->layers[number];
     autostream stream = stream_open(&layer->source, &work->limits->stream, err);
@@ -102,6 +102,33 @@ static int one_layer(struct work *work, size_t number, struct error *err)
     if (store_has_layer(work->staging->store, layer->diff_id))
         return verify_layer(stream, layer, err);
     return unpack_layer(work, stream, layer, number, err);
+}
+
+/* What a first try has left. */
+static int clear_entry(const struct work *work, size_t number, struct error *err)
+{
+    char entry[sizeof work->layers->entry];
+    snprintf(entry, sizeof entry, "layer-%zu", number);
+    work->layers[number].entry[0] = '\0';
+    return remove_tree_at(work->staging->fd, entry, err);
+}
+
+static int one_layer(struct work *work, size_t number, struct error *err)
+{
+    struct ingest_layer *layer = &work->layers[number];
+    if (!layer->hooks)
+        return read_layer(work, number, err);
+    for (;;) {
+        int rc = layer->hooks->begin(layer, err);
+        if (rc != 0)
+            return rc < 0 ? rc : 0;
+        rc = layer->hooks->end(layer, read_layer(work, number, err), err);
+        if (rc <= 0)
+            return rc;
+        rc = clear_entry(work, number, err);
+        if (rc < 0)
+            return rc;
+    }
 }
 
 static void *work_on(void *closure)
@@ -160,7 +187,7 @@ int ingest_layers(struct staging *staging, struct ingest_layer *layers, size_t c
                         .limits = limits,
                         .lock = PTHREAD_MUTEX_INITIALIZER};
     pthread_t threads[WORKERS_MAX];
-    size_t wanted = processors(), started = 0;
+    size_t wanted = limits->workers > 0 ? limits->workers : processors(), started = 0;
     if (wanted > count)
         wanted = count;
     if (wanted > WORKERS_MAX)
@@ -226,7 +253,7 @@ static int stage_image(struct staging *staging, const struct ingest_image *image
     if (rc == 0)
         rc = names_stage_id(staging, manifest, image->id, err);
     for (size_t i = 0; rc == 0 && i < image->names.len; i++)
-        rc = names_stage(staging, image->names.items[i], manifest, image->id, err);
+        rc = names_stage(staging, image->names.items[i], manifest, image->id, image->index, err);
     return rc;
 }
 
@@ -273,7 +300,7 @@ int ingest_publish(struct staging *staging, struct ingest_layer *layers, size_t 
         rc = layer_sync(staging->fd, err);
     for (size_t i = 0; rc == 0 && i < layer_count; i++)
         if (layers[i].entry[0])
-            rc = publish_entry(staging, layers[i].entry, LAYERS_DIR, layers[i].diff_id, err);
+            rc = staging_publish_layer(staging, layers[i].entry, layers[i].diff_id, err);
     for (size_t i = 0; rc == 0 && i < image_count; i++)
         rc = publish_documents(staging, &images[i], err);
     for (size_t i = 0; rc == 0 && i < image_count; i++)

@@ -13,15 +13,28 @@
 #include "archive/layer.h"
 #include "store/staging.h"
 
+struct ingest_layer;
+
+/* Whoever has to fetch a layer before it can be read. Called in the thread that unpacks it. */
+struct ingest_hooks {
+    /* Before its source is read. 1: the store has the layer, there is nothing to do. */
+    int (*begin)(struct ingest_layer *layer, struct error *err);
+    /* After that, with what came of it; returns what counts. 1: unpack it again, from its
+     * beginning (which is begun again). */
+    int (*end)(struct ingest_layer *layer, int rc, struct error *err);
+};
+
 struct ingest_layer {
     struct stream_source source;
-    char digest[DIGEST_MAX];  /* of the blob as it comes; "" when nobody said */
-    char diff_id[DIGEST_MAX]; /* "" before ingest_layers() when nobody said; then set */
-    uint64_t tar_bytes;       /* set by ingest_layers(): of the decompressed tar */
-    char entry[24];           /* its directory in the staging area; "" when the store has it */
+    const struct ingest_hooks *hooks; /* NULL: it lies ready */
+    char digest[DIGEST_MAX];          /* of the blob as it comes; "" when nobody said */
+    char diff_id[DIGEST_MAX];         /* "" before ingest_layers() when nobody said; then set */
+    uint64_t tar_bytes;               /* set by ingest_layers(): of the decompressed tar */
+    char entry[24]; /* its directory in the staging area; "" when the store has it */
 };
 
 struct ingest_limits {
+    size_t workers; /* layers at once; 0: as many as there are processors */
     struct stream_limits stream;
     struct layer_limits layer;
 };
@@ -32,10 +45,11 @@ int ingest_layers(struct staging *staging, struct ingest_layer *layers, size_t c
                   const struct ingest_limits *limits, struct error *err);
 
 struct ingest_image {
-    struct buf config;   /* the document, byte for byte */
-    struct buf manifest; /* the same; empty: one is made by ingest_manifest() */
-    struct strv names;   /* full */
-    char id[DIGEST_MAX]; /* digest of `config` */
+    struct buf config;      /* the document, byte for byte */
+    struct buf manifest;    /* the same; empty: one is made by ingest_manifest() */
+    struct strv names;      /* full */
+    char id[DIGEST_MAX];    /* digest of `config` */
+    char index[DIGEST_MAX]; /* of the index that a registry has under its names; "": none */
     /* Set by ingest_publish(): for each name the id that it meant before, or "". */
     struct strv replaced;
 };

@@ -71,14 +71,17 @@ int layout_read_name(struct store *store, const char *file, struct name_record *
     const char *manifest = next_line(&at);
     const char *id = manifest ? next_line(&at) : NULL;
     const char *name = id ? next_line(&at) : NULL;
+    const char *index = name && *at ? next_line(&at) : "";
     if (name)
         layout_name_file(name, expected);
-    if (!name || *at || !digest_valid(manifest) || !digest_valid(id) || !streq(expected, file))
+    if (!name || !index || *at || (*index && !digest_valid(index)) || !digest_valid(manifest) ||
+        !digest_valid(id) || !streq(expected, file))
         return error_set(err, -EBADMSG,
                          "%s/%s is damaged: remove this file and load the image again", store->root,
                          path);
     memcpy(out->manifest, manifest, DIGEST_MAX);
     memcpy(out->id, id, DIGEST_MAX);
+    snprintf(out->index, sizeof out->index, "%s", index);
     out->name = xstrdup(name);
     return 0;
 }

@@ -11,6 +11,8 @@
 #define IDS_DIR "ids"
 #define SKELETONS_DIR "skeletons"
 #define TMP_DIR "tmp"
+#define PARTIAL_DIR "partial"
+#define PULLED_DIR "pulled"
 #define BUILD_DIR "build"
 #define STEPS_DIR BUILD_DIR "/steps"
 #define LOCK_FILE "lock"
@@ -23,7 +25,8 @@
 /* What a file of images/ says. */
 struct name_record {
     char manifest[DIGEST_MAX], id[DIGEST_MAX];
-    char *name; /* owned */
+    char index[DIGEST_MAX]; /* that a registry knows the name by; "": the manifest is it */
+    char *name;             /* owned */
 };
 
 /* "blobs/sha256/HEX" and the like. */

@@ -7,7 +7,7 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/text.h"
-#include "oci/index.h"
+#include "store/choose.h"
 #include "store/load.h"
 
 #define INDEX_DEPTH_MAX 4
@@ -37,25 +37,6 @@ static int read_document(struct bundle *bundle, const struct descriptor *descrip
         return error_set(err, -EBADMSG, "%s is damaged: its content has the digest sha256:%s",
                          descriptor->digest, hex);
     return 0;
-}
-
-static bool is_index(const struct descriptor *descriptor)
-{
-    return streq(descriptor->media_type, MEDIA_INDEX) ||
-           streq(descriptor->media_type, MEDIA_DOCKER_LIST);
-}
-
-/* Attestations and the like stand among the manifests as platform unknown/unknown. */
-static bool is_attachment(const struct index_entry *entry)
-{
-    return streq(entry->os, "unknown") ||
-           descriptor_annotation(&entry->descriptor, "vnd.docker.reference.type");
-}
-
-static bool entry_matches(const struct platform *platform, const struct index_entry *entry)
-{
-    return entry->os && entry->architecture &&
-           platform_matches(platform, entry->os, entry->architecture, entry->variant);
 }
 
 static int add_layers(const struct reader *reader, const struct manifest *manifest,
@@ -114,27 +95,12 @@ static int add_manifest(const struct reader *reader, const struct descriptor *de
     return add_layers(reader, &manifest, image, err);
 }
 
-static int no_match(const struct platform *platform, const struct index *index, struct error *err)
-{
-    autobuf have = {0};
-    for (size_t i = 0; i < index->count && have.len < 400; i++)
-        if (index->entries[i].architecture && !is_attachment(&index->entries[i])) {
-            buf_str(&have, have.len ? ", " : "");
-            buf_printable(&have, index->entries[i].os ? index->entries[i].os : "");
-            buf_char(&have, '/');
-            buf_printable(&have, index->entries[i].architecture);
-        }
-    return error_set(err, -ENOENT, "the archive has no image for %s/%s, only for: %s", platform->os,
-                     platform->architecture, have.len ? buf_text(&have) : "none");
-}
-
 /* An index within: one image for several platforms. The first that fits is it. */
 static int add_index(const struct reader *reader, const struct descriptor *descriptor,
                      const char *name, int depth, struct error *err)
 {
     autoindex index = {0};
     autobuf text = {0};
-    const struct index_entry *chosen = NULL;
     if (depth > INDEX_DEPTH_MAX)
         return error_set(err, -ELOOP, "indexes within indexes, more than %d deep", INDEX_DEPTH_MAX);
     int rc = read_document(reader->bundle, descriptor, &text, err);
@@ -142,19 +108,10 @@ static int add_index(const struct reader *reader, const struct descriptor *descr
         rc = index_parse(buf_text(&text), text.len, &index, err);
     if (rc < 0)
         return rc;
-    size_t candidates = 0;
-    for (size_t i = 0; i < index.count; i++) {
-        candidates += !is_attachment(&index.entries[i]);
-        if (!chosen && entry_matches(reader->platform, &index.entries[i]))
-            chosen = &index.entries[i];
-    }
-    for (size_t i = 0; i < index.count && !chosen; i++) /* one image that does not say */
-        if (candidates == 1 && !is_attachment(&index.entries[i]) &&
-            !(reader->platform->chosen && index.entries[i].os))
-            chosen = &index.entries[i];
+    const struct index_entry *chosen = index_choose(reader->platform, &index);
     if (!chosen)
-        return no_match(reader->platform, &index, err);
-    if (is_index(&chosen->descriptor))
+        return index_no_match(reader->platform, &index, "the archive", err);
+    if (descriptor_is_index(&chosen->descriptor))
         return add_index(reader, &chosen->descriptor, name, depth + 1, err);
     return add_manifest(reader, &chosen->descriptor, name, err);
 }
@@ -177,16 +134,18 @@ static int entry_name(const struct index_entry *entry, char **out, struct error 
 static bool is_outdone(const struct platform *platform, const struct index *index,
                        char *const *names, size_t number)
 {
-    if (entry_matches(platform, &index->entries[number]) || !index->entries[number].architecture) {
+    if (index_entry_matches(platform, &index->entries[number]) ||
+        !index->entries[number].architecture) {
         for (size_t i = 0; i < number; i++)
             if (names[i] && streq(names[i], names[number]) &&
-                entry_matches(platform, &index->entries[i]))
+                index_entry_matches(platform, &index->entries[i]))
                 return true;
         return false;
     }
     for (size_t i = 0; i < index->count; i++)
-        if (i != number && streq(names[i], names[number]) && !is_attachment(&index->entries[i]) &&
-            entry_matches(platform, &index->entries[i]))
+        if (i != number && streq(names[i], names[number]) &&
+            !index_entry_is_attachment(&index->entries[i]) &&
+            index_entry_matches(platform, &index->entries[i]))
             return true;
     return false;
 }
@@ -198,12 +157,12 @@ static int add_entries(const struct reader *reader, const struct index *index, c
     for (size_t i = 0; i < index->count; i++) {
         const struct index_entry *entry = &index->entries[i];
         int rc;
-        if (is_attachment(entry) || is_outdone(reader->platform, index, names, i))
+        if (index_entry_is_attachment(entry) || is_outdone(reader->platform, index, names, i))
             continue;
         if (reader->platform->chosen && entry->architecture &&
-            !entry_matches(reader->platform, entry))
+            !index_entry_matches(reader->platform, entry))
             continue;
-        if (is_index(&entry->descriptor))
+        if (descriptor_is_index(&entry->descriptor))
             rc = add_index(reader, &entry->descriptor, names[i], 1, err);
         else
             rc = add_manifest(reader, &entry->descriptor, names[i], err);
@@ -212,7 +171,7 @@ static int add_entries(const struct reader *reader, const struct index *index, c
         if (++added > LOAD_IMAGES_MAX)
             return error_set(err, -E2BIG, "index.json: more than %d images", LOAD_IMAGES_MAX);
     }
-    return added ? 0 : no_match(reader->platform, index, err);
+    return added ? 0 : index_no_match(reader->platform, index, "the archive", err);
 }
 
 static int check_layout(struct bundle *bundle, struct error *err)

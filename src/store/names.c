@@ -10,12 +10,14 @@
 #include "store/layout.h"
 
 int names_stage(struct staging *staging, const char *full_name, const char *manifest,
-                const char *id, struct error *err)
+                const char *id, const char *index, struct error *err)
 {
     char file[STORE_PATH_MAX];
     autobuf record = {0};
     layout_name_file(full_name, file);
     buf_fmt(&record, "%s\n%s\n%s\n", manifest, id, full_name);
+    if (*index)
+        buf_fmt(&record, "%s\n", index);
     return staging_write(staging, file, record.data, record.len, err);
 }
 
@@ -91,7 +93,7 @@ int store_tag(struct store *store, const char *source, const struct reference *t
         return rc;
     reference_full(target, &full);
     layout_name_file(buf_text(&full), file);
-    rc = names_stage(&staging, buf_text(&full), image.manifest, image.id, err);
+    rc = names_stage(&staging, buf_text(&full), image.manifest, image.id, "", err);
     if (rc < 0)
         return rc;
     autofd fd = openat(staging.fd, file, O_RDONLY | O_CLOEXEC);

@@ -5,9 +5,10 @@
 
 #include "store/staging.h"
 
-/* What an image is known by, to be made visible together by names_publish(). */
+/* What an image is known by, to be made visible together by names_publish(). `index` is the digest
+ * that a registry knows the name by where that is another than the manifest's; "" else. */
 int names_stage(struct staging *staging, const char *full_name, const char *manifest,
-                const char *id, struct error *err);
+                const char *id, const char *index, struct error *err);
 int names_stage_id(struct staging *staging, const char *manifest, const char *id,
                    struct error *err);
 /* *replaced becomes the id that the name meant before, "" when it is new or the same. */

@@ -21,8 +21,8 @@ static int not_found(struct error *err, const char *text)
     autobuf shown = {0};
     buf_printable(&shown, text);
     return error_set(err, -ENOENT,
-                     "no such image: %s; 'caisson images' lists what is there, 'caisson load' and "
-                     "'caisson import' add images",
+                     "no such image: %s; 'caisson images' lists what is there, 'caisson pull', "
+                     "'caisson load' and 'caisson import' add images",
                      buf_text(&shown));
 }
 
@@ -33,22 +33,25 @@ static void found_record(struct found *found, struct name_record *record)
     found->name = record->name;
 }
 
-/* name@digest: any tag of the repository that is this manifest. The digest alone decides: what an
+/* name@digest: any name of the repository that is this manifest, or the index that it was pulled
+ * by. The digest alone decides: what an
  * archive calls its images must not. */
 static int find_digest(struct store *store, const struct reference *ref, struct found *out,
                        struct error *err)
 {
     autostrv files = {0};
     autobuf prefix = {0};
-    buf_fmt(&prefix, "%s/%s:", ref->domain, ref->path);
+    buf_fmt(&prefix, "%s/%s", ref->domain, ref->path);
     int rc = layout_list(store, IMAGES_DIR, &files, err);
     for (size_t i = 0; rc == 0 && i < files.len; i++) {
         struct name_record record;
         rc = layout_read_name(store, files.items[i], &record, err);
         if (rc == -ENOENT)
             rc = 0; /* removed meanwhile */
-        else if (rc == 0 && streq(record.manifest, ref->digest) &&
-                 starts_with(record.name, buf_text(&prefix))) {
+        else if (rc == 0 &&
+                 (streq(record.manifest, ref->digest) || streq(record.index, ref->digest)) &&
+                 starts_with(record.name, buf_text(&prefix)) &&
+                 strchr(":@", record.name[prefix.len])) {
             found_record(out, &record);
             return 0;
         } else if (rc == 0)

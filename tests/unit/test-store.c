@@ -96,7 +96,7 @@ static void put_image(struct store *store, const char *user, const char *name, c
     assert_int_equal(names_stage_id(&staging, manifest, id, NULL), 0);
     assert_int_equal(names_publish_id(&staging, id, NULL), 0);
     if (name) {
-        assert_int_equal(names_stage(&staging, name, manifest, id, NULL), 0);
+        assert_int_equal(names_stage(&staging, name, manifest, id, "", NULL), 0);
         assert_int_equal(names_publish(&staging, name, id, replaced, NULL), 0);
     }
 }
