@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The worker for images: what reads archives, and what needs libraries for it. */
 #include "cmd/image_worker.h"
+#include "cmd/registry_worker.h"
 
 static const struct verb_binding bindings[] = {
+    {&verb_pull, command_pull},
+    {&verb_login, command_login},
+    {&verb_logout, command_logout},
     {&verb_import, command_import},
     {&verb_load, command_load},
     {&verb_save, command_save},

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The options structs of the verbs that talk to registries. */
+#ifndef CAISSON_CMD_REGISTRY_OPTIONS_H
+#define CAISSON_CMD_REGISTRY_OPTIONS_H
+
+#include "cmd/image_options.h"
+
+/* How a registry is reached, and as whom. */
+struct reach_options {
+    int tls_verify; /* -1: as registries.conf says */
+    const char *authfile, *creds;
+};
+
+struct pull_options {
+    struct reach_options reach;
+    const char *platform, *when;
+    bool quiet, all_tags;
+    struct limit_options limits;
+};
+
+struct login_options {
+    struct reach_options reach;
+    const char *user, *password;
+    bool password_stdin;
+};
+
+struct logout_options {
+    const char *authfile;
+    bool all;
+};
+
+#endif

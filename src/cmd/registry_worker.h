@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the handlers of registry verbs share: who is asked, as whom, and the worker that asks. All
+ * of it before a process is confined. */
+#ifndef CAISSON_CMD_REGISTRY_WORKER_H
+#define CAISSON_CMD_REGISTRY_WORKER_H
+
+#include "cmd/registry_options.h"
+#include "cmd/verb.h"
+#include "oci/reference.h"
+#include "registry/conf.h"
+
+/* Endpoints and the child that reaches them. */
+struct connection {
+    struct endpoints endpoints;
+    struct client client;
+};
+void connection_close(struct connection *connection);
+#define autoconnection __attribute__((cleanup(connection_close))) struct connection
+
+/* What a word means: aliases of registries.conf looked up, then as everywhere. */
+int registry_reference(const struct conf *conf, const char *text, struct reference *out,
+                       struct error *err);
+/* Where an image is read from, with credentials. */
+int connect_to_read(const struct conf *conf, const struct reference *ref,
+                    const struct reach_options *reach, size_t lanes, struct connection *out,
+                    struct error *err);
+/* Where it is written to: the registry itself. `path` "": only the registry. */
+int connect_to_write(const struct conf *conf, const char *domain, const char *path,
+                     const struct reach_options *reach, size_t lanes, struct connection *out,
+                     struct error *err);
+/* How many layers go at once. */
+size_t registry_lanes(void);
+
+verb_handler command_pull, command_login, command_logout;
+
+#endif

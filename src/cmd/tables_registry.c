@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The verbs that talk to registries, as data. Carried out by caisson-image. */
+#include "cmd/registry_options.h"
+#include "cmd/verb.h"
+
+#define REACH(type)                                                                                \
+    {"tls-verify",                                                                                 \
+     0,                                                                                            \
+     OPTION_TRISTATE,                                                                              \
+     offsetof(struct type, reach.tls_verify),                                                      \
+     NULL,                                                                                         \
+     "Want TLS with a certificate that can be trusted (as registries.conf says, else yes)",        \
+     .group = "Registry"},                                                                         \
+        {"authfile",                                                                               \
+         0,                                                                                        \
+         OPTION_STRING,                                                                            \
+         offsetof(struct type, reach.authfile),                                                    \
+         "FILE",                                                                                   \
+         "Read user and password from this file",                                                  \
+         .group = "Registry"},                                                                     \
+    {                                                                                              \
+        "creds", 0, OPTION_STRING, offsetof(struct type, reach.creds), "USER:PASSWORD",            \
+            "Sign in with these, once (others can see them in the list of processes: prefer "      \
+            "login)",                                                                              \
+            .group = "Registry"                                                                    \
+    }
+
+#define LIMITS(type)                                                                               \
+    {"max-size",       0,                                                                          \
+     OPTION_SIZE,      offsetof(struct type, limits.max_size),                                     \
+     "BYTES",          "Refuse a layer that unpacks to more than this (64g)",                      \
+     .group = "Limits"},                                                                           \
+        {"max-ratio",                                                                              \
+         0,                                                                                        \
+         OPTION_COUNT,                                                                             \
+         offsetof(struct type, limits.max_ratio),                                                  \
+         "N",                                                                                      \
+         "Refuse compressed data that grows by more than this factor (200)",                       \
+         .group = "Limits"},                                                                       \
+    {                                                                                              \
+        "max-files", 0, OPTION_COUNT, offsetof(struct type, limits.max_files), "N",                \
+            "Refuse a layer of more files than this (5000000)", .group = "Limits"                  \
+    }
+
+static const struct option pull_table[] = {
+    {"all-tags", 'a', OPTION_BOOL, offsetof(struct pull_options, all_tags), NULL,
+     "Download every tag of the repository"},
+    {"platform", 0, OPTION_STRING, offsetof(struct pull_options, platform), "OS/ARCH[/VARIANT]",
+     "Which of an image's platforms to take (this machine's)"},
+    {"quiet", 'q', OPTION_BOOL, offsetof(struct pull_options, quiet), NULL,
+     "Print only the full name"},
+    {"policy", 0, OPTION_STRING, offsetof(struct pull_options, when), "WHEN",
+     "always asks the registry; missing only when no image has the name; never not at all",
+     .words = (const char *const[]){"always", "missing", "never", NULL}},
+    REACH(pull_options),
+    LIMITS(pull_options),
+    {NULL},
+};
+
+const struct verb verb_pull = {
+    .name = "pull",
+    .group = GROUP_IMAGES,
+    .alias = "image_pull",
+    .arguments = "NAME[:TAG|@DIGEST]",
+    .summary = "Download an image from a registry",
+    .description =
+        "Downloads an image: each layer is fetched, verified, decompressed and unpacked in one "
+        "go, several at once. A pull that was interrupted goes on where it was. Short names mean "
+        "docker.io/library/NAME; registries.conf (mirrors, aliases, blocked and insecure "
+        "registries) is honoured where there is one.\n\n"
+        "Two processes do it: one that talks to the registry and can reach nothing else, and one "
+        "that unpacks and has no network. TLS is always asked for, on loopback as well.",
+    .examples = "caisson pull alpine:3.19\n"
+                "# What it is, not what it is called\n"
+                "caisson pull alpine@sha256:"
+                "6457d53fb065d6f250e1504b9bc42d5b6c65941d57532c072d929dd0628977d0\n"
+                "# A registry of your own, without TLS\n"
+                "caisson pull --tls-verify=false localhost:5000/app",
+    .options = pull_table,
+    .options_size = sizeof(struct pull_options),
+    .least = 1,
+    .most = 1,
+    .program = "caisson-image",
+    .completes = "image",
+};
+
+static const struct option login_table[] = {
+    {"username", 'u', OPTION_STRING, offsetof(struct login_options, user), "USER", "User"},
+    {"password-stdin", 0, OPTION_BOOL, offsetof(struct login_options, password_stdin), NULL,
+     "Read the password from standard input"},
+    {"password", 'p', OPTION_STRING, offsetof(struct login_options, password), "PASSWORD",
+     "Password (others can see it in the list of processes: prefer --password-stdin)"},
+    {"tls-verify", 0, OPTION_TRISTATE, offsetof(struct login_options, reach.tls_verify), NULL,
+     "Want TLS with a certificate that can be trusted (as registries.conf says, else yes)"},
+    {"authfile", 0, OPTION_STRING, offsetof(struct login_options, reach.authfile), "FILE",
+     "Keep user and password in this file"},
+    {NULL},
+};
+
+const struct verb verb_login = {
+    .name = "login",
+    .group = GROUP_IMAGES,
+    .arguments = "[REGISTRY]",
+    .summary = "Sign in to a registry",
+    .description =
+        "Asks for a user and a password, sees whether the registry takes them, and keeps them: "
+        "with the credential helper that Docker's configuration names, or else in "
+        "$XDG_RUNTIME_DIR/containers/auth.json, which does not outlive the session. For longer, "
+        "name a file with --authfile, such as ~/.config/containers/auth.json. Without REGISTRY, "
+        "it is docker.io.",
+    .examples = "caisson login -u ada\n"
+                "pass show registry | caisson login -u ada --password-stdin registry.example.com",
+    .options = login_table,
+    .options_size = sizeof(struct login_options),
+    .most = 1,
+    .program = "caisson-image",
+};
+
+static const struct option logout_table[] = {
+    {"all", 'a', OPTION_BOOL, offsetof(struct logout_options, all), NULL,
+     "Forget every registry of the file"},
+    {"authfile", 0, OPTION_STRING, offsetof(struct logout_options, authfile), "FILE",
+     "Take them out of this file"},
+    {NULL},
+};
+
+const struct verb verb_logout = {
+    .name = "logout",
+    .group = GROUP_IMAGES,
+    .arguments = "[REGISTRY]",
+    .summary = "Forget the password of a registry",
+    .description = "Takes user and password out of all files and helpers in which login and other "
+                   "tools keep them. Without REGISTRY, those of docker.io.",
+    .examples = "caisson logout registry.example.com\n"
+                "caisson logout --all",
+    .options = logout_table,
+    .options_size = sizeof(struct logout_options),
+    .most = 1,
+    .program = "caisson-image",
+};

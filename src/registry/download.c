@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "registry/download.h"
+
+#include <fcntl.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "base/cleanup.h"
+#include "base/io.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "store/layout.h"
+
+#define PARTIAL_LEAST (UINT64_C(1) << 20) /* a blob of fewer bytes is not worth keeping half of */
+#define PARTIAL_DAYS 7
+
+struct download {
+    struct pull *pull;
+    struct ingest_layer *layer;
+    struct pull_layer *shown;
+    size_t number;
+    int partial;   /* the locked file; -1: none */
+    uint64_t have; /* bytes in it when it was opened */
+    uint64_t at;   /* bytes given on */
+    int lane;      /* -1: not asked yet */
+    struct answer answer;
+    bool again; /* it was tried a second time */
+};
+
+/* --- what came before --- */
+
+static int partial_directory(struct store *store, struct error *err)
+{
+    if (mkdirat(store->root_fd, PARTIAL_DIR, 0700) < 0 && errno != EEXIST)
+        return error_errno(err, "cannot create %s/" PARTIAL_DIR, store->root);
+    return open_directory_at(store->root_fd, PARTIAL_DIR, err);
+}
+
+/* Locked, and still there by its name: whoever had it before may have removed it. Waits for whoever
+ * is at it, who may have put the layer into the store by then. */
+static int open_partial(struct download *d, struct error *err)
+{
+    const char *file = digest_hex(d->layer->digest);
+    struct store *store = d->pull->store;
+    autofd directory = partial_directory(store, err);
+    if (directory < 0)
+        return directory;
+    for (;;) {
+        struct stat ours, named;
+        autofd fd = openat(directory, file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (fd < 0)
+            return error_errno(err, "cannot create %s/" PARTIAL_DIR "/%s", store->root, file);
+        int rc = lock_fd(fd, LOCK_EX | LOCK_NB);
+        if (rc == -EWOULDBLOCK) {
+            d->shown->state = PULL_OTHERS;
+            rc = lock_fd(fd, LOCK_EX);
+        }
+        if (rc < 0 || fstat(fd, &ours) < 0)
+            return error_set(err, rc < 0 ? rc : -errno, "cannot lock %s/" PARTIAL_DIR "/%s",
+                             store->root, file);
+        if (fstatat(directory, file, &named, AT_SYMLINK_NOFOLLOW) < 0 ||
+            named.st_ino != ours.st_ino)
+            continue;
+        d->have = (uint64_t)ours.st_size;
+        if (d->have > d->shown->size)
+            d->have = ftruncate(fd, 0) < 0 ? d->shown->size : 0;
+        d->partial = take_fd(&fd);
+        return 0;
+    }
+}
+
+/* `done`: nobody has use of it any more. */
+static void close_partial(struct download *d, bool done)
+{
+    if (d->partial < 0)
+        return;
+    if (done) {
+        autofree char *path = xasprintf(PARTIAL_DIR "/%s", digest_hex(d->layer->digest));
+        (void)unlinkat(d->pull->store->root_fd, path, 0);
+    }
+    close(d->partial);
+    d->partial = -1;
+}
+
+static int sweep_one(struct store *store, int directory, const char *name, bool all,
+                     uint64_t *bytes, struct error *err)
+{
+    struct stat st;
+    time_t now = time(NULL);
+    autofd fd = openat(directory, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (fd < 0 || fstat(fd, &st) < 0 || lock_fd(fd, LOCK_EX | LOCK_NB) < 0)
+        return 0; /* gone, or somebody is at it */
+    if (!all && st.st_mtime + PARTIAL_DAYS * 86400 > now)
+        return 0;
+    if (unlinkat(directory, name, 0) < 0 && errno != ENOENT)
+        return error_errno(err, "cannot remove %s/" PARTIAL_DIR "/%s", store->root, name);
+    *bytes += (uint64_t)st.st_size;
+    return 0;
+}
+
+int partial_sweep(struct store *store, bool all, uint64_t *bytes, struct error *err)
+{
+    autostrv files = {0};
+    if (faccessat(store->root_fd, PARTIAL_DIR, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+        return 0;
+    autofd directory = open_directory_at(store->root_fd, PARTIAL_DIR, err);
+    int rc = directory < 0 ? directory : layout_list(store, PARTIAL_DIR, &files, err);
+    for (size_t i = 0; rc == 0 && i < files.len; i++)
+        rc = sweep_one(store, directory, files.items[i], all, bytes, err);
+    return rc;
+}
+
+/* --- what the store has --- */
+
+/* 1: it has the layer, and the collector knows that we count on it. */
+static int look_in_store(struct download *d, struct error *err)
+{
+    struct pull *p = d->pull;
+    char path[STORE_PATH_MAX];
+    layout_path(path, LAYERS_DIR, digest_hex(d->layer->diff_id));
+    pthread_mutex_lock(&p->store_lock);
+    int rc = store_lock(p->store, LOCK_SH, err);
+    if (rc == 0 && faccessat(p->store->root_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+        rc = staging_uses(p->staging, d->layer->diff_id, err);
+        rc = rc < 0 ? rc : 1;
+    }
+    store_unlock(p->store);
+    pthread_mutex_unlock(&p->store_lock);
+    return rc;
+}
+
+/* A layer that is whole is everybody's at once: whatever ends this pull, the next one has it. */
+static int put_into_store(struct download *d, struct error *err)
+{
+    struct pull *p = d->pull;
+    int rc = layer_sync(p->staging->fd, err);
+    pthread_mutex_lock(&p->store_lock);
+    if (rc == 0)
+        rc = store_lock(p->store, LOCK_SH, err);
+    if (rc == 0)
+        rc = staging_uses(p->staging, d->layer->diff_id, err);
+    if (rc == 0)
+        rc = staging_publish_layer(p->staging, d->layer->entry, d->layer->diff_id, err);
+    if (rc == 0)
+        d->layer->entry[0] = '\0';
+    store_unlock(p->store);
+    pthread_mutex_unlock(&p->store_lock);
+    return rc;
+}
+
+/* --- bytes --- */
+
+static ssize_t read_partial(struct download *d, void *bytes, size_t length, struct error *err)
+{
+    if (length > d->have - d->at)
+        length = (size_t)(d->have - d->at);
+    ssize_t n = pread(d->partial, bytes, length, (off_t)d->at);
+    if (n < 0)
+        return error_errno(err, "cannot read %s/" PARTIAL_DIR, d->pull->store->root);
+    return n;
+}
+
+static int ask_for_rest(struct download *d, struct error *err)
+{
+    struct pull *p = d->pull;
+    size_t endpoint = p->top.endpoint;
+    const struct endpoint *e = &p->client->endpoints->items[endpoint];
+    autofree char *scope = scope_of(e, "pull");
+    autofree char *target = xasprintf("/v2/%s/blobs/%s", e->repository, d->layer->digest);
+    const struct ask ask = {.method = "GET",
+                            .endpoint = endpoint,
+                            .target = target,
+                            .scopes = scope,
+                            .from = d->at,
+                            .most = d->shown->size};
+    d->lane = client_take(p->client);
+    if (d->lane < 0)
+        return error_set(err, -EIO, "caisson-registry ended before all layers were there");
+    int rc = client_ask(d->lane, &ask, err);
+    if (rc == 0)
+        rc = client_answer(d->lane, &d->answer, err);
+    if (rc < 0)
+        return rc;
+    if (d->answer.status == 200 || d->answer.status == 206)
+        return 0;
+    autofree char *what = xasprintf("layer %s", d->layer->digest);
+    rc = client_finish(d->lane, &d->answer, err);
+    return rc < 0 ? rc : client_refused(e, &d->answer, what, err);
+}
+
+/* What cannot be kept is fetched again if it has to be; no disk is full because of it. */
+static void keep_bytes(struct download *d, const void *bytes, size_t length)
+{
+    ssize_t n = pwrite(d->partial, bytes, length, (off_t)d->at);
+    if (n >= 0 && (size_t)n == length)
+        return;
+    close_partial(d, true);
+}
+
+static ssize_t pull_bytes(void *closure, void *bytes, size_t length, struct error *err)
+{
+    struct download *d = closure;
+    ssize_t n;
+    if (d->pull->failed)
+        return error_set(err, -ECANCELED, "another layer failed");
+    if (d->at < d->have) {
+        n = read_partial(d, bytes, length, err);
+    } else {
+        int rc = d->lane < 0 && d->at < d->shown->size ? ask_for_rest(d, err) : 0;
+        if (rc < 0)
+            return rc;
+        n = d->lane < 0 ? 0 : client_read(d->lane, &d->answer, bytes, length, err);
+        if (n > 0 && d->partial >= 0)
+            keep_bytes(d, bytes, (size_t)n);
+    }
+    if (n > 0) {
+        d->at += (uint64_t)n;
+        d->shown->bytes = d->at;
+    }
+    return n;
+}
+
+/* --- a layer's turn --- */
+
+static struct download *of_layer(struct ingest_layer *layer)
+{
+    return layer->source.closure;
+}
+
+static int begin(struct ingest_layer *layer, struct error *err)
+{
+    struct download *d = of_layer(layer);
+    int rc = look_in_store(d, err);
+    d->have = d->at = 0;
+    if (rc == 0 && d->shown->size >= PARTIAL_LEAST) {
+        rc = open_partial(d, err);
+        if (rc == 0) /* whoever we waited for may have been at the same layer */
+            rc = look_in_store(d, err);
+    }
+    if (rc != 0) {
+        close_partial(d, rc == 1);
+        d->shown->state = rc == 1 ? PULL_THERE : d->shown->state;
+        return rc;
+    }
+    d->shown->begun = d->have;
+    d->shown->bytes = d->have;
+    d->shown->state = PULL_FETCHING;
+    return 0;
+}
+
+static int end(struct ingest_layer *layer, int rc, struct error *err)
+{
+    struct download *d = of_layer(layer);
+    bool kept = d->have > 0;
+    if (d->lane >= 0) {
+        bool spoiled = !d->answer.ended;
+        if (rc == 0 && spoiled) /* the last byte is there, its end was not read */
+            spoiled = client_finish(d->lane, &d->answer, NULL) < 0;
+        client_give(d->pull->client, d->lane, spoiled);
+    }
+    d->lane = -1;
+    if (rc == 0)
+        rc = put_into_store(d, err);
+    /* Bytes that are no good, if they were our own, are fetched once more. */
+    bool bad = rc == -EBADMSG || rc == -EINVAL || rc == -EFBIG;
+    close_partial(d, rc == 0 || bad);
+    if (rc == 0)
+        d->shown->state = PULL_DONE;
+    if (bad && kept && !d->again) {
+        d->again = true;
+        return 1;
+    }
+    if (rc < 0)
+        d->pull->failed = true;
+    return rc;
+}
+
+static const struct ingest_hooks hooks = {begin, end};
+
+void downloads_prepare(struct pull *p)
+{
+    size_t count = p->plan.layer_count;
+    p->downloads = xcalloc(count + 1, sizeof *p->downloads);
+    p->layers = xcalloc(count + 1, sizeof *p->layers);
+    p->layer_count = count;
+    pthread_mutex_init(&p->store_lock, NULL);
+    for (size_t i = 0; i < count; i++) {
+        struct ingest_layer *layer = &p->plan.layers[i];
+        memcpy(p->layers[i].digest, layer->digest, DIGEST_MAX);
+        p->layers[i].size = layer->source.length;
+        p->downloads[i] = (struct download){.pull = p,
+                                            .layer = layer,
+                                            .shown = &p->layers[i],
+                                            .number = i,
+                                            .partial = -1,
+                                            .lane = -1};
+        layer->source.pull = pull_bytes;
+        layer->source.closure = &p->downloads[i];
+        layer->hooks = &hooks;
+    }
+}
