@@ -2,6 +2,7 @@
 #include <string.h>
 #include <sys/file.h>
 
+#include "base/io.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "cmd/image_events.h"
@@ -51,14 +52,21 @@ static void show_full(const struct reference *ref, struct buf *out)
 
 /* --- what is said --- */
 
+/* Beside the name itself. */
+static void say(const struct pulling *p, const struct buf *text)
+{
+    if (!p->options->quiet)
+        (void)write_all(p->options->for_run ? STDERR_FILENO : STDOUT_FILENO, buf_text(text),
+                        text->len);
+}
+
 static void tell_beginning(const struct pulling *p, const struct reference *ref)
 {
     autobuf line = {0}, repository = {0};
     reference_repository(ref, &repository);
     buf_fmt(&line, "%.20s: Pulling from %s\n", ref->digest[0] ? ref->digest : ref->tag,
             buf_text(&repository));
-    if (!p->options->quiet)
-        (void)print(&line);
+    say(p, &line);
 }
 
 static void tell_move(const char *before, const char *now, const struct buf *name, struct buf *out)
@@ -70,18 +78,17 @@ static void tell_move(const char *before, const char *now, const struct buf *nam
 static void tell_end(const struct pulling *p, const struct reference *ref, const struct pull *pull,
                      const char *before, struct buf *out)
 {
-    autobuf name = {0};
+    autobuf name = {0}, status = {0};
     bool fetched = false;
     for (size_t i = 0; i < pull->layer_count; i++)
         fetched |= pull->layers[i].state == PULL_DONE;
     show_name(ref, &name);
-    if (!p->options->quiet) {
-        bool fresh = fetched || !streq(before, pull->top.digest);
-        buf_fmt(out, "Digest: %s\n", pull->top.digest);
-        tell_move(before, pull->top.digest, &name, out);
-        buf_fmt(out, "Status: %s %s\n",
-                fresh ? "Downloaded newer image for" : "Image is up to date for", buf_text(&name));
-    }
+    bool fresh = fetched || !streq(before, pull->top.digest);
+    buf_fmt(&status, "Digest: %s\n", pull->top.digest);
+    tell_move(before, pull->top.digest, &name, &status);
+    buf_fmt(&status, "Status: %s %s\n",
+            fresh ? "Downloaded newer image for" : "Image is up to date for", buf_text(&name));
+    say(p, &status);
     show_full(ref, out);
     buf_char(out, '\n');
 }

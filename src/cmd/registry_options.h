@@ -15,6 +15,7 @@ struct pull_options {
     struct reach_options reach;
     const char *platform, *when;
     bool quiet, all_tags;
+    bool for_run; /* only the name goes to standard output */
     struct limit_options limits;
 };
 

@@ -12,6 +12,7 @@
 #include "cmd/dry_run.h"
 #include "cmd/front.h"
 #include "cmd/print.h"
+#include "cmd/run_image.h"
 #include "cmd/verb.h"
 #include "container/container.h"
 #include "container/detach_keys.h"
@@ -89,7 +90,7 @@ static int make_plan(struct engine *e, const struct request *request, struct pla
     struct image image = {0};
     struct skeleton skeleton = {.fs = -1, .empty = -1};
     const struct plan_places places = {&e->store, &e->containers};
-    int rc = store_resolve(&e->store, request->image, &image, err);
+    int rc = front_image(&e->store, request, &image, err);
     if (rc < 0)
         return rc;
     rc = skeleton_open(&e->store, &image, &skeleton, err);

@@ -52,6 +52,8 @@ static const struct option pull_table[] = {
     {"policy", 0, OPTION_STRING, offsetof(struct pull_options, when), "WHEN",
      "always asks the registry; missing only when no image has the name; never not at all",
      .words = (const char *const[]){"always", "missing", "never", NULL}},
+    {"for-run", 0, OPTION_BOOL, offsetof(struct pull_options, for_run), NULL,
+     "For run: print all but the name on standard error", .flags = OPTION_HIDDEN},
     REACH(pull_options),
     LIMITS(pull_options),
     {NULL},

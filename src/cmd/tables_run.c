@@ -34,7 +34,9 @@ static const char *const levels[] = {"restricted", "baseline", "privileged", NUL
     {"label", 'l', OPTION_LIST, AT(labels), "NAME=VALUE", "Label the container"}, \
     {"label-file", 0, OPTION_LIST, AT(label_files), "FILE", "Read labels from a file"}, \
     {"annotation", 0, OPTION_LIST, AT(annotations), "NAME=VALUE", "Annotate the runtime configuration"}, \
-    {"pull", 0, OPTION_STRING, AT(pull), "WHEN", "Fetch the image: only never and missing are supported yet, and nothing is fetched", .words = (const char *const[]){"missing", "never", NULL}}, \
+    {"pull", 0, OPTION_STRING, AT(pull), "WHEN", "Fetch the image from its registry: missing where it is not there (the default), always, or never", .words = (const char *const[]){"always", "missing", "never", NULL}}, \
+    {"tls-verify", 0, OPTION_TRISTATE, AT(tls_verify), NULL, "For --pull: want TLS with a certificate that can be trusted (as registries.conf says, else yes)"}, \
+    {"authfile", 0, OPTION_STRING, AT(authfile), "FILE", "For --pull: read user and password from this file"}, \
     {"quiet", 'q', OPTION_BOOL, AT(quiet), NULL, "No progress and no hints"}, \
     {"log-driver", 0, OPTION_STRING, AT(log_driver), "DRIVER", "Where its output goes", .words = (const char *const[]){"json-file", "local", "k8s-file", "journald", "none", NULL}}, \
     {"log-opt", 0, OPTION_LIST, AT(log_opts), "NAME=VALUE", "How the log turns over: max-size=BYTES, max-file=NUMBER; with --log-driver journald: tag=TEMPLATE, labels=NAMES, env=NAMES"}, \

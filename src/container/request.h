@@ -22,6 +22,8 @@ struct request {
     const char *stop_signal, *umask;
     int64_t stop_timeout;
     const char *restart, *pull, *platform;
+    int tls_verify; /* of --pull; -1: not given */
+    const char *authfile;
     const char *health_cmd, *health_interval, *health_timeout, *health_start_period,
         *health_start_interval;
     int64_t health_retries;

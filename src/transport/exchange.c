@@ -302,7 +302,9 @@ static int explain(const struct exchange *x, const struct hop *hop, int rc, stru
     case CURLE_COULDNT_CONNECT:
         return error_set(err, -ECONNREFUSED, "cannot connect to %s: %.300s", name, buf_text(&why));
     case CURLE_OPERATION_TIMEDOUT:
-        return error_set(err, -ETIMEDOUT, "%s says nothing any more: %.300s", name, buf_text(&why));
+        return error_set(err, -ETIMEDOUT, "%s %s: %.300s", name,
+                         hop->connected ? "says nothing any more" : "cannot be reached",
+                         buf_text(&why));
     case CURLE_PARTIAL_FILE:
         return error_set(err, -EIO,
                          "%s ended the connection before all of it was there, again and "
@@ -330,15 +332,13 @@ static int after_failure(struct exchange *x, const struct hop *hop, int rc, stru
     case CURLE_URL_MALFORMAT:
     case CURLE_UNSUPPORTED_PROTOCOL:
         break;
-    case CURLE_COULDNT_CONNECT:
-        if (x->got == 0)
-            break;
-        /* fallthrough */
-    default: {
-        int again = be_patient(x, -1, err);
-        if (again != 0)
-            return again;
-    }
+    default:
+        /* Whoever never answered is not asked again; whoever did is somebody we know. */
+        if (hop->connected || x->got > 0) {
+            int again = be_patient(x, -1, err);
+            if (again != 0)
+                return again;
+        }
     }
     return explain(x, hop, rc, err);
 }

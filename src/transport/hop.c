@@ -11,6 +11,7 @@
 #include "transport/transport.h"
 
 #define HEADERS_MAX 200
+#define CONNECT 15 /* seconds */
 #define BUFFER (512L << 10)
 
 /* --- addresses --- */
@@ -198,7 +199,7 @@ static void set_protocols(CURL *c)
 
 static void set_limits(CURL *c, const struct settings *settings)
 {
-    long connect = settings->stall < 30 ? (long)settings->stall : 30;
+    long connect = settings->stall < CONNECT ? (long)settings->stall : CONNECT;
     curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, connect);
     curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, 1L);
     curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, (long)settings->stall);
@@ -294,6 +295,9 @@ int hop_run(CURL *curl, struct hop *hop)
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, &call);
     hop->code = curl_easy_perform(curl);
     curl_slist_free_all(headers);
+    curl_off_t ready = 0;
+    curl_easy_getinfo(curl, CURLINFO_PRETRANSFER_TIME_T, &ready);
+    hop->connected = ready > 0;
     if (hop->status == 0) {
         curl_off_t said = -1;
         curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &hop->status);

@@ -130,6 +130,7 @@ struct hop {
     unsigned header_count;
     struct buf error_body; /* of an answer that is not good */
     int body_error;        /* what `body` or `upload` returned */
+    bool connected;        /* a connection was there, TLS and all */
 };
 
 /* 0 when there was an answer, whatever it says; else -errno, `why` says what. `curl` keeps its

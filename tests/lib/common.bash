@@ -15,6 +15,8 @@ CAISSON_BUILD=$(realpath "${CAISSON_BUILD:-$BATS_TEST_DIRNAME/../../build}")
 export CAISSON_BUILD
 export PATH="$CAISSON_BUILD:$PATH"
 export LC_ALL=C.UTF-8
+CONTAINERS_REGISTRIES_CONF=$(realpath "$BATS_TEST_DIRNAME/../lib/registries.conf")
+export CONTAINERS_REGISTRIES_CONF
 unset NO_COLOR
 
 # CAISSON_TEST_USER: who runs caisson in a file that root runs (tests/lib/network.bash); PERSON is
