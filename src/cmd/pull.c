@@ -7,9 +7,10 @@
 #include "base/text.h"
 #include "cmd/image_events.h"
 #include "cmd/image_worker.h"
+#include "cmd/layer_progress.h"
 #include "cmd/print.h"
-#include "cmd/pull_progress.h"
 #include "cmd/registry_worker.h"
+#include "registry/pull.h"
 #include "registry/pulled.h"
 #include "registry/tags.h"
 
@@ -95,11 +96,33 @@ static void tell_end(const struct pulling *p, const struct reference *ref, const
 
 /* --- one image --- */
 
+static void look(const void *closure, size_t number, struct layer_view *out)
+{
+    const struct pull *pull = closure;
+    const struct pull_layer *layer = &pull->layers[number];
+    int state = layer->state;
+    out->digest = layer->digest;
+    out->bytes = layer->bytes;
+    out->size = layer->size;
+    out->counts = state != PULL_THERE;
+    out->stage = state >= PULL_DONE       ? LAYER_OVER
+                 : state == PULL_FETCHING ? LAYER_WORKS
+                                          : LAYER_WAITS;
+    out->words = state == PULL_DONE           ? "Pull complete"
+                 : state == PULL_THERE        ? "Already exists"
+                 : state == PULL_OTHERS       ? "Waiting for another pull"
+                 : state == PULL_WAITING      ? "Waiting"
+                 : layer->bytes < layer->size ? "Downloading"
+                                              : "Unpacking";
+    if (layer->begun > 0 && state != PULL_THERE)
+        out->note = " (resumed)";
+}
+
 static int pull_one(struct pulling *p, const struct reference *ref, struct buf *said,
                     struct error *err)
 {
     autostaging staging = {0};
-    struct pull_progress progress = {0};
+    struct layer_progress progress = {0};
     struct pulled before = {0};
     autopull pull = {.store = &p->store,
                      .staging = &staging,
@@ -117,9 +140,9 @@ static int pull_one(struct pulling *p, const struct reference *ref, struct buf *
     autobuf full = {0};
     show_full(ref, &full);
     pulled_read(&p->store, buf_text(&full), &before);
-    pull_progress_begin(&progress, &pull, p->screen, p->options->quiet);
+    layer_progress_begin(&progress, look, &pull, pull.layer_count, p->screen, p->options->quiet);
     rc = pull_fetch(&pull, err);
-    pull_progress_end(&progress);
+    layer_progress_end(&progress);
     struct pulled now = {.when = clock_wall()};
     memcpy(now.digest, pull.top.digest, DIGEST_MAX);
     if (rc == 0)

@@ -19,6 +19,13 @@ struct pull_options {
     struct limit_options limits;
 };
 
+struct push_options {
+    struct reach_options reach;
+    bool quiet, all_tags;
+    const char *compression, *digest_file;
+    int64_t level; /* INT64_MIN */
+};
+
 struct login_options {
     struct reach_options reach;
     const char *user, *password;

@@ -31,6 +31,6 @@ int connect_to_write(const struct conf *conf, const char *domain, const char *pa
 /* How many layers go at once. */
 size_t registry_lanes(void);
 
-verb_handler command_pull, command_login, command_logout;
+verb_handler command_pull, command_push, command_login, command_logout;
 
 #endif

@@ -6,8 +6,8 @@
 #include "container/request.h"
 #include "store/store.h"
 
-/* The caller holds the store's lock (shared), and does so again afterwards: while an image is fetched it
- * is given back. */
+/* The caller holds the store's lock (shared), and does so again afterwards: while an image is
+ * fetched it is given back. */
 int front_image(struct store *store, const struct request *request, struct image *out,
                 struct error *err);
 

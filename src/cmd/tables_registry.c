@@ -86,6 +86,45 @@ const struct verb verb_pull = {
     .completes = "image",
 };
 
+static const struct option push_table[] = {
+    {"all-tags", 'a', OPTION_BOOL, offsetof(struct push_options, all_tags), NULL,
+     "Push every tag of the repository that is here"},
+    {"quiet", 'q', OPTION_BOOL, offsetof(struct push_options, quiet), NULL,
+     "Print only the full name"},
+    {"compression", 0, OPTION_STRING, offsetof(struct push_options, compression), "FORMAT",
+     "Compress layers that are sent with gzip (the default) or zstd",
+     .words = (const char *const[]){"gzip", "zstd", NULL}},
+    {"compression-level", 0, OPTION_COUNT, offsetof(struct push_options, level), "N",
+     "How hard to compress: 1 to 9 for gzip, 1 to 22 for zstd"},
+    {"digestfile", 0, OPTION_STRING, offsetof(struct push_options, digest_file), "FILE",
+     "Write the manifest's digest to this file"},
+    REACH(push_options),
+    {NULL},
+};
+
+const struct verb verb_push = {
+    .name = "push",
+    .group = GROUP_IMAGES,
+    .alias = "image_push",
+    .arguments = "NAME[:TAG]",
+    .summary = "Upload an image to a registry",
+    .description =
+        "Uploads an image to the registry that its name begins with. Layers that the registry has "
+        "are not sent, those that another of its repositories has are mounted from there, the "
+        "others are compressed and sent in one pass, several at once. An image that was pulled "
+        "keeps its digest where the registry has all of its layers as they were.",
+    .examples = "caisson tag app registry.example.com/team/app:1.0\n"
+                "caisson push registry.example.com/team/app:1.0\n"
+                "# Smaller and faster to unpack, for registries and engines since 2022\n"
+                "caisson push --compression zstd localhost:5000/app",
+    .options = push_table,
+    .options_size = sizeof(struct push_options),
+    .least = 1,
+    .most = 1,
+    .program = "caisson-image",
+    .completes = "image",
+};
+
 static const struct option login_table[] = {
     {"username", 'u', OPTION_STRING, offsetof(struct login_options, user), "USER", "User"},
     {"password-stdin", 0, OPTION_BOOL, offsetof(struct login_options, password_stdin), NULL,

@@ -5,6 +5,7 @@
 
 static const struct verb_binding bindings[] = {
     {&verb_pull, command_pull},
+    {&verb_push, command_push},
     {&verb_login, command_login},
     {&verb_logout, command_logout},
     {&verb_import, command_import},

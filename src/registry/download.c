@@ -12,6 +12,7 @@
 #include "base/io.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "registry/known.h"
 #include "store/layout.h"
 
 #define PARTIAL_LEAST (UINT64_C(1) << 20) /* a blob of fewer bytes is not worth keeping half of */
@@ -21,11 +22,11 @@ struct download {
     struct pull *pull;
     struct ingest_layer *layer;
     struct pull_layer *shown;
-    size_t number;
-    int partial;   /* the locked file; -1: none */
-    uint64_t have; /* bytes in it when it was opened */
-    uint64_t at;   /* bytes given on */
-    int lane;      /* -1: not asked yet */
+    char type[100]; /* media type */
+    int partial;    /* the locked file; -1: none */
+    uint64_t have;  /* bytes in it when it was opened */
+    uint64_t at;    /* bytes given on */
+    int lane;       /* -1: not asked yet */
     struct answer answer;
     bool again; /* it was tried a second time */
 };
@@ -230,6 +231,19 @@ static struct download *of_layer(struct ingest_layer *layer)
     return layer->source.closure;
 }
 
+/* A push of it need not send it again. */
+static void note_origin(const struct download *d)
+{
+    const struct endpoint *e = &d->pull->client->endpoints->items[d->pull->top.endpoint];
+    struct known_blob blob = {.size = (int64_t)d->shown->size};
+    memcpy(blob.digest, d->layer->digest, DIGEST_MAX);
+    snprintf(blob.type, sizeof blob.type, "%s", d->type);
+    snprintf(blob.host, sizeof blob.host, "%s", e->name);
+    snprintf(blob.repository, sizeof blob.repository, "%s", e->repository);
+    if (strlen(e->name) < sizeof blob.host && strlen(e->repository) < sizeof blob.repository)
+        known_add(d->pull->store, d->layer->diff_id, &blob);
+}
+
 static int begin(struct ingest_layer *layer, struct error *err)
 {
     struct download *d = of_layer(layer);
@@ -242,6 +256,8 @@ static int begin(struct ingest_layer *layer, struct error *err)
     }
     if (rc != 0) {
         close_partial(d, rc == 1);
+        if (rc == 1)
+            note_origin(d);
         d->shown->state = rc == 1 ? PULL_THERE : d->shown->state;
         return rc;
     }
@@ -268,6 +284,8 @@ static int end(struct ingest_layer *layer, int rc, struct error *err)
     bool bad = rc == -EBADMSG || rc == -EINVAL || rc == -EFBIG;
     close_partial(d, rc == 0 || bad);
     if (rc == 0)
+        note_origin(d);
+    if (rc == 0)
         d->shown->state = PULL_DONE;
     if (bad && kept && !d->again) {
         d->again = true;
@@ -280,7 +298,7 @@ static int end(struct ingest_layer *layer, int rc, struct error *err)
 
 static const struct ingest_hooks hooks = {begin, end};
 
-void downloads_prepare(struct pull *p)
+void downloads_prepare(struct pull *p, const struct manifest *manifest)
 {
     size_t count = p->plan.layer_count;
     p->downloads = xcalloc(count + 1, sizeof *p->downloads);
@@ -291,12 +309,12 @@ void downloads_prepare(struct pull *p)
         struct ingest_layer *layer = &p->plan.layers[i];
         memcpy(p->layers[i].digest, layer->digest, DIGEST_MAX);
         p->layers[i].size = layer->source.length;
-        p->downloads[i] = (struct download){.pull = p,
-                                            .layer = layer,
-                                            .shown = &p->layers[i],
-                                            .number = i,
-                                            .partial = -1,
-                                            .lane = -1};
+        p->downloads[i] = (struct download){
+            .pull = p, .layer = layer, .shown = &p->layers[i], .partial = -1, .lane = -1};
+        for (size_t n = 0; n < manifest->layer_count; n++)
+            if (streq(manifest->layers[n].digest, layer->digest))
+                snprintf(p->downloads[i].type, sizeof p->downloads[i].type, "%s",
+                         manifest->layers[n].media_type);
         layer->source.pull = pull_bytes;
         layer->source.closure = &p->downloads[i];
         layer->hooks = &hooks;

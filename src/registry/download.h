@@ -7,6 +7,6 @@
 #include "registry/pull.h"
 
 /* Makes every layer of the plan one that is downloaded. */
-void downloads_prepare(struct pull *pull);
+void downloads_prepare(struct pull *pull, const struct manifest *manifest);
 
 #endif

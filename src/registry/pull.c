@@ -103,7 +103,7 @@ static int plan_image(struct pull *p, const struct manifest *manifest, struct bu
         memcpy(image->image.index, p->top.digest, DIGEST_MAX);
     rc = add_layers(p, manifest, image, err);
     if (rc == 0)
-        downloads_prepare(p);
+        downloads_prepare(p, manifest);
     return rc;
 }
 

@@ -462,6 +462,12 @@ int exchange_run(CURL *curl, struct settings *settings, int lane, const struct q
                          .lane = lane,
                          .ended = !question->body};
     struct error err = {0};
+    if (starts_with(question->target, "http:") && !x.place->insecure) {
+        error_set(&err, -EPROTO, "%s leads from https to http, where anybody can read it",
+                  x.place->name);
+        int drained = drain(&x);
+        return drained < 0 ? drained : say_error(&x, &err);
+    }
     x.token = tokens_known(settings, question->place, &question->scopes);
     x.use_basic = x.place->basic && x.place->user;
     int rc = attempts(&x, &err);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cmd/pull_progress.h"
+#include "cmd/layer_progress.h"
 
 #include <string.h>
 #include <time.h>
@@ -16,24 +16,14 @@
 #define BAR 24
 #define DIGITS 12
 
-static const char *state_words(const struct pull_layer *layer)
+static struct layer_view view(const struct layer_progress *p, size_t number)
 {
-    switch ((enum pull_state)layer->state) {
-    case PULL_WAITING:
-        return "Waiting";
-    case PULL_OTHERS:
-        return "Waiting for another pull";
-    case PULL_FETCHING:
-        return layer->bytes < layer->size ? "Downloading" : "Unpacking";
-    case PULL_DONE:
-        return "Pull complete";
-    case PULL_THERE:
-        return "Already exists";
-    }
-    return "";
+    struct layer_view layer = {.note = ""};
+    p->look(p->closure, number, &layer);
+    return layer;
 }
 
-static void draw_bar(const struct pull_layer *layer, struct buf *out)
+static void draw_bar(const struct layer_view *layer, struct buf *out)
 {
     size_t full = layer->size ? (size_t)((double)layer->bytes / (double)layer->size * BAR) : BAR;
     buf_str(out, " [");
@@ -45,26 +35,25 @@ static void draw_bar(const struct pull_layer *layer, struct buf *out)
     format_size(out, layer->size);
 }
 
-static void draw_layer(const struct pull_progress *p, const struct pull_layer *layer,
+static void draw_layer(const struct layer_progress *p, const struct layer_view *layer,
                        struct buf *out)
 {
     autobuf row = {0};
-    buf_fmt(&row, "%.*s: %s", DIGITS, digest_hex(layer->digest), state_words(layer));
-    if (layer->state == PULL_FETCHING)
+    buf_fmt(&row, "%.*s: %s", DIGITS, digest_hex(layer->digest), layer->words);
+    if (layer->stage == LAYER_WORKS)
         draw_bar(layer, &row);
-    if (layer->begun > 0 && layer->state == PULL_FETCHING)
-        buf_str(&row, " resumed");
+    buf_str(&row, layer->note);
     buf_fmt(out, "%.*s\033[K\n", (int)(p->screen.width - 1), buf_text(&row));
 }
 
-static void draw_total(struct pull_progress *p, struct buf *out)
+static void draw_total(struct layer_progress *p, struct buf *out)
 {
     uint64_t bytes = 0, size = 0;
     autobuf row = {0};
-    for (size_t i = 0; i < p->pull->layer_count; i++) {
-        bytes += p->pull->layers[i].bytes;
-        if (p->pull->layers[i].state != PULL_THERE)
-            size += p->pull->layers[i].size;
+    for (size_t i = 0; i < p->count; i++) {
+        struct layer_view layer = view(p, i);
+        bytes += layer.counts ? layer.bytes : 0;
+        size += layer.counts ? layer.size : 0;
     }
     nanoseconds now = clock_monotonic();
     if (p->when && now > p->when) {
@@ -85,24 +74,25 @@ static void draw_total(struct pull_progress *p, struct buf *out)
 }
 
 /* Those at work, then those that wait; who is done is told above, once. */
-static void draw(struct pull_progress *p)
+static void draw(struct layer_progress *p)
 {
     autobuf out = {0};
     unsigned rows = 0;
     if (p->drawn > 0)
         buf_fmt(&out, "\033[%uA", p->drawn);
-    for (size_t i = 0; i < p->pull->layer_count; i++) {
-        const struct pull_layer *layer = &p->pull->layers[i];
-        if (!p->told[i] && layer->state >= PULL_DONE) {
+    for (size_t i = 0; i < p->count; i++) {
+        struct layer_view layer = view(p, i);
+        if (!p->told[i] && layer.stage == LAYER_OVER) {
             p->told[i] = true;
-            draw_layer(p, layer, &out);
+            draw_layer(p, &layer, &out);
         }
     }
-    for (int waiting = 0; waiting < 2 && !p->over; waiting++)
-        for (size_t i = 0; i < p->pull->layer_count && rows < ROWS_MAX; i++) {
-            int state = p->pull->layers[i].state;
-            if (state < PULL_DONE && (state < PULL_FETCHING) == waiting) {
-                draw_layer(p, &p->pull->layers[i], &out);
+    static const enum layer_stage order[] = {LAYER_WORKS, LAYER_WAITS};
+    for (size_t n = 0; n < 2 && !p->over; n++)
+        for (size_t i = 0; i < p->count && rows < ROWS_MAX; i++) {
+            struct layer_view layer = view(p, i);
+            if (layer.stage == order[n]) {
+                draw_layer(p, &layer, &out);
                 rows++;
             }
         }
@@ -115,23 +105,22 @@ static void draw(struct pull_progress *p)
     (void)write_all(STDERR_FILENO, out.data, out.len);
 }
 
-static void tell(struct pull_progress *p)
+static void tell(struct layer_progress *p)
 {
     autobuf out = {0};
-    for (size_t i = 0; i < p->pull->layer_count; i++) {
-        const struct pull_layer *layer = &p->pull->layers[i];
-        if (p->told[i] || layer->state < PULL_DONE)
+    for (size_t i = 0; i < p->count; i++) {
+        struct layer_view layer = view(p, i);
+        if (p->told[i] || layer.stage != LAYER_OVER)
             continue;
         p->told[i] = true;
-        buf_fmt(&out, "%.*s: %s%s\n", DIGITS, digest_hex(layer->digest), state_words(layer),
-                layer->begun > 0 && layer->state == PULL_DONE ? " (resumed)" : "");
+        buf_fmt(&out, "%.*s: %s%s\n", DIGITS, digest_hex(layer.digest), layer.words, layer.note);
     }
     (void)write_all(STDERR_FILENO, buf_text(&out), out.len);
 }
 
 static void *show(void *closure)
 {
-    struct pull_progress *p = closure;
+    struct layer_progress *p = closure;
     pthread_mutex_lock(&p->lock);
     while (!p->over) {
         struct timespec until;
@@ -146,19 +135,21 @@ static void *show(void *closure)
     return NULL;
 }
 
-void pull_progress_begin(struct pull_progress *p, const struct pull *pull, struct screen screen,
-                         bool quiet)
+void layer_progress_begin(struct layer_progress *p, layer_look *look, const void *closure,
+                          size_t count, struct screen screen, bool quiet)
 {
-    *p = (struct pull_progress){.screen = screen,
-                                .quiet = quiet,
-                                .pull = pull,
-                                .lock = PTHREAD_MUTEX_INITIALIZER,
-                                .ended = PTHREAD_COND_INITIALIZER,
-                                .told = xcalloc(pull->layer_count + 1, sizeof(bool))};
+    *p = (struct layer_progress){.screen = screen,
+                                 .quiet = quiet,
+                                 .look = look,
+                                 .closure = closure,
+                                 .count = count,
+                                 .lock = PTHREAD_MUTEX_INITIALIZER,
+                                 .ended = PTHREAD_COND_INITIALIZER,
+                                 .told = xcalloc(count + 1, sizeof(bool))};
     p->running = !quiet && pthread_create(&p->thread, NULL, show, p) == 0;
 }
 
-void pull_progress_end(struct pull_progress *p)
+void layer_progress_end(struct layer_progress *p)
 {
     pthread_mutex_lock(&p->lock);
     p->over = true;
