@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
 #include <sys/file.h>
 
 #include "base/json.h"
@@ -83,6 +84,8 @@ static void write_names(struct json_out *w, const struct image_entry *entry)
     json_begin(w, "RepoTags", '[');
     for (size_t i = 0; i < entry->names.len; i++) {
         autobuf repository = {0}, tag = {0}, both = {0};
+        if (strchr(entry->names.items[i], '@'))
+            continue; /* pulled by its digest: no tag */
         show_repository(entry->names.items[i], &repository, &tag);
         buf_fmt(&both, "%s:%s", buf_text(&repository), buf_text(&tag));
         json_str(w, NULL, buf_text(&both));
@@ -93,7 +96,7 @@ static void write_names(struct json_out *w, const struct image_entry *entry)
     for (size_t i = 0; i < entry->names.len; i++) {
         autobuf repository = {0}, tag = {0}, both = {0};
         show_repository(entry->names.items[i], &repository, &tag);
-        buf_fmt(&both, "%s@%s", buf_text(&repository), entry->manifests.items[i]);
+        buf_fmt(&both, "%s@%s", buf_text(&repository), entry->digests.items[i]);
         if (strv_has(&seen, buf_text(&both)))
             continue;
         strv_add(&seen, buf_text(&both));

@@ -40,7 +40,7 @@ static void add_image(struct list *list, struct buf *ids, const struct images_op
     for (size_t i = 0; i < entry->names.len; i++) {
         if (!image_filter_matches_name(filter, entry->names.items[i]))
             continue;
-        add_row(list, o, info, entry->names.items[i], entry->manifests.items[i]);
+        add_row(list, o, info, entry->names.items[i], entry->digests.items[i]);
         shown = true;
     }
     if (entry->names.len == 0 && image_filter_matches_name(filter, NULL)) {

@@ -84,9 +84,17 @@ static int list_names(struct store *store, struct listing *listing, struct error
                 entry = add_entry(listing, record.id, record.manifest);
             strv_take(&entry->names, record.name);
             strv_add(&entry->manifests, record.manifest);
+            strv_add(&entry->digests, record.index[0] ? record.index : record.manifest);
         }
     }
     return rc;
+}
+
+static void swap_with_next(struct strv *v, size_t at)
+{
+    char *item = v->items[at];
+    v->items[at] = v->items[at + 1];
+    v->items[at + 1] = item;
 }
 
 /* File names sort nearly as the names in them: the few that differ are put right. */
@@ -95,11 +103,9 @@ static void sort_names(struct image_entry *entry)
     for (size_t i = 1; i < entry->names.len; i++)
         for (size_t j = i; j > 0 && strcmp(entry->names.items[j - 1], entry->names.items[j]) > 0;
              j--) {
-            char *name = entry->names.items[j], *manifest = entry->manifests.items[j];
-            entry->names.items[j] = entry->names.items[j - 1];
-            entry->names.items[j - 1] = name;
-            entry->manifests.items[j] = entry->manifests.items[j - 1];
-            entry->manifests.items[j - 1] = manifest;
+            swap_with_next(&entry->names, j - 1);
+            swap_with_next(&entry->manifests, j - 1);
+            swap_with_next(&entry->digests, j - 1);
         }
 }
 
@@ -124,6 +130,7 @@ void image_entries_free(struct image_entry *entries, size_t count)
     for (size_t i = 0; i < count; i++) {
         strv_free(&entries[i].names);
         strv_free(&entries[i].manifests);
+        strv_free(&entries[i].digests);
     }
     free(entries);
 }

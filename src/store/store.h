@@ -92,6 +92,7 @@ struct image_entry {
     struct strv names;     /* full names, sorted; empty for dangling images */
     struct strv manifests; /* of each name, in the same order: one configuration may have been
                               loaded with several manifests */
+    struct strv digests;   /* of each name: what a registry knows it by, else the manifest's */
 };
 int store_list(struct store *store, struct image_entry **out, size_t *count, struct error *err);
 void image_entries_free(struct image_entry *entries, size_t count);
