@@ -131,8 +131,11 @@ static int pull_one(struct pulling *p, const struct reference *ref, struct buf *
                      .platform = &p->platform};
     limits_from_options(&p->options->limits, &pull.limits);
     pull.limits.workers = p->connection.client.lane_count;
+    uint64_t swept = 0;
     tell_beginning(p, ref);
     int rc = staging_open(&p->store, &staging, err);
+    if (rc == 0)
+        rc = partial_sweep(&p->store, false, &swept, err);
     if (rc == 0)
         rc = pull_find(&pull, err);
     if (rc < 0)

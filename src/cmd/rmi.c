@@ -9,6 +9,7 @@
 #include "cmd/image_info.h"
 #include "cmd/image_worker.h"
 #include "cmd/print.h"
+#include "registry/pull.h"
 #include "store/collect.h"
 #include "store/names.h"
 #include "store/steps.h"
@@ -203,6 +204,8 @@ int command_image_prune(const struct invocation *call, void *options, struct err
         rc = steps_forget(&removal.store, INT64_MAX, &steps, err);
     if (rc == 0)
         rc = collect(&removal, &freed, err);
+    if (rc == 0 && o->filters.len == 0)
+        rc = partial_sweep(&removal.store, true, &freed, err);
     if (rc == 0)
         image_event_pruned(removal.events, freed);
     if (removal.said.len > 0 && o->bytes)

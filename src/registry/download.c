@@ -282,7 +282,7 @@ static int end(struct ingest_layer *layer, int rc, struct error *err)
         rc = put_into_store(d, err);
     /* Bytes that are no good, if they were our own, are fetched once more. */
     bool bad = rc == -EBADMSG || rc == -EINVAL || rc == -EFBIG;
-    close_partial(d, rc == 0 || bad);
+    close_partial(d, rc == 0 || bad || d->at == 0);
     if (rc == 0)
         note_origin(d);
     if (rc == 0)

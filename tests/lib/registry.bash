@@ -117,6 +117,7 @@ registry_end() {
     [ -z "${NET:-}" ] || kill "$NET" 2>/dev/null || true
 }
 
+RULES=0
 # Before each test: no rules, no images of the last one.
 registry_place() {
     cd "$BATS_TEST_TMPDIR"
@@ -131,7 +132,7 @@ registry_place() {
 }
 
 # rule METHOD PATH COUNT ACTION [WORD...], as registry_proxy.py has them.
-rule() { echo "$*" >>"$BATS_FILE_TMPDIR/rules"; }
+rule() { echo "$BATS_TEST_NUMBER.$((RULES++)) $*" >>"$BATS_FILE_TMPDIR/rules"; }
 requests() { cat "$BATS_FILE_TMPDIR/requests"; }
 # asked METHOD PATH: how often.
 asked() { grep -cE "^$1 $2" "$BATS_FILE_TMPDIR/requests" || true; }

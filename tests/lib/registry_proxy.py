@@ -4,8 +4,8 @@
 
 usage: registry_proxy.py LISTEN UPSTREAM RULES LOG [--tls CERT KEY] [--token USER:PASSWORD]
 
-Each line of the file RULES is "METHOD PATH COUNT ACTION [WORD...]": METHOD and PATH are regular
-expressions, COUNT says how often (0: always). The first that matches a request is carried out:
+Each line of the file RULES is "NUMBER METHOD PATH COUNT ACTION [WORD...]": NUMBER is no other line's,
+METHOD and PATH are regular expressions, COUNT says how often (0: always). The first that matches a request is carried out:
 
   status CODE [HEADER=VALUE...]   answers that, without asking the registry
   cut BYTES                       closes the connection after so many bytes of the body
@@ -13,6 +13,7 @@ expressions, COUNT says how often (0: always). The first that matches a request 
   file TYPE FILE                  answers with the file, without asking the registry
   type TYPE                       another Content-Type
   body FILE                       another body
+  whole                           ranges are not heard of
   flip                            one byte of the body is another
   redirect ADDRESS                307 to ADDRESS and the path
   stall SECONDS                   says nothing for so long
@@ -45,7 +46,7 @@ def rule_for(method, path):
         lines = [line.split() for line in rules if line.strip()]
     with LOCK:
         for words in lines:
-            key = " ".join(words)
+            key = words.pop(0)
             if not (re.fullmatch(words[0], method) and re.search(words[1], path)):
                 continue
             used = COUNTS.get(key, 0)
@@ -155,6 +156,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         for name in ("Accept",):
             if self.headers.get_all(name):
                 headers[name] = ", ".join(self.headers.get_all(name))
+        if action == "whole":
+            headers.pop("Range", None)
         headers["Host"] = self.headers.get("Host", "")
         if OPTIONS.get("tls"):
             headers["X-Forwarded-Proto"] = "https"
