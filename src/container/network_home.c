@@ -62,7 +62,7 @@ static int first_process(const struct containers *all, const char *id, pid_t *pi
 {
     struct container_status status = {0};
     autofd state = openat(all->state_fd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (state < 0 || status_read(state, &status, NULL) < 0)
+    if (state < 0 || status_read(state, STATUS_NAME, &status, NULL) < 0)
         return -ESRCH;
     autofd pidfd = status.pid > 0 ? sys_pidfd_open(status.pid) : -1;
     bool alive = pidfd >= 0 && process_alive(status.pid, status.start_time);

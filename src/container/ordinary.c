@@ -270,7 +270,7 @@ static int container_namespace(const char *state)
         autofd one = entry->d_name[0] == '.'
                          ? -1
                          : openat(dirfd(dir), entry->d_name, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        if (one < 0 || status_read(one, &status, NULL) < 0)
+        if (one < 0 || status_read(one, STATUS_NAME, &status, NULL) < 0)
             continue;
         if (process_alive(status.pid, status.start_time))
             found = namespace_of(status.pid);

@@ -283,7 +283,7 @@ int container_discard(struct containers *all, const char *id, struct error *err)
     if (c.lock < 0)
         return c.lock;
     c.state = openat(c.lock, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (c.state >= 0 && status_read(c.state, &c.status, &ignored) == 0) {
+    if (c.state >= 0 && status_read(c.state, STATUS_NAME, &c.status, &ignored) == 0) {
         kill_first(&c);
         (void)end_group(&c, &ignored);
         ids_release(all->state_top, id, c.status.id_base);
