@@ -101,7 +101,8 @@ static int bring_one(const struct containers *all, const struct network_host *ho
     if (rc < 0)
         return rc;
     port->default_route = leads_out(host, addresses, network->name);
-    autofd namespace = donor_namespace(pid, pidfd, "net", NULL);
+    autofd insider = donor_insider(&pid, pidfd, NULL);
+    autofd namespace = insider < 0 ? -1 : donor_namespace(pid, insider, "net", NULL);
     autofd inside = namespace < 0 ? -1 : elsewhere_netlink(namespace, NETLINK_ROUTE, NULL);
     if (inside >= 0) /* a container that cannot be reached keeps nobody else from its network */
         (void)network_plug_again(host, network, port, inside, namespace, NULL);

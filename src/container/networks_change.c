@@ -108,8 +108,9 @@ static void inside_close(struct inside *inside)
 
 static int inside_open(const struct container *c, struct inside *out, struct error *err)
 {
-    autofd pidfd = container_pidfd(c, err);
-    out->namespace = pidfd < 0 ? pidfd : donor_namespace(c->status.pid, pidfd, "net", err);
+    pid_t pid;
+    autofd pidfd = container_insider(c, &pid, err);
+    out->namespace = pidfd < 0 ? pidfd : donor_namespace(pid, pidfd, "net", err);
     if (out->namespace < 0)
         return out->namespace;
     out->routes = elsewhere_netlink(out->namespace, NETLINK_ROUTE, err);
@@ -215,7 +216,8 @@ static void rewrite_servers(const struct container *c, struct rewriting *r, stru
     const struct errand errand = {.work = rewrite, .closure = r, .fds = {-1, -1, -1, -1}};
     struct errand_run run = ERRAND_RUN_NONE;
     struct error why = {0};
-    autofd pidfd = container_pidfd(c, &why);
+    pid_t pid;
+    autofd pidfd = container_insider(c, &pid, &why);
     int rc = pidfd < 0 ? pidfd : errand_join(&c->plan, pidfd, &errand, &run, &why);
     if (rc == 0)
         rc = errand_end_within(&run, REWRITE_MS, &why);
