@@ -283,6 +283,15 @@ static int connect_running(struct container *c, const char *front, struct error 
     return rc;
 }
 
+static void tell(const struct container *c, const char *name, const char *action)
+{
+    const struct network_place place = {c->all->root_top, c->all->state_top};
+    autonetwork network = {0};
+    if (network_find(&place, -1, name, &network, NULL) < 0) /* it was removed meanwhile */
+        snprintf(network.name, sizeof network.name, "%s", name);
+    event_tell_network(c->all, &network, action, c->id);
+}
+
 /* The posture tells where it is, as `run` does. */
 static void tell_posture(struct container *c)
 {
@@ -334,7 +343,7 @@ int container_network_connect(struct container *c, const struct endpoint_words *
         return rc;
     }
     tell_posture(c);
-    event_tell(c->all, &c->plan, c->id, "connect", "network", c->plan.endpoints[at].network);
+    tell(c, c->plan.endpoints[at].network, "connect");
     return container_save_plan(c, err);
 }
 
@@ -445,7 +454,7 @@ static int disconnect(struct container *c, size_t at, const char *front, struct 
     if (rc == 0)
         rc = container_save_plan(c, err);
     if (rc == 0)
-        event_tell(c->all, &c->plan, c->id, "disconnect", "network", network);
+        tell(c, network, "disconnect");
     return rc;
 }
 
