@@ -89,6 +89,23 @@ int read_file_at(int dirfd, const char *name, size_t limit, struct buf *out, str
     return 0;
 }
 
+ssize_t read_small_at(int dirfd, const char *name, char *out, size_t size)
+{
+    autofd fd = openat(dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0)
+        return -errno;
+    ssize_t n;
+    do {
+        n = read(fd, out, size);
+    } while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return -errno;
+    if ((size_t)n == size)
+        return -EFBIG;
+    out[n] = '\0';
+    return n;
+}
+
 int read_kernel_file(const char *path, size_t limit, struct buf *out, struct error *err)
 {
     autofd fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);

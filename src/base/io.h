@@ -24,6 +24,10 @@ int read_fd(int fd, size_t limit, struct buf *out);
  * blocks on a FIFO): -EFBIG over `limit`, -EINVAL when it is no regular file. -ENOENT is not put in
  * `err` any differently: look at the code. */
 int read_file_at(int dirfd, const char *name, size_t limit, struct buf *out, struct error *err);
+/* A small file of ours, all at once and with nothing but open, read and close: how many bytes,
+ * after which there is a NUL; -EFBIG when they do not fit into `size`, then read_file_at() does it.
+ */
+ssize_t read_small_at(int dirfd, const char *name, char *out, size_t size);
 /* As read_file_at() for files of /proc and /sys, whose size is unknown and whose paths are ours. */
 int read_kernel_file(const char *path, size_t limit, struct buf *out, struct error *err);
 /* Writes one value into an existing file of /proc or /sys in a single write(2). 0 or -errno. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Shell completions from the verbs' tables. Names of containers and images come from `caisson ps`
- * and `caisson images`, asked when the key is pressed; what they print is never evaluated by the
- * shell.
+ * Shell completions from the verbs' tables. Names of containers, images, volumes and networks come
+ * from `caisson ps`, `caisson images` …, asked when the key is pressed; what they print is never
+ * evaluated by the shell.
  */
 #include <string.h>
 
@@ -37,6 +37,23 @@ static bool is_global(const struct option *o)
     return option_visible(o) && !streq(o->name, "help") && !streq(o->name, "version");
 }
 
+static const char *const *offered(const struct option *o)
+{
+    static const char *const none[] = {NULL};
+    return o->words ? o->words : o->offered ? o->offered : none;
+}
+
+static bool offers(const struct option *o)
+{
+    return option_visible(o) && (*offered(o) || o->completes);
+}
+
+static void offered_words(const struct option *o, struct buf *out)
+{
+    for (size_t i = 0; offered(o)[i]; i++)
+        buf_fmt(out, "%s%s", i ? " " : "", offered(o)[i]);
+}
+
 /* --- bash --- */
 
 static void bash_verb(const struct verb *verb, struct buf *out)
@@ -62,7 +79,7 @@ static void bash_verb(const struct verb *verb, struct buf *out)
             verb->completes ? verb->completes : "", verb->stop_at_argument);
     bool any = false;
     for (const struct option *o = verb->options; o && o->name; o++) {
-        if (!o->words || !option_visible(o))
+        if (!offers(o))
             continue;
         if (!any)
             buf_str(out, "        case $previous in\n");
@@ -71,9 +88,8 @@ static void bash_verb(const struct verb *verb, struct buf *out)
         if (o->letter)
             buf_fmt(out, "|-%c", o->letter);
         buf_str(out, ") words='");
-        for (size_t i = 0; o->words[i]; i++)
-            buf_fmt(out, "%s%s", i ? " " : "", o->words[i]);
-        buf_str(out, "' ;;\n");
+        offered_words(o, out);
+        buf_fmt(out, "' named='%s' ;;\n", o->completes ? o->completes : "");
     }
     if (any)
         buf_str(out, "        esac\n");
@@ -107,8 +123,15 @@ static const char bash_head[] =
 
 static const char bash_tail[] =
     "    esac\n"
-    "    if [[ -n $words ]]; then\n"
-    "        _\2_reply \"$current\" < <(printf '%s\\n' $words)\n"
+    "    if [[ -n $words || -n $named ]]; then\n"
+    "        _\2_reply \"$current\" < <(\n"
+    "            printf '%s\\n' $words\n"
+    "            _\2_offer \"$named\"\n"
+    "            if [[ $current == container:* ]]; then\n"
+    "                _\2_offer container | sed 's/^/container:/'\n"
+    "            fi)\n"
+    "        # After container: comes a name, and no space.\n"
+    "        [[ ${COMPREPLY[*]} != *: ]] || compopt -o nospace\n"
     "        return\n"
     "    fi\n"
     "    if [[ \" $valued \" == *\" $previous \"* ]]; then\n"
@@ -212,7 +235,7 @@ static void bash(const struct verb *const *verbs, struct buf *out)
     buf_str(out, "' valued='");
     global_flags(out, "", " ", true);
     buf_str(out, "'\n"
-                 "    local arguments= words= stop=0\n"
+                 "    local arguments= words= named= stop=0\n"
                  "    COMPREPLY=()\n"
                  "    # With ':' among the word breaks an image's tag is a word of its own.\n"
                  "    if declare -F _get_comp_words_by_ref >/dev/null; then\n"
@@ -269,14 +292,18 @@ static void zsh_value(const struct option *o, struct buf *spec)
     buf_str(spec, o->flags & OPTION_OPTIONAL ? "::" : ":");
     zsh_text(spec, o->value_name ? o->value_name : "value");
     buf_char(spec, ':');
-    if (!o->words) {
+    if (!offers(o)) {
         buf_str(spec, "_files");
         return;
     }
-    buf_char(spec, '(');
-    for (size_t i = 0; o->words[i]; i++)
-        buf_fmt(spec, "%s%s", i ? " " : "", o->words[i]);
-    buf_char(spec, ')');
+    autobuf words = {0};
+    offered_words(o, &words);
+    if (o->completes) /* the space: it is called as it stands, without options before the words */
+        buf_fmt(spec, " _\2_%ss ", o->completes);
+    else
+        buf_char(spec, '(');
+    zsh_text(spec, buf_text(&words));
+    buf_str(spec, o->completes ? "" : ")");
 }
 
 static void zsh_option(const struct option *o, struct buf *out)
@@ -316,15 +343,15 @@ static void zsh_verb(const struct verb *verb, struct buf *out)
             zsh_option(o, out);
     const char *action = "";
     if (streq(verb->completes, "image"))
-        action = "_\2_images";
+        action = " _\2_images";
     else if (streq(verb->completes, "container"))
-        action = "_\2_containers -a";
+        action = " _\2_containers -a";
     else if (streq(verb->completes, "running"))
-        action = "_\2_containers";
+        action = " _\2_containers";
     else if (streq(verb->completes, "volume"))
-        action = "_\2_volumes";
+        action = " _\2_volumes";
     else if (streq(verb->completes, "network"))
-        action = "_\2_networks";
+        action = " _\2_networks";
     else if (streq(verb->completes, "file"))
         action = "_files";
     if (*action && verb->stop_at_argument)
@@ -380,8 +407,12 @@ static void zsh(const struct verb *const *verbs, struct buf *out)
                  "}\n\n"
                  "_\2_networks() {\n"
                  "    local -a names\n"
-                 "    names=(${(f)\"$(caisson network ls --format '{{.Name}}' 2>/dev/null)\"})\n"
-                 "    compadd -a names\n"
+                 "    names=($* ${(f)\"$(caisson network ls --format '{{.Name}}' 2>/dev/null)\"})\n"
+                 "    if [[ $PREFIX == container:* ]]; then\n"
+                 "        names+=(container:${^${(f)\"$(\3 2>/dev/null)\"}})\n"
+                 "    fi\n"
+                 "    compadd -S '' -- ${(M)names:#*:}\n"
+                 "    compadd -- ${names:#*:}\n"
                  "}\n\n"
                  "_\2_volumes() {\n"
                  "    local -a names\n"
@@ -433,10 +464,11 @@ static void fish_option(const struct option *o, const char *condition, struct bu
         buf_fmt(out, " -s %c", o->letter);
     if (option_takes_word(o))
         buf_str(out, " -r");
-    if (o->words) {
+    if (offers(o)) {
         buf_str(out, " -f -a '");
-        for (size_t i = 0; o->words[i]; i++)
-            buf_fmt(out, "%s%s", i ? " " : "", o->words[i]);
+        offered_words(o, out);
+        if (o->completes)
+            buf_fmt(out, " (__\2_names %s)", o->completes);
         buf_char(out, '\'');
     }
     buf_str(out, " -d ");
@@ -490,6 +522,9 @@ static void fish(const struct verb *const *verbs, struct buf *out)
                  "            caisson volume ls -q 2>/dev/null\n"
                  "        case network\n"
                  "            caisson network ls --format '{{.Name}}' 2>/dev/null\n"
+                 "            if string match -q -- 'container:*' (commandline -ct)\n"
+                 "                \3 2>/dev/null | string replace -r '^' container:\n"
+                 "            end\n"
                  "    end\n"
                  "end\n\n"
                  "# Whether the command line's verb is $argv[1].\n"

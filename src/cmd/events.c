@@ -16,7 +16,7 @@
 /* --- filters --- */
 
 struct filter {
-    struct strv containers, events, images, labels, types, volumes;
+    struct strv containers, events, images, labels, networks, types, volumes;
 };
 
 static void filter_free(struct filter *f)
@@ -25,6 +25,7 @@ static void filter_free(struct filter *f)
     strv_free(&f->events);
     strv_free(&f->images);
     strv_free(&f->labels);
+    strv_free(&f->networks);
     strv_free(&f->types);
     strv_free(&f->volumes);
 }
@@ -33,12 +34,13 @@ static int filter_parse(const struct strv *words, struct filter *f, struct error
 {
     const struct filter_key keys[] = {{"container", &f->containers}, {"event", &f->events},
                                       {"image", &f->images},         {"label", &f->labels},
-                                      {"type", &f->types},           {"volume", &f->volumes}};
+                                      {"network", &f->networks},     {"type", &f->types},
+                                      {"volume", &f->volumes}};
     for (size_t i = 0; i < words->len; i++)
         if (!filter_take(keys, sizeof keys / sizeof *keys, words->items[i]))
             return error_set(err, -EINVAL,
-                             "--filter %.60s: give container=, event=, image=, label=, type= or "
-                             "volume=",
+                             "--filter %.60s: give container=, event=, image=, label=, network=, "
+                             "type= or volume=",
                              words->items[i]);
     return 0;
 }
@@ -71,7 +73,8 @@ static bool is_event(const struct strv *wanted, const char *action)
     return wanted->len == 0;
 }
 
-static bool is_container(const struct strv *wanted, const char *id, const char *name)
+/* A container or a network: by its name, or the beginning of its id. */
+static bool is_one(const struct strv *wanted, const char *id, const char *name)
 {
     for (size_t i = 0; i < wanted->len; i++)
         if (streq(wanted->items[i], name) ||
@@ -128,11 +131,13 @@ static bool matches(const struct filter *f, const json_t *event, const json_t *a
     const char *type = member(event, "Type"), *id = member(actor, "ID");
     /* Who asks for one of a kind does not want to hear of others. */
     if ((f->containers.len > 0 && !streq(type, "container")) ||
+        (f->networks.len > 0 && !streq(type, "network")) ||
         (f->volumes.len > 0 && !streq(type, "volume")))
         return false;
-    return is_event(&f->events, member(event, "Action")) &&
-           is_container(&f->containers, id, member(attributes, "name")) &&
-           is_volume(&f->volumes, id) && is_image(&f->images, streq(type, "image"), id, attributes);
+    const char *name = member(attributes, "name");
+    return is_event(&f->events, member(event, "Action")) && is_one(&f->containers, id, name) &&
+           is_one(&f->networks, id, name) && is_volume(&f->volumes, id) &&
+           is_image(&f->images, streq(type, "image"), id, attributes);
 }
 
 /* --- printing --- */

@@ -10,6 +10,7 @@
 #include "cmd/network_options.h"
 #include "cmd/print.h"
 #include "cmd/prune_parts.h"
+#include "container/events.h"
 #include "container/networks.h"
 
 /* --- create --- */
@@ -129,6 +130,8 @@ int command_network_create(const struct invocation *call, void *options, struct 
     network.options = o->options;
     network.egress = o->egress;
     rc = network_create(&host.place, host.outside, &network, o->ipv6, err);
+    if (rc == 0)
+        event_tell_network(&all, &network, "create", NULL);
     network_host_close(&host);
     return rc < 0 ? rc : print_word(network.id);
 }
@@ -281,6 +284,8 @@ int prune_networks(const struct strv *filters, struct buf *said, struct error *e
             status = 1;
         }
     }
+    if (rc == 0)
+        event_tell_pruned(&all, "network", 0);
     network_host_close(&host);
     label_filter_free(&filter.labels);
     return rc < 0 ? rc : status;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <pthread.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/memory.h"
@@ -33,24 +35,81 @@ static int newer(const void *a, const void *b)
     return strcmp(x->id, y->id);
 }
 
+/* A thousand containers are some thousands of small files: the work of every processor. */
+enum { LOOKERS_MAX = 4, LOOKER_LEAST = 64 };
+
+struct looked {
+    struct glance glance;
+    struct error *wrong; /* when rc < 0 */
+    int rc;
+};
+
+struct looker {
+    struct containers *all;
+    const struct strv *ids;
+    struct looked *looked; /* as many as ids; each looker its own part */
+    size_t from, to;
+};
+
+static void *look_at_part(void *argument)
+{
+    struct looker *part = argument;
+    for (size_t i = part->from; i < part->to; i++) {
+        struct looked *one = &part->looked[i];
+        struct error wrong = {0};
+        one->rc = container_glance(part->all, part->ids->items[i], &one->glance, &wrong);
+        if (one->rc < 0) {
+            one->wrong = xmalloc(sizeof wrong);
+            *one->wrong = wrong;
+        }
+    }
+    return NULL;
+}
+
+static void look_at_all(struct containers *all, const struct strv *ids, struct looked *looked)
+{
+    struct looker parts[LOOKERS_MAX];
+    pthread_t threads[LOOKERS_MAX];
+    bool started[LOOKERS_MAX] = {0};
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    size_t count = ids->len / LOOKER_LEAST + 1;
+    if (count > LOOKERS_MAX)
+        count = LOOKERS_MAX;
+    if (processors > 0 && count > (size_t)processors)
+        count = (size_t)processors;
+    for (size_t i = 0; i < count; i++)
+        parts[i] =
+            (struct looker){all, ids, looked, ids->len * i / count, ids->len * (i + 1) / count};
+    for (size_t i = 1; i < count; i++)
+        started[i] = pthread_create(&threads[i], NULL, look_at_part, &parts[i]) == 0;
+    for (size_t i = 0; i < count; i++)
+        if (!started[i])
+            look_at_part(&parts[i]);
+    for (size_t i = 1; i < count; i++)
+        if (started[i])
+            (void)pthread_join(threads[i], NULL);
+}
+
 static int look(struct containers *all, struct glances *out, struct error *err)
 {
     autostrv ids = {0};
     int rc = container_list(all, &ids, err);
     if (rc < 0)
         return rc;
+    autofree struct looked *looked = xcalloc(ids.len + 1, sizeof *looked);
     out->items = xcalloc(ids.len + 1, sizeof *out->items);
+    look_at_all(all, &ids, looked);
     for (size_t i = 0; i < ids.len; i++) {
-        struct error wrong = {0};
-        rc = container_glance(all, ids.items[i], &out->items[out->count], &wrong);
-        if (rc == 0 && out->items[out->count].summary.step)
-            glance_free(&out->items[out->count]);
-        else if (rc == 0)
-            out->count++;
-        else if (rc != -ENOENT) {
-            tell_error(&wrong);
+        struct looked *one = &looked[i];
+        if (one->rc == 0 && one->glance.summary.step)
+            glance_free(&one->glance);
+        else if (one->rc == 0)
+            out->items[out->count++] = one->glance;
+        else if (one->rc != -ENOENT) {
+            tell_error(one->wrong);
             out->damaged = true;
         }
+        free(one->wrong);
     }
     qsort(out->items, out->count, sizeof *out->items, newer);
     return 0;

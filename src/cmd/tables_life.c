@@ -188,7 +188,8 @@ static const struct option events_table[] = {
     {"until", 0, OPTION_STRING, offsetof(struct events_options, until), "TIME",
      "End at this time, and do not wait for more"},
     {"filter", 'f', OPTION_LIST, offsetof(struct events_options, filters), "KEY=VALUE",
-     "Only what matches: container=, event=, image=, label=, type=, volume="},
+     "Only what matches: container=, event=, image=, label=, network=, type=, "
+     "volume="},
     {"format", 0, OPTION_STRING, offsetof(struct events_options, format), "FORMAT",
      "Print as json, or by a Go template such as '{{.Action}}'"},
     {NULL},
@@ -199,19 +200,22 @@ const struct verb verb_events = {
     .alias = "system_events",
     .group = GROUP_SYSTEM,
     .arguments = "",
-    .summary = "Show what happens to containers, images and volumes, as it happens",
+    .summary = "Show what happens to containers, images, networks and volumes, as it happens",
     .description = "Prints a line for each event from now on. Of a container: create, start, "
                    "attach, exec_start, "
                    "exec_die, health_status, pause, unpause, update, rename, kill, stop, restart, "
                    "archive-path and extract-to-dir (cp), export, commit, oom, die, "
                    "destroy and prune. Of an image: import, load, save, tag, untag, delete and "
-                   "prune. Of a volume: create, mount, unmount, destroy and prune. What commands "
+                   "prune. Of a volume: create, mount, unmount, destroy and prune. Of a network: "
+                   "create, connect, disconnect, destroy and prune. What commands "
                    "did earlier is kept, about two megabytes of it, until "
                    "the next boot: "
                    "--since shows it.",
     .examples = "caisson events\n"
                 "# How containers ended in the last hour\n"
                 "caisson events --since 1h --until 0s --filter event=die --format json\n"
+                "# Who came to a network, and who left\n"
+                "caisson events --since 1h --until 0s --filter network=back\n"
                 "# Who used a volume\n"
                 "caisson events --since 24h --until 0s --filter volume=data",
     .options = events_table,

@@ -22,7 +22,8 @@ static const struct option create_table[] = {
     {"opt", 'o', OPTION_LIST, CREATE(options), "NAME=VALUE",
      "Of the bridge: mtu=BYTES; icc=false keeps its containers apart"},
     {"egress", 0, OPTION_LIST, CREATE(egress), "RULE,…",
-     "Where containers without an --egress of their own may go (anywhere)"},
+     "Where containers without an --egress of their own may go (anywhere)",
+     .offered = (const char *const[]){"any", "none", NULL}},
     {"label", 0, OPTION_LIST, CREATE(labels), "NAME=VALUE", "Label the network"},
     {NULL},
 };

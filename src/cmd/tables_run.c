@@ -74,7 +74,7 @@ static const char *const levels[] = {"restricted", "baseline", "privileged", NUL
     {"volumes-from", 0, OPTION_LIST, AT(volumes_from), "CONTAINER[:ro]", "Mount what another container has mounted", .group = STORAGE}, \
     {"image-volume", 0, OPTION_STRING, AT(image_volume), "KIND", "What is mounted at the image's VOLUMEs: an anonymous volume (the default), tmpfs, or nothing (ignore)", .group = STORAGE, .words = (const char *const[]){"anonymous", "tmpfs", "ignore", NULL}}, \
     {"read-only-tmpfs", 0, OPTION_TRISTATE, AT(read_only_tmpfs), NULL, "Places to write in a read-only root: /tmp, /var/tmp and /run (restricted: there are)", .group = STORAGE}, \
-    {"network", 0, OPTION_LIST, AT(networks), "NETWORK", "What it is on: bridge (the default: the way out, and nobody else), a network by its name, none, host or container:NAME", .group = NETWORK}, \
+    {"network", 0, OPTION_LIST, AT(networks), "NETWORK", "What it is on: bridge (the default: the way out, and nobody else), a network by its name, none, host or container:NAME", .group = NETWORK, .completes = "network", .offered = (const char *const[]){"bridge", "none", "host", "container:", NULL}}, \
     {"net", 0, OPTION_LIST, AT(networks), "NETWORK", "The same as --network", .flags = OPTION_HIDDEN, .group = NETWORK}, \
     {"network-alias", 0, OPTION_LIST, AT(network_aliases), "NAME", "One more name for it on its network", .group = NETWORK}, \
     {"net-alias", 0, OPTION_LIST, AT(network_aliases), "NAME", "The same as --network-alias", .flags = OPTION_HIDDEN, .group = NETWORK}, \
@@ -86,7 +86,7 @@ static const char *const levels[] = {"restricted", "baseline", "privileged", NUL
     {"dns-option", 0, OPTION_LIST, AT(dns_options), "OPTION", "An option of resolv.conf", .group = NETWORK}, \
     {"dns-opt", 0, OPTION_LIST, AT(dns_options), "OPTION", "The same as --dns-option", .flags = OPTION_HIDDEN, .group = NETWORK}, \
     {"add-host", 0, OPTION_LIST, AT(add_hosts), "NAME:IP", "A name in /etc/hosts; host-gateway is the host (whose services take --host-access)", .group = NETWORK}, \
-    {"egress", 0, OPTION_LIST, AT(egress), "RULE,…", "Where it may go: none, any, or only names (api.example.com, *.example.com), addresses and prefixes, with :PORT or /udp", .group = NETWORK}, \
+    {"egress", 0, OPTION_LIST, AT(egress), "RULE,…", "Where it may go: none, any, or only names (api.example.com, *.example.com), addresses and prefixes, with :PORT or /udp", .group = NETWORK, .offered = (const char *const[]){"any", "none", NULL}}, \
     {"host-access", 0, OPTION_BOOL, AT(host_access), NULL, "Let it reach the host's own services, too", .group = NETWORK}, \
     {"metadata-access", 0, OPTION_BOOL, AT(metadata_access), NULL, "Let it reach link-local addresses, where clouds hand out credentials", .group = NETWORK}, \
     {"restart", 0, OPTION_STRING, AT(restart), "POLICY", "Start it again when it has ended: no, always, unless-stopped or on-failure[:TIMES]"}, \

@@ -135,7 +135,9 @@ static int by_number(const void *a, const void *b)
 /* Without a control group. */
 static int list_strays(const struct container *c, pid_t **pids, size_t *count, struct error *err)
 {
-    uint64_t processes = strays_namespace(c->status.pid, "pid");
+    pid_t pid;
+    autofd pidfd = container_insider(c, &pid, NULL);
+    uint64_t processes = pidfd < 0 ? 0 : strays_namespace(pid, "pid");
     if (processes == 0)
         return error_set(err, -ESRCH, "cannot look for the processes of container %s",
                          c->plan.name);

@@ -59,6 +59,10 @@ struct option {
     const char *group;        /* heading in --help, NULL: "Options" */
     const char *const *words; /* the allowed values, NULL-terminated; also completed; or NULL */
     const char *implied;
+    /* Values that are only offered when it is completed, NULL-terminated; one that ends with a
+     * colon is a beginning. And of what names are: as in struct verb, or NULL. */
+    const char *const *offered;
+    const char *completes;
 };
 
 struct invocation {

@@ -176,6 +176,9 @@ bool container_unwatched(const struct container *c);
 int container_signal(struct container *c, int number, struct error *err);
 /* Its first process, checked; -ESRCH when it is gone. */
 int container_pidfd(const struct container *c, struct error *err);
+/* One of its processes by which its namespaces can be entered, as a pidfd; *pid goes with it. Its
+ * first, or with --init, for an ordinary user, the command. -ESRCH when it is gone. */
+int container_insider(const struct container *c, pid_t *pid, struct error *err);
 /* Waits until it is neither running nor being cleaned up; timeout in ns, -1: for ever.
  * -ETIMEDOUT. Loads the state again. A container with --rm is gone by then, `exit` is still right.
  */

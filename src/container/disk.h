@@ -43,6 +43,8 @@ bool disk_alive(const struct containers *all, const char *id);
 void disk_sweep_group(const struct containers *all, const char *id, const char *parent);
 /* Removes what a killed command left of a container without config.json. */
 void disk_sweep(struct containers *all, const char *id);
+/* As container_open(), tidying up what nobody else will. -ENOENT also when that removed it. */
+int disk_open(struct containers *all, const char *id, struct container *out, struct error *err);
 /* Clears up after a container with --rm that nobody waits for any more: it is gone then. */
 void disk_tidy(struct containers *all, const char *id);
 /* Removes everything of the container, with the volumes that it lists; the caller holds its lock.
@@ -58,8 +60,8 @@ void name_release(const struct containers *all, const char *name, const char *id
 /* Whose it is, in names directory `names`; false: nobody's. */
 bool name_owner(int names, const char *name, char id[CONTAINER_ID_MAX]);
 
-/* The file `status`. A missing one is an empty status. */
-int status_read(int state, struct container_status *out, struct error *err);
+/* The file `status`, at `path` below `dir`. A missing one is an empty status. */
+int status_read(int dir, const char *path, struct container_status *out, struct error *err);
 int status_write(int state, const struct container_status *status, struct error *err);
 void status_free(struct container_status *status);
 
@@ -72,10 +74,11 @@ struct last_run {
     int64_t restarts, quick_ends;
 };
 /* -ENOENT: it was never started. A damaged one says that it was started. */
-int last_read(int home, struct last_run *out);
+int last_read(int dir, const char *path, struct last_run *out);
 int last_write(int home, const struct last_run *last, bool durable, struct error *err);
 
-/* Works out c->now from status, exit record and the processes. */
+/* Works out c->now from status, exit record and the processes. Its directories need not be open
+ * (-1), `all`, `id` and `in_state` are enough. */
 int state_load(struct container *c, struct error *err);
 
 /* Those who wait for a container that will be removed with --rm read its end from a file that they

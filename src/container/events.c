@@ -91,6 +91,18 @@ void event_tell_unmounts(const struct containers *all, const struct plan *plan, 
                                                            .count = 2});
 }
 
+void event_tell_network(const struct containers *all, const struct network *network,
+                        const char *action, const char *container)
+{
+    const struct event_attribute attributes[] = {
+        {"container", container}, {"name", network->name}, {"type", EVENT_NETWORK_DRIVER}};
+    event_log_tell(all->state_top, &(struct event){.type = "network",
+                                                   .action = action,
+                                                   .id = network->id,
+                                                   .attributes = attributes,
+                                                   .count = 3});
+}
+
 void event_tell_pruned(const struct containers *all, const char *type, uint64_t bytes)
 {
     char text[24];

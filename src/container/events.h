@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Events of containers and their volumes into the file that store/event_log.h keeps, and reading
- * it. */
+/* Events of containers, their volumes and networks into the file that store/event_log.h keeps, and
+ * reading it. */
 #ifndef CAISSON_CONTAINER_EVENTS_H
 #define CAISSON_CONTAINER_EVENTS_H
 
 #include "base/json.h"
 #include "container/container.h"
+#include "network/networks.h"
 #include "store/event_log.h"
 
 #define EVENT_MORE_MAX 4
 #define EVENT_VOLUME_DRIVER "local"
+#define EVENT_NETWORK_DRIVER "bridge"
 
 /* "start", "die" … `key` and `value`: one more attribute, or NULL. */
 void event_tell(const struct containers *all, const struct plan *plan, const char *id,
@@ -25,7 +27,11 @@ void event_tell_volume(const struct containers *all, const char *name, const cha
 /* For each volume of a container that begins to run, or has ended. */
 void event_tell_mounts(const struct containers *all, const struct plan *plan, const char *id);
 void event_tell_unmounts(const struct containers *all, const struct plan *plan, const char *id);
-/* Of all "container"s or "volume"s that nobody needed. */
+/* "create", "destroy"; of a container that comes to it or goes "connect", "disconnect", with the
+ * container's id, else NULL. */
+void event_tell_network(const struct containers *all, const struct network *network,
+                        const char *action, const char *container);
+/* Of all "container"s, "network"s or "volume"s that nobody needed. */
 void event_tell_pruned(const struct containers *all, const char *type, uint64_t bytes);
 
 struct event_query {

@@ -29,13 +29,13 @@ static void read_inside(int root, const char *path, struct buf *out)
         buf_clear(out);
 }
 
-static int find_user(struct container *c, const struct exec_options *options, struct user *out,
-                     struct error *err)
+static int find_user(struct container *c, pid_t pid, const struct exec_options *options,
+                     struct user *out, struct error *err)
 {
     autobuf passwd = {0};
     autobuf group = {0};
     char path[40];
-    snprintf(path, sizeof path, "/proc/%d/root", (int)c->status.pid);
+    snprintf(path, sizeof path, "/proc/%d/root", (int)pid);
     autofd root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (root < 0)
         return error_errno(err, "cannot look into container %s", c->plan.name);
@@ -230,14 +230,15 @@ int container_exec(struct container *c, const struct exec_options *options, int 
     *exit_code = 125;
     if (c->now == CONTAINER_PAUSED)
         return error_set(err, -EBUSY, "container %s is paused; unpause it first", c->plan.name);
-    autofd pidfd = container_pidfd(c, err);
+    pid_t pid;
+    autofd pidfd = container_insider(c, &pid, err);
     if (c->now != CONTAINER_RUNNING || pidfd < 0)
         return error_set(err, -ESRCH,
                          "container %s is not running; start it with: caisson start %s",
                          c->plan.name, c->plan.name);
     int rc = clean_directory(options, &plan, cwd, err);
     if (rc == 0 && options->user)
-        rc = find_user(c, options, &user, err);
+        rc = find_user(c, pid, options, &user, err);
     if (rc == 0)
         rc = cgroup_open(c->status.cgroup ? c->status.cgroup : "", &group, err);
     if (rc == 0)

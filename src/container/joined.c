@@ -18,14 +18,14 @@ struct ids opened_own_ids(const struct plan *plan)
     };
 }
 
-/* Its first process, as a pidfd. */
-static int open_running(struct container *c, const char *id, struct container *other,
+/* One of its processes to enter by, as a pidfd. */
+static int open_running(struct container *c, const char *id, struct container *other, pid_t *pid,
                         struct error *err)
 {
     int rc = container_find(c->all, id, other, err);
     if (rc < 0)
         return rc;
-    autofd pidfd = container_pidfd(other, NULL);
+    autofd pidfd = container_insider(other, pid, NULL);
     if (pidfd < 0 || (other->now != CONTAINER_RUNNING && other->now != CONTAINER_PAUSED))
         return error_set(err, -ESRCH,
                          "container %s is not running; start it first: caisson start %s",
@@ -36,7 +36,8 @@ static int open_running(struct container *c, const char *id, struct container *o
 static int join_users(struct container *c, struct opened *o, struct error *err)
 {
     autocontainer other = CONTAINER_EMPTY;
-    autofd pidfd = open_running(c, c->plan.user_container, &other, err);
+    pid_t pid;
+    autofd pidfd = open_running(c, c->plan.user_container, &other, &pid, err);
     if (pidfd < 0)
         return pidfd;
     if (!(other.plan.namespaces & PLAN_NS_USER))
@@ -44,7 +45,7 @@ static int join_users(struct container *c, struct opened *o, struct error *err)
                          "container %s has the host's user namespace this time, which this one was "
                          "not given: make it anew with --userns host",
                          other.plan.name);
-    o->join.user = donor_namespace(other.status.pid, pidfd, "user", err);
+    o->join.user = donor_namespace(pid, pidfd, "user", err);
     if (o->join.user < 0)
         return error_prefix(err, "container %s", other.plan.name);
     o->ids_of = other.status.pid;
@@ -53,10 +54,10 @@ static int join_users(struct container *c, struct opened *o, struct error *err)
 }
 
 /* From a user namespace a process or IPC namespace of another one cannot be used. */
-static int check_users(const struct opened *o, const struct container *other, int pidfd,
+static int check_users(const struct opened *o, const struct container *other, pid_t pid, int pidfd,
                        struct error *err)
 {
-    autofd users = donor_namespace(other->status.pid, pidfd, "user", err);
+    autofd users = donor_namespace(pid, pidfd, "user", err);
     autofd own = open("/proc/self/ns/user", O_RDONLY | O_CLOEXEC);
     if (users < 0)
         return users;
@@ -72,13 +73,14 @@ static int join_one(struct container *c, const struct opened *o, const char *id,
                     int *shm, struct error *err)
 {
     autocontainer other = CONTAINER_EMPTY;
-    autofd pidfd = open_running(c, id, &other, err);
+    pid_t pid;
+    autofd pidfd = open_running(c, id, &other, &pid, err);
     if (pidfd < 0)
         return pidfd;
-    autofd fd = donor_namespace(other.status.pid, pidfd, kind, err);
+    autofd fd = donor_namespace(pid, pidfd, kind, err);
     if (fd < 0)
         return error_prefix(err, "container %s", other.plan.name);
-    int rc = streq(kind, "net") ? 0 : check_users(o, &other, pidfd, err);
+    int rc = streq(kind, "net") ? 0 : check_users(o, &other, pid, pidfd, err);
     if (rc == 0 && shm)
         rc = *shm = donor_shared_memory(pidfd, err);
     return rc < 0 ? error_prefix(err, "container %s", other.plan.name) : take_fd(&fd);

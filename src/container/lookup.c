@@ -165,9 +165,7 @@ static int remove_unborn(struct container *c, struct error *err)
     return rc;
 }
 
-/* Opens it, tidying up what nobody else will. -ENOENT also when that removed it. */
-static int open_tidy(struct containers *all, const char *id, struct container *out,
-                     struct error *err)
+int disk_open(struct containers *all, const char *id, struct container *out, struct error *err)
 {
     autocontainer c = CONTAINER_EMPTY;
     int rc = container_open(all, id, &c, err);
@@ -204,6 +202,11 @@ static int find_by_prefix(struct containers *all, const char *word, char id[CONT
     size_t length = strlen(word);
     if (length == 0 || length >= CONTAINER_ID_MAX || !is_hex(word, length))
         return not_found(all, word, err);
+    if (id_valid(word) && (faccessat(all->root_fd, word, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ||
+                           faccessat(all->state_fd, word, F_OK, AT_SYMLINK_NOFOLLOW) == 0)) {
+        memcpy(id, word, CONTAINER_ID_MAX); /* no need to look at all the others */
+        return 0;
+    }
     int rc = list_ids(all, word, &ids, err);
     if (rc < 0)
         return rc;
@@ -261,12 +264,12 @@ int container_find(struct containers *all, const char *word, struct container *o
     int rc = container_find_id(all, word, id, err);
     if (rc < 0)
         return rc;
-    rc = open_tidy(all, id, out, err);
+    rc = disk_open(all, id, out, err);
     return rc == -ENOENT ? not_found(all, word, err) : rc;
 }
 
 void disk_tidy(struct containers *all, const char *id)
 {
     autocontainer c = CONTAINER_EMPTY;
-    (void)open_tidy(all, id, &c, NULL);
+    (void)disk_open(all, id, &c, NULL);
 }

@@ -62,7 +62,7 @@ static int first_process(const struct containers *all, const char *id, pid_t *pi
 {
     struct container_status status = {0};
     autofd state = openat(all->state_fd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (state < 0 || status_read(state, &status, NULL) < 0)
+    if (state < 0 || status_read(state, STATUS_NAME, &status, NULL) < 0)
         return -ESRCH;
     autofd pidfd = status.pid > 0 ? sys_pidfd_open(status.pid) : -1;
     bool alive = pidfd >= 0 && process_alive(status.pid, status.start_time);
@@ -101,7 +101,8 @@ static int bring_one(const struct containers *all, const struct network_host *ho
     if (rc < 0)
         return rc;
     port->default_route = leads_out(host, addresses, network->name);
-    autofd namespace = donor_namespace(pid, pidfd, "net", NULL);
+    autofd insider = donor_insider(&pid, pidfd, NULL);
+    autofd namespace = insider < 0 ? -1 : donor_namespace(pid, insider, "net", NULL);
     autofd inside = namespace < 0 ? -1 : elsewhere_netlink(namespace, NETLINK_ROUTE, NULL);
     if (inside >= 0) /* a container that cannot be reached keeps nobody else from its network */
         (void)network_plug_again(host, network, port, inside, namespace, NULL);

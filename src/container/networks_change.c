@@ -108,8 +108,9 @@ static void inside_close(struct inside *inside)
 
 static int inside_open(const struct container *c, struct inside *out, struct error *err)
 {
-    autofd pidfd = container_pidfd(c, err);
-    out->namespace = pidfd < 0 ? pidfd : donor_namespace(c->status.pid, pidfd, "net", err);
+    pid_t pid;
+    autofd pidfd = container_insider(c, &pid, err);
+    out->namespace = pidfd < 0 ? pidfd : donor_namespace(pid, pidfd, "net", err);
     if (out->namespace < 0)
         return out->namespace;
     out->routes = elsewhere_netlink(out->namespace, NETLINK_ROUTE, err);
@@ -215,7 +216,8 @@ static void rewrite_servers(const struct container *c, struct rewriting *r, stru
     const struct errand errand = {.work = rewrite, .closure = r, .fds = {-1, -1, -1, -1}};
     struct errand_run run = ERRAND_RUN_NONE;
     struct error why = {0};
-    autofd pidfd = container_pidfd(c, &why);
+    pid_t pid;
+    autofd pidfd = container_insider(c, &pid, &why);
     int rc = pidfd < 0 ? pidfd : errand_join(&c->plan, pidfd, &errand, &run, &why);
     if (rc == 0)
         rc = errand_end_within(&run, REWRITE_MS, &why);
@@ -281,6 +283,15 @@ static int connect_running(struct container *c, const char *front, struct error 
     return rc;
 }
 
+static void tell(const struct container *c, const char *name, const char *action)
+{
+    const struct network_place place = {c->all->root_top, c->all->state_top};
+    autonetwork network = {0};
+    if (network_find(&place, -1, name, &network, NULL) < 0) /* it was removed meanwhile */
+        snprintf(network.name, sizeof network.name, "%s", name);
+    event_tell_network(c->all, &network, action, c->id);
+}
+
 /* The posture tells where it is, as `run` does. */
 static void tell_posture(struct container *c)
 {
@@ -332,7 +343,7 @@ int container_network_connect(struct container *c, const struct endpoint_words *
         return rc;
     }
     tell_posture(c);
-    event_tell(c->all, &c->plan, c->id, "connect", "network", c->plan.endpoints[at].network);
+    tell(c, c->plan.endpoints[at].network, "connect");
     return container_save_plan(c, err);
 }
 
@@ -443,7 +454,7 @@ static int disconnect(struct container *c, size_t at, const char *front, struct 
     if (rc == 0)
         rc = container_save_plan(c, err);
     if (rc == 0)
-        event_tell(c->all, &c->plan, c->id, "disconnect", "network", network);
+        tell(c, network, "disconnect");
     return rc;
 }
 

@@ -31,7 +31,7 @@ static enum owner owner_of(const struct containers *all, const char *id)
         return OWNER_GONE;
     autofd lock = disk_lock(all, id, false, LOCK_SH | LOCK_NB, NULL);
     autofd state = openat(all->state_fd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (state >= 0 && status_read(state, &status, NULL) == 0) {
+    if (state >= 0 && status_read(state, STATUS_NAME, &status, NULL) == 0) {
         if (process_alive(status.pid, status.start_time))
             owner = OWNER_RUNS;
         else if (process_alive(status.monitor, status.monitor_start))

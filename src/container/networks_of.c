@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "container/disk.h"
+#include "container/events.h"
 #include "container/network_home.h"
 #include "container/networks_parts.h"
 #include "container/programs.h"
@@ -258,7 +259,11 @@ int joining_finish(struct container *c, struct joining *j, struct error *err)
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < j->count; i++)
         rc = netd_wait(&j->starts[i], j->networks[i].name, err);
-    return rc < 0 ? rc : publishing_finish(c, &j->publishing, err);
+    if (rc == 0)
+        rc = publishing_finish(c, &j->publishing, err);
+    for (size_t i = 0; rc == 0 && !c->plan.step && i < j->count; i++)
+        event_tell_network(c->all, &j->networks[i], "connect", c->id);
+    return rc;
 }
 
 void joining_end(struct joining *j)
@@ -380,14 +385,17 @@ void container_networks_rename(const struct container *c)
     }
 }
 
-static void leave_one(const struct network_host *host, const char *id, const char *text)
+static void leave_one(const struct container *c, const struct network_host *host, const char *text)
 {
     autonetwork network = {0};
-    struct network_port port = {.owner = id};
+    struct network_port port = {.owner = c->id};
     char name[NETWORK_NAME_SIZE];
-    if (parse_addresses(text, name, &port) == 0 &&
-        network_find(&host->place, host->outside, name, &network, NULL) == 0)
-        network_leave(host, &network, &port);
+    if (parse_addresses(text, name, &port) < 0 ||
+        network_find(&host->place, host->outside, name, &network, NULL) < 0)
+        return;
+    network_leave(host, &network, &port);
+    if (c->status.pid > 0 && !c->plan.step)
+        event_tell_network(c->all, &network, "disconnect", c->id);
 }
 
 void container_networks_leave(struct container *c)
@@ -398,7 +406,7 @@ void container_networks_leave(struct container *c)
         return;
     strv_split(&parts, c->status.addresses, ';');
     for (size_t i = 0; i < parts.len; i++)
-        leave_one(&host, c->id, parts.items[i]);
+        leave_one(c, &host, parts.items[i]);
     free(take_ptr(c->status.addresses));
     network_host_close(&host);
 }
@@ -530,8 +538,10 @@ int container_network_remove(struct containers *all, const char *word, bool unus
         rc = network_take_down(&host, &network, err);
     if (rc == 0)
         rc = network_forget(&host.place, network.name, err);
-    if (rc == 0)
+    if (rc == 0) {
+        event_tell_network(all, &network, "destroy", NULL);
         network_tidy(&host);
+    }
     network_host_close(&host);
     return rc;
 }

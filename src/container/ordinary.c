@@ -16,6 +16,7 @@
 #include "base/text.h"
 #include "container/disk.h"
 #include "container/user.h"
+#include "runtime/donor.h"
 #include "runtime/ids.h"
 #include "runtime/mapper.h"
 #include "runtime/syscalls.h"
@@ -270,10 +271,15 @@ static int container_namespace(const char *state)
         autofd one = entry->d_name[0] == '.'
                          ? -1
                          : openat(dirfd(dir), entry->d_name, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        if (one < 0 || status_read(one, &status, NULL) < 0)
+        if (one < 0 || status_read(one, STATUS_NAME, &status, NULL) < 0)
             continue;
-        if (process_alive(status.pid, status.start_time))
-            found = namespace_of(status.pid);
+        autofd first = status.pid > 0 ? sys_pidfd_open(status.pid) : -1;
+        pid_t pid = status.pid;
+        autofd insider = first >= 0 && process_alive(status.pid, status.start_time)
+                             ? donor_insider(&pid, first, NULL)
+                             : -1;
+        if (insider >= 0)
+            found = namespace_of(pid);
         if (found >= 0 && !process_alive(status.pid, status.start_time))
             close(take_fd(&found));
         status_free(&status);

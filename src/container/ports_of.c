@@ -36,7 +36,7 @@ static bool holds(const struct containers *all, const char *id, const struct pub
     struct container_status status = {0};
     autofd state = openat(all->state_fd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     bool found = false;
-    if (state < 0 || status_read(state, &status, NULL) < 0)
+    if (state < 0 || status_read(state, STATUS_NAME, &status, NULL) < 0)
         return false;
     const char *at = status.published;
     while (!found && published_next(&at, &out->theirs))

@@ -156,8 +156,10 @@ static bool donor_ended(const struct container *c)
         return false;
     if (container_open(c->all, c->plan.pid_container, &donor, NULL) < 0)
         return true;
+    pid_t pid;
     autofd pidfd = container_pidfd(&donor, NULL);
-    if (pidfd < 0 || strays_namespace(donor.status.pid, "pid") != c->status.process_ns)
+    autofd insider = pidfd < 0 ? -1 : container_insider(&donor, &pid, NULL);
+    if (insider < 0 || strays_namespace(pid, "pid") != c->status.process_ns)
         return true;
     return poll(&(struct pollfd){.fd = pidfd, .events = POLLIN}, 1, DONOR_PATIENCE_MS) > 0;
 }
@@ -283,7 +285,7 @@ int container_discard(struct containers *all, const char *id, struct error *err)
     if (c.lock < 0)
         return c.lock;
     c.state = openat(c.lock, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (c.state >= 0 && status_read(c.state, &c.status, &ignored) == 0) {
+    if (c.state >= 0 && status_read(c.state, STATUS_NAME, &c.status, &ignored) == 0) {
         kill_first(&c);
         (void)end_group(&c, &ignored);
         ids_release(all->state_top, id, c.status.id_base);

@@ -26,13 +26,8 @@ static int process_stat(pid_t pid, char *state, uint64_t *start_time)
 {
     char path[32], text[1024];
     snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-    autofd fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
+    if (read_small_at(AT_FDCWD, path, text, sizeof text) <= 0)
         return -ESRCH;
-    ssize_t n = read(fd, text, sizeof text - 1);
-    if (n <= 0)
-        return -ESRCH;
-    text[n] = '\0';
     const char *at = strrchr(text, ')');
     if (!at || at[1] != ' ' || !at[2])
         return -ESRCH;
@@ -185,6 +180,7 @@ static int line_set(const struct line *line, const char *value, void *into)
 /* `text` is taken apart. Keys that a later version wrote are passed over. */
 static int lines_read(const struct line *lines, char *text, void *into)
 {
+    const struct line *next = lines; /* nearly always: they are written in this order */
     while (*text) {
         char *end = strchr(text, '\n');
         char *value = strchr(text, '=');
@@ -192,11 +188,12 @@ static int lines_read(const struct line *lines, char *text, void *into)
             return -EBADMSG;
         *end = '\0';
         *value++ = '\0';
-        const struct line *line = lines;
+        const struct line *line = next->key && streq(next->key, text) ? next : lines;
         while (line->key && !streq(line->key, text))
             line++;
         if (line->key && line_set(line, value, into) < 0)
             return -EBADMSG;
+        next = line->key ? line + 1 : lines;
         text = end + 1;
     }
     return 0;
@@ -210,17 +207,31 @@ void status_free(struct container_status *status)
     *status = (struct container_status){0};
 }
 
-int status_read(int state, struct container_status *out, struct error *err)
+/* A file of lines, which is nearly always small. `out` is set but for -EBADMSG, then in part. */
+static int lines_load(int dir, const char *path, const struct line *lines, void *out,
+                      struct error *err)
 {
-    autobuf text = {0};
+    char text[4096];
+    autobuf large = {0};
+    ssize_t n = read_small_at(dir, path, text, sizeof text);
+    if (n == -ENOENT)
+        return -ENOENT;
+    if (n >= 0)
+        return lines_read(lines, text, out);
+    int rc = read_file_at(dir, path, STATUS_MAX, &large, err);
+    return rc < 0 ? rc : lines_read(lines, large.data, out);
+}
+
+int status_read(int dir, const char *path, struct container_status *out, struct error *err)
+{
     struct container_status status = {0};
-    int rc = read_file_at(state, STATUS_NAME, STATUS_MAX, &text, err);
-    if (rc < 0 && rc != -ENOENT)
-        return rc;
-    if (rc == 0 && text.len > 0 && lines_read(status_lines, text.data, &status) < 0) {
+    int rc = lines_load(dir, path, status_lines, &status, err);
+    if (rc == -EBADMSG) {
         status_free(&status);
         return error_set(err, -EBADMSG, "the container's file %s is damaged", STATUS_NAME);
     }
+    if (rc < 0 && rc != -ENOENT)
+        return rc;
     status_free(out);
     *out = status;
     return 0;
@@ -233,14 +244,13 @@ int status_write(int state, const struct container_status *status, struct error 
     return write_file_at(state, STATUS_NAME, buf_text(&text), text.len, 0600, VOLATILE, err);
 }
 
-int last_read(int home, struct last_run *out)
+int last_read(int dir, const char *path, struct last_run *out)
 {
-    autobuf text = {0};
     struct last_run last = {0};
-    int rc = read_file_at(home, LAST_NAME, STATUS_MAX, &text, NULL);
-    if (rc < 0)
+    int rc = lines_load(dir, path, last_lines, &last, NULL);
+    if (rc < 0 && rc != -EBADMSG)
         return rc;
-    if (text.len > 0 && lines_read(last_lines, text.data, &last) < 0)
+    if (rc < 0)
         last = (struct last_run){0};
     *out = last;
     return 0;
@@ -267,12 +277,31 @@ static bool is_frozen(const char *record)
     return cgroup_frozen(&group, &frozen, NULL) == 0 && frozen;
 }
 
+/* Where file `name` of one of its directories is: there if that is open, else by way of the
+ * directory of all containers, for who reads a file or two of each of a thousand. */
+struct place {
+    int dir;
+    char path[CONTAINER_ID_MAX + 16];
+};
+
+static struct place place_of(const struct container *c, int own, int all, const char *name)
+{
+    struct place place = {.dir = own >= 0 ? own : all};
+    if (own >= 0)
+        snprintf(place.path, sizeof place.path, "%s", name);
+    else
+        snprintf(place.path, sizeof place.path, "%s/%s", c->id, name);
+    return place;
+}
+
 /* Not since this boot, or all was cleaned up after it. */
 static void state_at_rest(struct container *c)
 {
     struct last_run last;
+    struct place place =
+        place_of(c, c->home, c->in_state ? c->all->state_fd : c->all->root_fd, LAST_NAME);
     c->now = CONTAINER_CREATED;
-    if (last_read(c->home, &last) < 0)
+    if (last_read(place.dir, place.path, &last) < 0)
         return;
     c->now = last.ended ? CONTAINER_EXITED : CONTAINER_DEAD;
     c->status.started = last.started;
@@ -285,9 +314,23 @@ static void state_at_rest(struct container *c)
         c->exit = last.exit;
 }
 
+static bool is_paused(const struct container *c)
+{
+    struct place place = place_of(c, c->state, c->all->state_fd, PAUSED_NAME);
+    return faccessat(place.dir, place.path, F_OK, AT_SYMLINK_NOFOLLOW) == 0 &&
+           is_frozen(c->status.cgroup);
+}
+
+static bool read_exit(const struct container *c, struct exit_record *out)
+{
+    autofd own = c->state >= 0 ? -1 : open_directory_at(c->all->state_fd, c->id, NULL);
+    return exit_record_read(c->state >= 0 ? c->state : own, out) == 0;
+}
+
 int state_load(struct container *c, struct error *err)
 {
-    int rc = c->state >= 0 ? status_read(c->state, &c->status, err) : 0;
+    struct place place = place_of(c, c->state, c->all->state_fd, STATUS_NAME);
+    int rc = status_read(place.dir, place.path, &c->status, err);
     if (rc < 0)
         return rc;
     const struct container_status *s = &c->status;
@@ -300,13 +343,11 @@ int state_load(struct container *c, struct error *err)
         return 0;
     }
     if (process_alive(s->pid, s->start_time)) {
-        bool frozen = faccessat(c->state, PAUSED_NAME, F_OK, AT_SYMLINK_NOFOLLOW) == 0 &&
-                      is_frozen(s->cgroup);
-        c->now = frozen ? CONTAINER_PAUSED : CONTAINER_RUNNING;
+        c->now = is_paused(c) ? CONTAINER_PAUSED : CONTAINER_RUNNING;
         return 0;
     }
     c->ending = process_alive(s->monitor, s->monitor_start);
-    if (exit_record_read(c->state, &c->exit) == 0)
+    if (read_exit(c, &c->exit))
         c->now = CONTAINER_EXITED;
     else
         c->now = c->ending ? CONTAINER_RUNNING : CONTAINER_DEAD;

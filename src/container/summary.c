@@ -88,6 +88,15 @@ static void unescape(char *value)
     *to = '\0';
 }
 
+static int read_bool(const char *value, bool *out)
+{
+    uint64_t number;
+    if (parse_u64(value, 1, &number) < 0)
+        return -EBADMSG;
+    *out = number;
+    return 0;
+}
+
 static int read_line(struct container_summary *s, const char *key, char *value)
 {
     const struct {
@@ -111,6 +120,12 @@ static int read_line(struct container_summary *s, const char *key, char *value)
     }
     if (streq(key, "created"))
         return parse_i64(value, INT64_MIN, INT64_MAX, &s->created);
+    if (streq(key, "passing"))
+        return read_bool(value, &s->passing);
+    if (streq(key, "checked")) {
+        s->whole = true;
+        return read_bool(value, &s->checked);
+    }
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         if (streq(texts[i].key, key)) {
             free(*texts[i].field);
@@ -133,18 +148,24 @@ static int read_lines(char *text, struct container_summary *out)
             return -EBADMSG;
         text = end + 1;
     }
-    return out->name && out->image && out->image_id && out->command && out->level && out->network
+    return out->whole && out->name && out->image && out->image_id && out->command && out->level &&
+                   out->network
                ? 0
                : -EBADMSG;
 }
 
-static int summary_read(int home, struct container_summary *out)
+static int summary_read(int dir, const char *path, struct container_summary *out)
 {
-    autobuf text = {0};
+    char text[4096];
+    autobuf large = {0};
     struct container_summary summary = {0};
-    int rc = read_file_at(home, SUMMARY_NAME, SUMMARY_MAX, &text, NULL);
-    if (rc == 0)
-        rc = text.len > 0 ? read_lines(text.data, &summary) : -EBADMSG;
+    int rc = (int)read_small_at(dir, path, text, sizeof text);
+    if (rc >= 0) {
+        rc = read_lines(text, &summary);
+    } else if (rc != -ENOENT) {
+        rc = read_file_at(dir, path, SUMMARY_MAX, &large, NULL);
+        rc = rc < 0 ? rc : read_lines(large.data, &summary);
+    }
     if (rc < 0) {
         summary_free(&summary);
         return rc;
@@ -166,6 +187,9 @@ void summary_of_plan(const struct plan *plan, struct container_summary *out)
     if (!plan->created || parse_rfc3339(plan->created, &summary.created) < 0)
         summary.created = 0;
     summary.step = plan->step;
+    summary.passing = plan->remove;
+    summary.checked = health_wanted(plan);
+    summary.whole = true;
     summary.name = xstrdup(plan->name ? plan->name : "");
     summary.image = xstrdup(plan->image_name ? plan->image_name : "");
     summary.image_id = xstrdup(plan->image_id ? plan->image_id : "");
@@ -215,6 +239,7 @@ int summary_write(int home, const struct plan *plan, struct error *err)
     add_line(&text, "level", summary.level);
     add_line(&text, "network", summary.network);
     buf_fmt(&text, "created=%lld\n", (long long)summary.created);
+    buf_fmt(&text, "passing=%d\nchecked=%d\n", summary.passing, summary.checked);
     for (size_t i = 0; i < summary.labels.len; i++)
         add_line(&text, "label", summary.labels.items[i]);
     for (size_t i = 0; i < summary.exposed.len; i++)
@@ -227,84 +252,37 @@ int summary_write(int home, const struct plan *plan, struct error *err)
     return write_file_at(home, SUMMARY_NAME, buf_text(&text), text.len, 0600, VOLATILE, err);
 }
 
-/* --- a glance --- */
-
-void glance_free(struct glance *glance)
+int summary_find(struct containers *all, const char *id, struct container_summary *out,
+                 bool *in_state)
 {
-    summary_free(&glance->summary);
-    free(take_ptr(glance->cgroup));
-    free(take_ptr(glance->published));
-}
-
-/* Its directories and its state, but not its plan. */
-static int open_without_plan(struct container *c, struct error *err)
-{
-    int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-    c->state = openat(c->all->state_fd, c->id, flags);
-    c->in_state = c->state >= 0 && faccessat(c->state, CONFIG_NAME, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
-    c->home = c->in_state ? c->state : openat(c->all->root_fd, c->id, flags);
-    if (c->home < 0 ||
-        (!c->in_state && faccessat(c->home, CONFIG_NAME, F_OK, AT_SYMLINK_NOFOLLOW) < 0))
-        return error_set(err, -ENOENT, "no such container: %s", c->id);
-    return state_load(c, err);
+    const int tops[] = {all->root_fd, all->state_fd};
+    char summary[CONTAINER_ID_MAX + sizeof SUMMARY_NAME];
+    char config[CONTAINER_ID_MAX + sizeof CONFIG_NAME];
+    int rc = -ENOENT;
+    snprintf(summary, sizeof summary, "%s/" SUMMARY_NAME, id);
+    snprintf(config, sizeof config, "%s/" CONFIG_NAME, id);
+    for (size_t i = 0; rc == -ENOENT && i < 2; i++) {
+        *in_state = tops[i] == all->state_fd;
+        rc = summary_read(tops[i], summary, out);
+        if (rc == 0 && faccessat(tops[i], config, F_OK, AT_SYMLINK_NOFOLLOW) < 0) {
+            summary_free(out);
+            rc = -ENOENT;
+        }
+    }
+    return rc;
 }
 
 int container_summary(struct containers *all, const char *id, struct container_summary *out,
                       struct error *err)
 {
-    const int tops[] = {all->state_fd, all->root_fd};
-    for (size_t i = 0; id_valid(id) && i < 2; i++) {
-        autofd home = openat(tops[i], id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (home >= 0 && faccessat(home, CONFIG_NAME, F_OK, AT_SYMLINK_NOFOLLOW) == 0 &&
-            summary_read(home, out) == 0)
-            return 0;
-    }
+    bool in_state;
+    if (id_valid(id) && summary_find(all, id, out, &in_state) == 0)
+        return 0;
     autocontainer c = CONTAINER_EMPTY;
     int rc = container_open(all, id, &c, err);
     if (rc == 0)
         summary_of_plan(&c.plan, out);
     return rc;
-}
-
-static void take_glance(struct container *c, struct glance *out)
-{
-    memcpy(out->id, c->id, CONTAINER_ID_MAX);
-    out->now = c->now;
-    out->exit = c->exit;
-    out->started = c->status.started;
-    out->oom_killed = c->status.oom_killed;
-    if (container_runs(c->now)) {
-        health_status(c->state, out->health);
-        if (container_published(&c->status))
-            out->published = take_ptr(c->status.published);
-    }
-    out->pid = c->status.pid;
-    out->cgroup = take_ptr(c->status.cgroup);
-}
-
-int container_glance(struct containers *all, const char *id, struct glance *out, struct error *err)
-{
-    autocontainer c = CONTAINER_EMPTY;
-    struct glance glance = {0};
-    if (!id_valid(id))
-        return error_set(err, -EINVAL, "'%.64s' is not the whole id of a container", id);
-    c.all = all;
-    memcpy(c.id, id, CONTAINER_ID_MAX);
-    int rc = open_without_plan(&c, err);
-    if (rc < 0 && rc != -ENOENT)
-        return rc;
-    bool over = c.now == CONTAINER_DEAD || c.now == CONTAINER_CREATED ||
-                (c.now == CONTAINER_EXITED && c.status.pid > 0);
-    if (rc == -ENOENT || (over && !c.ending) || summary_read(c.home, &glance.summary) < 0) {
-        container_close(&c);
-        rc = container_find(all, id, &c, err);
-        if (rc < 0)
-            return rc;
-        summary_of_plan(&c.plan, &glance.summary);
-    }
-    take_glance(&c, &glance);
-    *out = glance;
-    return 0;
 }
 
 /* --- what it has written --- */

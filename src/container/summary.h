@@ -15,7 +15,10 @@ struct container_summary {
     char *name, *image, *image_id, *command;
     char *level; /* with what was relaxed: "restricted -readonly", "baseline +NET_ADMIN" */
     char *network;
-    bool step; /* of a build */
+    bool step;    /* of a build */
+    bool passing; /* it goes with its end: --rm */
+    bool checked; /* it has a health check */
+    bool whole;   /* read from a file that says the two before */
     nanoseconds created;
     struct strv labels;
     struct strv exposed; /* ports, as the plan has them */
@@ -46,6 +49,10 @@ void summary_free(struct container_summary *summary);
 /* Of a container that is there, whatever its state, which is left as it is. -ENOENT, -EBADMSG. */
 int container_summary(struct containers *all, const char *id, struct container_summary *out,
                       struct error *err);
+/* The same from its file alone, where it is the file of a container; nothing stays open.
+ * `in_state`: its config.json lies below the state directory. -ENOENT, -EBADMSG: read the plan. */
+int summary_find(struct containers *all, const char *id, struct container_summary *out,
+                 bool *in_state);
 /* Only for a container that stays for a while and so will be listed. Not durable: without it
  * everything works the same. */
 int summary_write(int home, const struct plan *plan, struct error *err);

@@ -114,7 +114,8 @@ int visit_begin(struct container *c, struct store *store, const struct errand *e
     if (container_runs(c->now)) {
         container_unlock(c);
         v.locked = false;
-        autofd pidfd = container_pidfd(c, err);
+        pid_t pid;
+        autofd pidfd = container_insider(c, &pid, err);
         rc = pidfd < 0 ? pidfd : errand_join(&c->plan, pidfd, errand, &v.run, err);
     } else {
         rc = visit_stopped(&v, store, errand, err);

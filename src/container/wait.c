@@ -13,6 +13,7 @@
 #include "container/numbers.h"
 #include "container/restart.h"
 #include "container/signals.h"
+#include "runtime/donor.h"
 #include "runtime/syscalls.h"
 
 /* After SIGKILL only the kernel can make us wait. */
@@ -70,6 +71,16 @@ int container_pidfd(const struct container *c, struct error *err)
         return error_set(err, fd, "cannot watch container %s: %s", c->plan.name,
                          error_describe(fd));
     return fd;
+}
+
+int container_insider(const struct container *c, pid_t *pid, struct error *err)
+{
+    autofd first = container_pidfd(c, err);
+    if (first < 0)
+        return first;
+    *pid = c->status.pid;
+    int fd = donor_insider(pid, first, err);
+    return fd < 0 ? error_prefix(err, "container %s", c->plan.name) : fd;
 }
 
 static int kill_group(const struct container *c)

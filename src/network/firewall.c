@@ -11,7 +11,7 @@
 #include "network/senders.h"
 
 /* Written beside the table; another one is made anew. */
-static const char version[] = "caisson 3";
+static const char version[] = "caisson 4";
 
 /* Of a packet's header, where the addresses are: RFC 791, RFC 8200. */
 static const struct {
@@ -129,6 +129,22 @@ static void on_interface(struct nft *n, enum nft_meta_keys which, const char *se
     nft_lookup(n, set, 0, not_in);
 }
 
+/* Nearly every packet is one of these, and the first rule that it meets: in the middle of a
+ * connection, and from whose address it says. What it lacks is judged by the rules behind. */
+static void let_members_go_on(struct nft *n, const char *chain)
+{
+    for (size_t i = 0; i < 2; i++) {
+        nft_rule_begin(n, chain);
+        only_family(n, i);
+        nft_meta(n, NFT_META_IIFNAME, 0);
+        load_source(n, i, ADDRESS_WORD);
+        nft_lookup(n, families[i].members, 0, false);
+        nft_ct_state(n, NFT_STATE_ESTABLISHED | NFT_STATE_RELATED);
+        nft_verdict(n, NF_ACCEPT, NULL);
+        nft_rule_end(n);
+    }
+}
+
 static void refuse_forged(struct nft *n, const char *chain)
 {
     for (size_t i = 0; i < 2; i++) {
@@ -216,8 +232,8 @@ static void close_host(struct nft *n)
 
 static void add_from(struct nft *n)
 {
+    let_members_go_on(n, "from");
     refuse_forged(n, "from");
-    let_answers_pass(n, "from");
     close_metadata(n, "from");
     nft_rule_begin(n, "from");
     on_interface(n, NFT_META_OIFNAME, "bridges", false);
@@ -311,9 +327,9 @@ static void lead_aside(struct nft *n)
 
 static void add_host(struct nft *n)
 {
+    let_members_go_on(n, "host");
     let_neighbours_be_found(n);
     refuse_forged(n, "host");
-    let_answers_pass(n, "host");
     close_metadata(n, "host");
     let_names_be_asked(n);
     for (size_t i = 0; i < 2; i++) {
@@ -363,10 +379,10 @@ static void add_hooks(struct nft *n, unsigned flags)
     for (size_t i = 0; i < 2; i++) {
         nft_rule_begin(n, "arriving");
         only_family(n, i);
+        on_interface(n, NFT_META_IIFNAME, "bridges", true); /* cheaper than a look at ranges */
+        nft_compare(n, 0, NFT_CMP_NEQ, lo, sizeof lo);
         load_destination(n, i, 0);
         nft_lookup(n, families[i].subnets, 0, false);
-        on_interface(n, NFT_META_IIFNAME, "bridges", true);
-        nft_compare(n, 0, NFT_CMP_NEQ, lo, sizeof lo);
         nft_counter(n);
         nft_verdict(n, NF_DROP, NULL);
         nft_rule_end(n);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "runtime/donor.h"
 
+#include <fcntl.h>
 #include <linux/magic.h>
 #include <linux/openat2.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -11,7 +13,41 @@
 #include <sys/wait.h>
 
 #include "base/cleanup.h"
+#include "base/io.h"
 #include "runtime/syscalls.h"
+
+static bool may_look_into(pid_t pid)
+{
+    char path[48];
+    snprintf(path, sizeof path, "/proc/%d/ns/user", (int)pid);
+    autofd fd = open(path, O_RDONLY | O_CLOEXEC);
+    return fd >= 0 || (errno != EACCES && errno != EPERM);
+}
+
+/* What --init started: it forks once, and whom it adopts comes after that. 0: nobody. */
+static pid_t first_child(pid_t pid)
+{
+    char path[64], text[16] = "";
+    snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)pid, (int)pid);
+    autofd fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read_full(fd, text, sizeof text - 1);
+    return n > 0 ? (pid_t)strtol(text, NULL, 10) : 0;
+}
+
+int donor_insider(pid_t *pid, int first, struct error *err)
+{
+    if (may_look_into(*pid)) {
+        int same = fcntl(first, F_DUPFD_CLOEXEC, 3);
+        return same < 0 ? error_errno(err, "cannot open its first process") : same;
+    }
+    pid_t child = first_child(*pid);
+    autofd pidfd = child > 0 ? sys_pidfd_open(child) : -ESRCH;
+    /* Its number may have become another's before it was opened, and that of its parent too. */
+    if (pidfd < 0 || first_child(*pid) != child || sys_pidfd_send_signal(first, 0) < 0)
+        return error_set(err, -ESRCH, "it has no command any more");
+    *pid = child;
+    return take_fd(&pidfd);
+}
 
 int donor_namespace(pid_t pid, int pidfd, const char *kind, struct error *err)
 {

@@ -15,6 +15,11 @@
 
 #include "base/error.h"
 
+/* Whom of a container to enter by, given its first process, whose pidfd `first` is: that, or where
+ * it is the fork of ours that --init leaves there, into which the kernel lets nobody but the host's
+ * root look, the command below it, which is in the same namespaces. A pidfd; *pid goes with it.
+ * -ESRCH when it ended. */
+int donor_insider(pid_t *pid, int first, struct error *err);
 /* The namespace ("net", "pid", "ipc", "user") of a process, which is pidfd's; -ESRCH when it ended.
  */
 int donor_namespace(pid_t pid, int pidfd, const char *kind, struct error *err);

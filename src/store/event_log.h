@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What happened to containers, images and volumes, for whoever asks `caisson events`.
+ * What happened to containers, images, networks and volumes, for whoever asks `caisson events`.
  *
  * Without a daemon nobody listens all the time, so each command appends one line of JSON, in
  * Docker's form, to <state>/events as it does something. A line is one write(2) with O_APPEND, so

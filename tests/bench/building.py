@@ -3,10 +3,9 @@
 it cached; a large context of which one file changed."""
 import os
 import random
-import shutil
-import subprocess
 import time
 
+import dockerd
 import peers
 from measure import Command, alone, interleaved
 
@@ -28,57 +27,6 @@ LARGE = """FROM {base}
 COPY . /src
 RUN ls /src | wc -l
 """
-
-
-class Docker:
-    """dockerd of the unpacked engines, or of the machine, with files and a network of its own. Its own
-    client speaks to its BuildKit without a plugin."""
-
-    def __init__(self, bench):
-        self.directory = os.path.join(bench.directory, "docker")
-        self.engines = os.path.join(bench.build, "engines", "usr")
-        self.process = None
-        os.makedirs(self.directory)
-        path = f"{self.engines}/bin:{self.engines}/sbin:{os.environ['PATH']}"
-        self.env = dict(os.environ, PATH=path, DOCKER_BUILDKIT="1")
-        self.client = [shutil.which("docker", path=path) or "docker", "-H", f"unix://{self.directory}/sock"]
-        daemon = shutil.which("dockerd", path=path)
-        if not daemon:
-            raise RuntimeError("dockerd is not installed")
-        self.start(daemon)
-
-    def start(self, daemon):
-        config = f"{self.directory}/daemon.json"
-        with open(config, "w", encoding="utf-8") as file:
-            file.write('{"bridge": "none", "iptables": false, "ip6tables": false, "ip-forward": false, '
-                       '"ip-masq": false, "userland-proxy": false}')
-        with open(f"{self.directory}/log", "wb") as log:
-            self.process = subprocess.Popen(
-                ["unshare", "--net", daemon, "--config-file", config, "--data-root", f"{self.directory}/data",
-                 "--exec-root", f"{self.directory}/run", "-p", f"{self.directory}/pid",
-                 "-H", f"unix://{self.directory}/sock"], env=self.env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        for _ in range(100):
-            if subprocess.run([*self.client, "version"], env=self.env, stdout=subprocess.DEVNULL,
-                              stderr=subprocess.DEVNULL, check=False).returncode == 0:
-                return
-            time.sleep(0.2)
-        raise RuntimeError("dockerd does not start here")
-
-    def command(self, *words, reset=None):
-        return Command([*self.client, *words], self.env, reset)
-
-    def close(self):
-        if self.process:
-            self.process.terminate()
-            try:
-                self.process.wait(20)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
-        with open("/proc/self/mountinfo", encoding="utf-8") as mounts:
-            below = [line.split()[4] for line in mounts]
-        for place in sorted((m for m in below if m.startswith(self.directory)), reverse=True):
-            subprocess.run(["umount", "-l", place], check=False)
 
 
 def make_contexts(bench):
@@ -118,8 +66,7 @@ def engines(bench, archive):
     """(name, what builds, limits of the three rows) of each peer that works here."""
     found = []
     try:
-        docker = Docker(bench)
-        bench.closing.append(docker)
+        docker = dockerd.Docker(bench)
         peers.output([*docker.client, "load", "-q", "-i", archive], docker.env)
         found.append(("docker build (BuildKit)",
                       lambda *words, reset=None: docker.command("build", "--network", "none", "-q", *words,

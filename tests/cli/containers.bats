@@ -19,7 +19,8 @@ teardown() {
 
 state_of() { caisson inspect -f '{{.State.Status}}' "$1"; }
 is() { [ "$(state_of "$1")" = "$2" ]; }
-groups_of() { find /sys/fs/cgroup -depth -type d -name "$1" 2>/dev/null; }
+# Groups of others may go while they are looked through.
+groups_of() { find /sys/fs/cgroup -depth -type d -name "$1" 2>/dev/null || true; }
 
 # --- ps -------------------------------------------------------------------------------------------
 

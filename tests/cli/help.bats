@@ -82,6 +82,68 @@ verbs() {
     [ "$offered" = $'version\n--format\nbaseline' ] || { echo "$offered"; return 1; }
 }
 
+# What the shells ask is answered by a caisson of the test's own.
+networks_to_offer() {
+    mkdir -p "$BATS_TEST_TMPDIR/bin"
+    printf '%s\n' '#!/bin/sh' 'case "$*" in network*) echo front; echo back ;; ps*) echo web ;; esac' \
+        >"$BATS_TEST_TMPDIR/bin/caisson"
+    chmod +x "$BATS_TEST_TMPDIR/bin/caisson"
+    export PATH=$BATS_TEST_TMPDIR/bin:$PATH
+}
+
+@test "networks are offered after --network and the verbs of networks, any and none after --egress: bash" {
+    networks_to_offer
+    # shellcheck disable=SC2016 # of the inner shell
+    offered=$(bash -c '
+        source "$1/completions/caisson"
+        offer() { COMP_WORDS=(caisson "${@:3}" "$2"); COMP_CWORD=$(($# - 1)); _caisson caisson "$2" "$1"; echo "${COMPREPLY[@]}"; }
+        offer --network "" run --network
+        offer --network f create --network
+        offer --network container: run --network
+        offer --egress "" run --egress
+        offer --egress n network create --egress
+        offer rm "" network rm
+        offer --network d build --network' - "$CAISSON_BUILD" 2>/dev/null)
+    [ "$offered" = "bridge none host container: front back
+front
+container: container:web
+any none
+none
+front back
+default" ] || { echo "$offered"; return 1; }
+}
+
+@test "networks are offered after --network, any and none after --egress: zsh" {
+    skip_without zsh
+    networks_to_offer
+    # shellcheck disable=SC2016 # of the inner shell
+    offered=$(zsh -fc '
+        compadd() { while [[ $1 != -- ]]; do shift; done; shift; print -- $*; }
+        _arguments() { :; }
+        words=(caisson) CURRENT=1
+        source "$1/site-functions/_caisson"
+        _caisson_networks none container:
+        PREFIX=container:w _caisson_networks' - "$CAISSON_BUILD")
+    [ "$offered" = "container:
+none front back
+
+front back container:web" ] || { echo "$offered"; return 1; }
+    grep -qF ':NETWORK: _caisson_networks bridge none host container\:' "$CAISSON_BUILD/site-functions/_caisson"
+    grep -qF '(any none)' "$CAISSON_BUILD/site-functions/_caisson"
+    # a space before a function of ours: it takes no options for compadd
+    run ! grep -E ":_caisson_(containers|images|volumes|networks)" "$CAISSON_BUILD/site-functions/_caisson"
+}
+
+@test "networks are offered after --network, any and none after --egress: fish" {
+    skip_without fish
+    networks_to_offer
+    offer() { fish --no-config -c "source '$CAISSON_BUILD/vendor_completions.d/caisson.fish'; complete -C '$1'" | cut -f 1 | sort | xargs; }
+    [ "$(offer 'caisson run --network ')" = "back bridge container: front host none" ]
+    [ "$(offer 'caisson run --network container:')" = "container: container:web" ]
+    [ "$(offer 'caisson run --egress ')" = "any none" ]
+    [ "$(offer 'caisson network rm ')" = "back front" ]
+}
+
 @test "the zsh completion is valid" {
     skip_without zsh
     zsh -n "$CAISSON_BUILD/site-functions/_caisson"

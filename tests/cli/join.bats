@@ -110,6 +110,40 @@ host_config() {
     run ! grep '^Z' "$BATS_TEST_TMPDIR/ps"
 }
 
+@test "a container with --init is entered, joined, copied from and looked into as any other" {
+    caisson run -d --name web --init --ipc shareable --health-cmd 'test -e /tmp/own' --health-interval 1s busybox \
+        sh -c 'touch /tmp/own; (sleep 300 &); sleep 200; true' >/dev/null
+    [ "$(caisson exec web cat /proc/1/comm)" = caisson-init ]
+    [ "$(caisson exec -u 7 web id -u)" = 7 ]
+    waits 8 sh -c '[ "$(caisson inspect --format "{{.State.Health.Status}}" web)" = healthy ]'
+    caisson top web | grep -q "sleep 200"
+    caisson cp web:/tmp/own "$BATS_TEST_TMPDIR/own"
+    for kind in pid ipc user net; do
+        own=$(run_ --pid container:web --ipc container:web --network container:web busybox readlink /proc/self/ns/$kind)
+        [ "$own" = "$(namespace web $kind)" ]
+    done
+    caisson run -d --name joiner --init --pid container:web busybox sh -c 'sleep 400; true' >/dev/null
+    caisson exec joiner ps | grep -q "sleep 200"
+    caisson top joiner | grep -q "sleep 400"
+    # the one whose processes it joined is known by them, not by who looks
+    caisson kill joiner >/dev/null
+    [ "$(caisson wait joiner)" = 137 ]
+    [ -z "$(caisson inspect --format '{{.State.Error}}' joiner)" ]
+}
+
+# What is inside cannot look into process 1, which has our memory and no filter: not its own user, nor
+# with the right to trace.
+@test "process 1 of --init shows nothing of the host, neither to its own user nor with SYS_PTRACE" {
+    for rights in "" "--level baseline --cap-add SYS_PTRACE"; do
+        # shellcheck disable=SC2086 # words
+        caisson run -d --name web --init $rights busybox sleep 100 >/dev/null
+        for file in environ exe maps mem root; do
+            run ! caisson exec web sh -c "cat /proc/1/$file || ls /proc/1/$file/"
+        done
+        caisson rm -f web >/dev/null
+    done
+}
+
 @test "exec, top, cp and health checks of one that joined are its own" {
     caisson run -d --name web --ipc shareable busybox sleep 100 >/dev/null
     caisson run -d --name joiner --pid container:web --ipc container:web --health-cmd 'test -e /tmp/own' --health-interval 1s \

@@ -264,3 +264,29 @@ time.sleep(60)' "$pid" >"$BATS_TEST_TMPDIR/mounted" 2>&1 3>&- &
         [ -z "$(cat "$CAISSON_STATE"/networks/*/names | grep member || true)" ]
     done
 }
+
+@test "networks' events are told as Docker does: made, come to, left, destroyed" {
+    past() { caisson events --since 1h --until 0s --filter type=network "$@"; }
+    told() { past --format '{{.Action}}' "$@" | xargs; }
+    rm -f "$CAISSON_STATE/events" "$CAISSON_STATE/events.1"
+    shop=$(caisson network create shop)
+    caisson network create other >/dev/null
+    serve db --network shop
+    id=$(caisson inspect -f '{{.Id}}' db)
+    caisson network connect other db
+    caisson network disconnect other db
+    caisson rm -f db >/dev/null
+    caisson network rm shop other >/dev/null
+    [ "$(told --filter network=shop)" = "create connect disconnect destroy" ]
+    [ "$(told --filter network=other)" = "create connect disconnect destroy" ]
+    [ "$(told --filter network="${shop:0:12}" --filter event=connect)" = connect ]
+    [[ $(past --filter network=shop --filter event=connect) =~ \ network\ connect\ $shop\ \(container=$id,\ name=shop,\ type=bridge\)$ ]]
+    [[ $(past --filter network=shop --filter event=destroy) =~ \ network\ destroy\ $shop\ \(name=shop,\ type=bridge\)$ ]]
+    [ -z "$(past --filter container=db)" ]
+    # one that failed was on no network, and a container's own events do not tell of it
+    run ! caisson run --rm --network bridge busybox /no/such/program
+    [ -z "$(told --filter network=bridge)" ]
+    [ -z "$(caisson events --since 1h --until 0s --filter type=container --filter event=connect)" ]
+    caisson network prune -f
+    [ "$(told --filter event=prune)" = prune ]
+}

@@ -37,3 +37,22 @@ took() {
     [ -z "$(find "$CAISSON_ROOT/containers" "$CAISSON_ROOT/names" "$CAISSON_STATE/containers" \
         "$CAISSON_STATE/names" "$CAISSON_STATE/ids" -mindepth 1 2>/dev/null)" ]
 }
+
+# A list reads a few small files of each, and never all the others' for one.
+@test "ps takes a dozen system calls for each container, whether it runs or never ran" {
+    skip_without strace
+    caisson run -d --name runs busybox sleep 3600 >/dev/null
+    caisson ps -a >/dev/null
+    calls() { strace -f -o "$BATS_TEST_TMPDIR/calls" caisson ps -a >/dev/null && wc -l <"$BATS_TEST_TMPDIR/calls"; }
+    few=$(calls)
+    for n in $(seq 40); do
+        caisson create --name "never$n" busybox true >/dev/null
+        ((n % 2)) || caisson run -d --name "more$n" busybox sleep 3600 >/dev/null
+    done
+    [ "$(caisson ps -aq | wc -l)" = 61 ]
+    many=$(calls)
+    echo "$few calls, then $many"
+    [ $((many - few)) -le $((60 * 13)) ]
+    # shellcheck disable=SC2046 # one word per id
+    caisson rm -f $(caisson ps -aq) >/dev/null
+}
