@@ -32,6 +32,7 @@ struct exchange {
     int lane;
     char *token;
     bool use_basic;
+    bool downgraded; /* to http, after https was tried */
     unsigned sign_ins, failures, requests;
     char *url; /* of this hop */
     /* the body that comes */
@@ -321,8 +322,10 @@ static int after_failure(struct exchange *x, const struct hop *hop, int rc, stru
     bool tls = hop->code == CURLE_SSL_CONNECT_ERROR || hop->code == CURLE_COULDNT_CONNECT;
     if (rc != -EIO)
         return explain(x, hop, rc, err);
-    if (tls && x->place->insecure && !x->place->plain && !x->consumed) {
-        x->place->plain = true;
+    /* Another lane may have found out meanwhile: what counts is how it was asked just now. */
+    if (tls && x->place->insecure && starts_with(hop->url, "https:") && !x->downgraded &&
+        !x->consumed) {
+        x->place->plain = x->downgraded = true;
         return 1;
     }
     switch (hop->code) {
