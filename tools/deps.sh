@@ -34,6 +34,8 @@ xz-utils            archives that the tests make
 zstd                archives that the tests make
 uidmap              ordinary users' containers
 passt               … and their networks
+docker-registry?    what images are pulled from and pushed to
+openssl             certificates of the tests
 iproute2            the networks of the tests
 nftables            shows what was sent to the firewall
 LIST

@@ -31,6 +31,10 @@ int connect_to_write(const struct conf *conf, const char *domain, const char *pa
 /* How many layers go at once. */
 size_t registry_lanes(void);
 
-verb_handler command_pull, command_push, command_login, command_logout;
+/* From here on this process reaches no file but those that are open. */
+int confine_to_nothing(struct error *err);
+
+verb_handler command_manifest_inspect, command_search, command_pull, command_push, command_login,
+    command_logout;
 
 #endif

@@ -156,6 +156,14 @@ const struct verb verb_images = {
 static const struct option image_inspect_table[] = {
     {"format", 'f', OPTION_STRING, offsetof(struct image_inspect_options, format), "FORMAT",
      "Print as json, or by a Go template such as '{{.Config.User}}'"},
+    {"remote", 0, OPTION_BOOL, offsetof(struct image_inspect_options, remote), NULL,
+     "Look at what the registry has, and download no layer"},
+    {"platform", 0, OPTION_STRING, offsetof(struct image_inspect_options, platform),
+     "OS/ARCH[/VARIANT]", "For --remote: which of an image's platforms (this machine's)"},
+    {"tls-verify", 0, OPTION_TRISTATE, offsetof(struct image_inspect_options, tls_verify), NULL,
+     "For --remote: want TLS with a certificate that can be trusted"},
+    {"authfile", 0, OPTION_STRING, offsetof(struct image_inspect_options, authfile), "FILE",
+     "For --remote: read user and password from this file"},
     {NULL},
 };
 

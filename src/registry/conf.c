@@ -360,7 +360,7 @@ static void add_endpoint(struct endpoints *out, const char *location, const char
                          .repository = xstrdup(whole + host + (whole[host] == '/')),
                          .insecure = insecure,
                          .mirror = mirror};
-    bool docker = streq(e.name, "docker.io") || streq(e.name, "index.docker.io");
+    bool docker = streq(e.name, "docker.io");
     e.host = xstrdup(docker ? DOCKER_HOST : e.name);
     find_certificates(&e);
     out->items = xrealloc(out->items, out->count + 1, sizeof *out->items);
