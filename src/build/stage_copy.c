@@ -314,7 +314,7 @@ static int find_content(struct copying *c, struct error *err)
 void copying_key(const struct copying *c, const char *content, char out[STEP_KEY_MAX])
 {
     struct key key;
-    key_begin(&key, "copy 1");
+    key_begin(&key, "copy 2");
     key_text(&key, c->step->link ? "" : c->run->key);
     if (c->step->link && c->run->build->has_epoch)
         key_number(&key, c->run->build->epoch);

@@ -123,6 +123,20 @@ E
     done
 }
 
+@test "what a link of the stage leads to is made inside, however it gets there" {
+    echo evil >evil
+    for way in "$WAY_OUT/new/x" "$CANARY/new/x" "/proc/self/root$CANARY/new" /proc/self/fd/3/new \
+        "../../..$WAY_OUT/dir/../new" a/b/../../../../../../../../../../../../../../.."$CANARY/new"; do
+        for step in "COPY evil /link" "COPY evil /link/" "ADD evil /link/file" "WORKDIR /link" \
+            "RUN --mount=type=tmpfs,target=/link true" \
+            "RUN --mount=type=cache,target=/link/m echo evil >/link/m/evil" \
+            "RUN --mount=type=bind,source=evil,target=/link/file true"; do
+            printf 'FROM busybox\nRUN ln -s /link2 /link && ln -s %s /link2\n%s\n' "$way" "$step" >"$FILE"
+            canary_build
+        done
+    done
+}
+
 @test "COPY --from follows links of the other stage inside of it" {
     for way in "$WAY_OUT" "$CANARY" "/proc/self/root$CANARY" "/proc/1/root$CANARY"; do
         cat >"$FILE" <<E

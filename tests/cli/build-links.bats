@@ -1,0 +1,96 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# build: destinations that are symbolic links of the image, or lie behind some.
+load ../lib/common
+load ../lib/build
+
+setup_file() {
+    common_setup_file
+    image
+}
+setup() { build_begin; }
+teardown_file() { common_teardown_file; }
+
+# below_t EXPECTED: what the Dockerfile leaves below /t.
+below_t() {
+    build --network none -o "type=tar,dest=$BATS_TEST_TMPDIR/tree.tar" || return
+    same "$(listed "$BATS_TEST_TMPDIR/tree.tar" ' t/.')" "$1"
+}
+
+@test "COPY and ADD: behind a link that leads to nothing, what is missing is made where it leads" {
+    echo a >a
+    mkdir d
+    echo x >d/x
+    dockerfile <<'E'
+FROM busybox
+RUN mkdir /t && ln -s real/deep /t/dir && ln -s /t/there/file /t/file && ln -s dir/under /t/chain
+COPY a /t/dir/
+COPY --chown=5:6 a /t/file
+ADD d /t/chain
+COPY --chown=5:6 a /t/chain/new/a
+E
+    below_t 'lrwxrwxrwx 0/0 t/chain -> dir/under
+lrwxrwxrwx 0/0 t/dir -> real/deep
+lrwxrwxrwx 0/0 t/file -> /t/there/file
+drwxr-xr-x 0/0 t/real/
+drwxr-xr-x 0/0 t/real/deep/
+-rw-r--r-- 0/0 t/real/deep/a
+drwxr-xr-x 0/0 t/real/deep/under/
+drwxr-xr-x 5/6 t/real/deep/under/new/
+-rw-r--r-- 5/6 t/real/deep/under/new/a
+-rw-r--r-- 0/0 t/real/deep/under/x
+drwxr-xr-x 5/6 t/there/
+-rw-r--r-- 5/6 t/there/file'
+    holds t/there/file a
+}
+
+@test "COPY: a file goes where a link with its name leads, and replaces links in a directory" {
+    mkdir d
+    echo new >d/f
+    dockerfile <<'E'
+FROM busybox
+RUN mkdir /t && echo old >/t/old && ln -s old /t/link && ln -s old /t/f
+COPY d/f /t/link
+COPY d /t
+E
+    below_t '-rw-r--r-- 0/0 t/f
+lrwxrwxrwx 0/0 t/link -> old
+-rw-r--r-- 0/0 t/old'
+    holds t/old new
+}
+
+@test "COPY: a loop of links is told, with the path" {
+    echo a >a
+    for step in "COPY a /t/loop" "COPY a /t/loop/x" "WORKDIR /t/loop" "ADD a /t/loop/"; do
+        printf 'FROM busybox\nRUN mkdir /t && ln -s loop /t/loop\n%s\n' "$step" >"$FILE"
+        wrong "/t/loop" --network none
+    done
+}
+
+@test "WORKDIR: a link that leads to nothing is followed, and commands start there" {
+    dockerfile <<'E'
+FROM busybox
+RUN mkdir /t && ln -s ../t/work/here /t/w
+WORKDIR /t/w/in
+RUN pwd >where
+E
+    below_t 'lrwxrwxrwx 0/0 t/w -> ../t/work/here
+drwxr-xr-x 0/0 t/work/
+drwxr-xr-x 0/0 t/work/here/
+drwxr-xr-x 0/0 t/work/here/in/
+-rw-r--r-- 0/0 t/work/here/in/where'
+    holds t/work/here/in/where /t/work/here/in
+}
+
+@test "RUN --mount: a target that is a link to nothing is made where it leads, and not left there" {
+    echo a >a
+    dockerfile <<'E'
+FROM busybox
+RUN mkdir /t && ln -s gone/m /t/m && ln -s /t/lost/f /t/f
+RUN --mount=type=tmpfs,target=/t/m touch /t/gone/m/x && grep -q " /t/gone/m " /proc/self/mountinfo
+RUN --mount=type=bind,source=a,target=/t/f grep a /t/lost/f
+RUN --mount=type=cache,target=/t/m/below echo 1 >/t/m/below/kept; true
+E
+    below_t 'lrwxrwxrwx 0/0 t/f -> /t/lost/f
+lrwxrwxrwx 0/0 t/m -> gone/m'
+}
