@@ -93,6 +93,8 @@ static int unpack(struct remote_context *c, const struct build_place *place, int
         return into;
     const struct unpacking unpacking = {.worker = place->worker,
                                         .from = from,
+                                        .root = into,
+                                        .target = "",
                                         .into = into,
                                         .owned = true,
                                         .uid = geteuid(),

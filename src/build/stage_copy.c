@@ -231,6 +231,8 @@ static int unpack_archives(struct copying *c, int root, struct error *err)
             return error_set(err, from, "cannot read %s: %s", pick->source, error_describe(from));
         const struct unpacking unpacking = {.worker = c->run->build->place->worker,
                                             .from = from,
+                                            .root = root,
+                                            .target = c->placing.target,
                                             .into = into,
                                             .owned = c->placing.owned,
                                             .uid = c->placing.uid,

@@ -94,3 +94,72 @@ E
     below_t 'lrwxrwxrwx 0/0 t/f -> /t/lost/f
 lrwxrwxrwx 0/0 t/m -> gone/m'
 }
+
+# root_archive: the tree of a root file system with /lib as a directory, as builders of packages make it.
+root_archive() {
+    mkdir -p tree/lib/deep tree/usr/share
+    chmod 700 tree/lib
+    echo x >tree/lib/x
+    ln tree/lib/x tree/lib/hard
+    echo y >tree/lib/deep/y
+    ln -s x tree/lib/soft
+    echo z >tree/usr/share/z
+    tar --owner=7 --group=8 --sort=name -C tree -cf root.tar .
+    rm -r tree
+}
+
+@test "ADD: an archive with directories that are links in the image goes where they lead, and links stay" {
+    root_archive
+    for link in usr/lib /t/usr/lib ../../../t/usr/../usr/lib; do
+        dockerfile <<E
+FROM busybox
+RUN mkdir -p /t/usr/lib && ln -s $link /t/lib && echo old >/t/usr/lib/x
+ADD root.tar /t/
+E
+        below_t "lrwxrwxrwx 0/0 t/lib -> $link
+drwxr-xr-x 0/0 t/usr/
+drwxr-xr-x 0/0 t/usr/lib/
+drwxr-xr-x 7/8 t/usr/lib/deep/
+-rw-r--r-- 7/8 t/usr/lib/deep/y
+-rw-r--r-- 7/8 t/usr/lib/hard
+lrwxrwxrwx 7/8 t/usr/lib/soft -> x
+hrw-r--r-- 7/8 t/usr/lib/x link to t/usr/lib/hard
+drwxr-xr-x 7/8 t/usr/share/
+-rw-r--r-- 7/8 t/usr/share/z"
+        holds t/usr/lib/hard x
+    done
+}
+
+@test "ADD: links that the archive brings, and links to nothing" {
+    mkdir -p tree/v1 more/now
+    ln -s v1 tree/now
+    ln -s not/there tree/lost
+    echo a >more/now/a
+    tar --owner=7 --group=8 --sort=name -C tree -cf both.tar lost now v1
+    tar --owner=7 --group=8 --sort=name -C more -rf both.tar now/a
+    mkdir -p more/lost/b
+    tar --owner=7 --group=8 --sort=name -C more -rf both.tar lost/b
+    dockerfile <<'E'
+FROM busybox
+ADD both.tar /t/
+E
+    below_t 'lrwxrwxrwx 7/8 t/lost -> not/there
+drwxr-xr-x 0/0 t/not/
+drwxr-xr-x 0/0 t/not/there/
+drwxr-xr-x 7/8 t/not/there/b/
+lrwxrwxrwx 7/8 t/now -> v1
+drwxr-xr-x 7/8 t/v1/
+-rw-r--r-- 7/8 t/v1/a'
+}
+
+@test "ADD: an archive behind links that go round, or onto a file, is an error that names it" {
+    mkdir -p tree/loop/x
+    touch tree/loop/x/f
+    tar -C tree -cf loop.tar loop/x/f
+    for link in loop /etc/passwd; do
+        printf 'FROM busybox\nRUN mkdir /t && ln -s %s /t/loop\nADD loop.tar /t/\n' "$link" >"$FILE"
+        wrong "loop/x/f" --network none
+    done
+    tar -C tree -cf loop.tar loop
+    wrong "loop/" --network none
+}

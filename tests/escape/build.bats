@@ -284,11 +284,28 @@ E
 
 @test "ADD: an archive finds links that the image has in its way" {
     skip_without python3
-    archive 'file("l/file"); file("l/evil"); file("f"); other("l/dir", tarfile.DIRTYPE)'
-    for way in "$WAY_OUT" "$CANARY"; do
-        printf 'FROM busybox\nRUN ln -s %s /l && ln -s %s/file /f\nADD hostile.tar /\nADD hostile.tar /l/\n' "$way" "$way" >"$FILE"
-        canary_build
+    archive 'file("l/file"); file("l/evil"); file("f"); other("l/dir", tarfile.DIRTYPE)
+other("l", tarfile.DIRTYPE, mode=0o777, uid=5); file("l/new/x"); other("l/h", tarfile.LNKTYPE, "l/file")
+other("l/s", tarfile.SYMTYPE, out + "/dir"); file("l/s/evil"); other("l/s", tarfile.DIRTYPE, mode=0o777)'
+    for way in "$WAY_OUT" "$CANARY" "/proc/self/root$CANARY" /proc/self/cwd "$CANARY/nothing" l /l/x "a/../..$WAY_OUT"; do
+        for there in true "mkdir -p $CANARY/dir" "mkdir -p /a /proc/self/cwd"; do
+            printf 'FROM busybox\nRUN %s; ln -s %s /l && ln -s %s/file /f\nADD hostile.tar /\nADD hostile.tar /l/\n' \
+                "$there" "$way" "$way" >"$FILE"
+            canary_build -o ../out
+            no_host ../out
+        done
     done
+}
+
+# A hard link through a link of the image would show a file that the archive did not bring.
+@test "ADD: an archive links to no file of the image, whatever leads there" {
+    skip_without python3
+    archive 'other("h", tarfile.LNKTYPE, "l/passwd")'
+    printf 'FROM busybox\nRUN ln -s /etc /l\nADD hostile.tar /\n' >"$FILE"
+    fails 1 "hard link" caisson build --network none -f "$FILE" .
+    archive 'file("l/mine"); other("h", tarfile.LNKTYPE, "l/mine"); other("l/passwd/x", tarfile.DIRTYPE)'
+    fails 1 "l/passwd" caisson build --network none -f "$FILE" .
+    nothing_staged
 }
 
 @test "ADD: devices, bombs and damaged archives" {
