@@ -40,7 +40,7 @@ static enum form form_of(const unsigned char *bytes, size_t length)
     static const struct {
         const char *magic;
         size_t length;
-    } compressed[] = {{"\x1f\x8b", 2}, {"\xfd\x37zXZ\0", 6}, {"\x28\xb5\x2f\xfd", 4}};
+    } compressed[] = {{"\x1f\x8b", 2}, {"\xfd\x37zXZ\0", 6}, {"\x28\xb5\x2f\xfd", 4}, {"BZh", 3}};
     for (size_t i = 0; i < sizeof compressed / sizeof *compressed; i++)
         if (length >= compressed[i].length &&
             memcmp(bytes, compressed[i].magic, compressed[i].length) == 0)

@@ -14,7 +14,7 @@
 
 #include "base/error.h"
 
-/* Whether an open file is a tar, plain or compressed (gzip, xz, zstd). Leaves it at its
+/* Whether an open file is a tar, plain or compressed (gzip, bzip2, xz, zstd). Leaves it at its
  * beginning.
  */
 bool unpack_is_archive(const char *worker, int fd);
