@@ -92,7 +92,8 @@ static mode_t mode_of(const struct taking *t, const struct tar_entry *entry)
 static bool is_ours(const struct taking *t, int fd, mode_t type)
 {
     struct stat st;
-    return fstat(fd, &st) == 0 && (st.st_mode & S_IFMT) == type && st.st_uid == t->take->uid &&
+    uid_t maker = t->take->owned ? 0 : t->take->uid;
+    return fstat(fd, &st) == 0 && (st.st_mode & S_IFMT) == type && st.st_uid == maker &&
            (type == S_IFDIR || st.st_nlink == 1);
 }
 

@@ -34,7 +34,8 @@ struct tree_take {
      * names are names beneath `into`. */
     const struct copy_path *source, *dest;
     enum copy_found found; /* what `dest` is: `into` itself, or, if not a directory, beneath it */
-    bool keep_ids;         /* else all stays with whom the process makes files for: */
+    bool keep_ids;         /* else all stays with whom the process makes files for, … */
+    bool owned;            /* … who is root, and gives them away */
     uid_t uid;
     gid_t gid;
     bool harmless;              /* no setuid, no setgid, no file capabilities */

@@ -112,6 +112,7 @@ static int take(void *closure, const struct errand_place *place, uint64_t *count
                              .at = u->target,
                              .root = u->root,
                              .keep_ids = !u->owned,
+                             .owned = u->owned,
                              .uid = u->uid,
                              .gid = u->gid};
     rc = tree_take_pipe(&tree, &pipe, err);

@@ -130,6 +130,17 @@ drwxr-xr-x 7/8 t/usr/share/
     done
 }
 
+# both_below_t OWNER MADE: who owns what both.tar has, and what is made where a link of it leads.
+both_below_t() {
+    below_t "lrwxrwxrwx $1 t/lost -> not/there
+drwxr-xr-x $2 t/not/
+drwxr-xr-x $2 t/not/there/
+drwxr-xr-x $1 t/not/there/b/
+lrwxrwxrwx $1 t/now -> v1
+drwxr-xr-x $1 t/v1/
+-rw-r--r-- $1 t/v1/a"
+}
+
 @test "ADD: links that the archive brings, and links to nothing" {
     mkdir -p tree/v1 more/now
     ln -s v1 tree/now
@@ -143,13 +154,9 @@ drwxr-xr-x 7/8 t/usr/share/
 FROM busybox
 ADD both.tar /t/
 E
-    below_t 'lrwxrwxrwx 7/8 t/lost -> not/there
-drwxr-xr-x 0/0 t/not/
-drwxr-xr-x 0/0 t/not/there/
-drwxr-xr-x 7/8 t/not/there/b/
-lrwxrwxrwx 7/8 t/now -> v1
-drwxr-xr-x 7/8 t/v1/
--rw-r--r-- 7/8 t/v1/a'
+    both_below_t 7/8 0/0
+    sed -i 's/ADD/ADD --chown=1:2/' "$FILE"
+    both_below_t 1/2 1/2
 }
 
 @test "ADD: an archive behind links that go round, or onto a file, is an error that names it" {
