@@ -65,6 +65,8 @@ static const struct option load_table[] = {
      "Which image to take where an archive has several (this machine's)"},
     {"quiet", 'q', OPTION_BOOL, offsetof(struct load_options, quiet), NULL,
      "Print only ids and names"},
+    {"unnamed", 0, OPTION_BOOL, offsetof(struct load_options, unnamed), NULL,
+     "One image, whose names are left out", .flags = OPTION_HIDDEN},
     LIMITS(load_options),
     {NULL},
 };

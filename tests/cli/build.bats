@@ -895,6 +895,25 @@ E
     wrong "three" --target three --build-context other=elsewhere
 }
 
+@test "--build-context: an OCI layout stands in for an image, and no name of ours moves" {
+    skip_without tar
+    printf 'FROM busybox\nLABEL is=layout\n' | dockerfile
+    build -o "type=oci,dest=../layout.tar" -t other
+    mkdir ../layout
+    tar -xf ../layout.tar -C ../layout
+    caisson tag busybox other
+    mine=$(caisson image inspect -f '{{.Id}}' other)
+    printf 'FROM alpine\nCOPY --from=alpine /bin/busybox /copied\n' | dockerfile
+    image_builds laid --build-context "alpine=oci-layout://$(realpath ../layout)"
+    [ "$(caisson image inspect -f '{{.Config.Labels.is}}' laid)" = layout ]
+    [ "$(caisson image inspect -f '{{.Id}}' other)" = "$mine" ]
+    wrong "--build-context alpine" --build-context alpine=oci-layout:///nowhere
+    wrong "none of a directory" --build-context alpine=ftp://example.org/x
+    rm ../layout/index.json
+    wrong "--build-context alpine" --build-context "alpine=oci-layout://$(realpath ../layout)"
+    caisson rmi other >/dev/null
+}
+
 @test "--build-context: a directory takes the place of a stage that has its name" {
     mkdir stands
     echo stands >stands/x
