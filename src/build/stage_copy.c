@@ -60,6 +60,12 @@ static int read_account_file(int root, const char *path, struct buf *out, struct
     autofd fd = inroot_open_file(root, path);
     if (fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP)
         return 0;
+    if (fd == -EINVAL)
+        return error_set(
+            err, fd,
+            "/%s of the image is no regular file: make it one with COPY, or start from "
+            "another image",
+            path);
     int rc = fd < 0 ? fd : read_fd(fd, SKELETON_FILE_MAX, out);
     return rc < 0 ? error_set(err, rc, "cannot read /%s of the image: %s", path, error_describe(rc))
                   : 0;

@@ -302,6 +302,12 @@ drwxr-xr-x 0/0 real/dir/'
     [ ! -e out/run/buildkit ]
     step 'RUN --mount=type=ssh,required true'
     wrong "--ssh default" --network none
+    # What is no agent is told before anything is done, and whether it is of use or not.
+    step 'RUN true'
+    wrong "--ssh default: cannot find the agent's socket /missing" --network none --ssh default=/missing
+    echo "a key" >../key
+    wrong "is no socket of an agent" --network none --ssh "other=$PWD/../key"
+    SSH_AUTH_SOCK=/missing/too wrong "/missing/too" --network none --ssh default
     step 'RUN --mount=type=ssh [ -z "$SSH_AUTH_SOCK" ]'
     build --network none
     wrong "SSH_AUTH_SOCK" --network none --ssh default

@@ -340,6 +340,10 @@ other("l/s", tarfile.SYMTYPE, out + "/dir"); file("l/s/evil"); other("l/s", tarf
             no_host
         done
     done
+    printf 'FROM busybox\nRUN rm /etc/passwd && mkfifo /etc/passwd\nCOPY --chown=root f /x\n' >"$FILE"
+    fails 1 "/etc/passwd of the image is no regular file" caisson build --network none -f "$FILE" .
+    printf 'FROM busybox\nRUN rm /etc/group && mkdir /etc/group\nUSER root\nRUN true\n' >"$FILE"
+    fails 1 "/etc/group of the image is no regular file" caisson build --network none -f "$FILE" .
 }
 
 @test "names in the context that mean something in a layer" {
