@@ -37,6 +37,9 @@ bzip2               archives that the tests make
 uidmap              ordinary users' containers
 passt               … and their networks
 iproute2            the networks of the tests
+git                 the repositories of the tests
+openssh-client      … over ssh
+openssh-server      … and who serves them
 nftables            shows what was sent to the firewall
 LIST
         ;;
