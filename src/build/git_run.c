@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
@@ -120,6 +119,14 @@ static void common_words(const struct git_work *w, struct strv *out)
 
 /* --- one command --- */
 
+/* Where git says what is wrong; nothing of it is believed. */
+static int said_file(int home)
+{
+    static const char name[] = "said";
+    (void)unlinkat(home, name, 0);
+    return openat(home, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+}
+
 /* The end of what it said, as one line. */
 static void read_said(int fd, char text[SAID_MAX])
 {
@@ -187,7 +194,7 @@ static int git(const struct git_work *w, bool inner, const char *words, const ch
     autobuf said = {0};
     char text[SAID_MAX];
     autofree char *tree = xasprintf("%s/tree", w->path);
-    autofd errors = memfd_create("git", MFD_CLOEXEC);
+    autofd errors = said_file(w->home);
     common_words(w, &argv);
     strv_split(&parts, words, ' ');
     strv_copy(&argv, &parts);

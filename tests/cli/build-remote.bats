@@ -222,6 +222,10 @@ E
     dockerfile 'ADD --keep-git-dir http://127.0.0.1:8080/kept.git /'
     build -o out .
     [ "$(git -C out rev-parse HEAD)" = "$(git -C "$REPOS/kept.git" rev-parse HEAD)" ]
+    dockerfile 'ADD https://localhost:8443/kept.git#main:sub /'
+    SSL_CERT_FILE=$CA build -o safe .
+    [ "$(cat safe/below)" = below ]
+    fails 1 "git cannot fetch https://localhost:8443/kept.git" build --no-cache .
     dockerfile 'ADD --keep-git-dir http://127.0.0.1:8080/kept.git#main:sub /'
     fails 1 "goes with a whole repository" build .
 }

@@ -134,11 +134,13 @@ teardown_file() { common_teardown_file; remote_end; }
 
 @test "what git runs in can write to one directory, and read no file of the host's" {
     # The ssh of this test stands in for a git that was taken over. Seen to fail without git_confine(): it reads
-    # the secret and writes beside it.
+    # the secret and writes beside it; and without git_seccomp(): it has a user namespace.
     [ -x /usr/bin/ssh ] || skip "needs ssh"
     local script="cat $BATS_FILE_TMPDIR/secret && echo fatal: read it
         cat /etc/shadow && echo fatal: read it
         echo x >$BATS_FILE_TMPDIR/written && echo fatal: wrote it
+        unshare -U true && echo fatal: has namespaces
+        unshare -Ur mount -t tmpfs none /mnt && echo fatal: mounts
         echo fatal: kept out"
     mkdir "$BATS_TEST_TMPDIR/bin"
     printf '#!/bin/sh\n(%s) >&2\n' "$script" >"$BATS_TEST_TMPDIR/bin/ssh"
