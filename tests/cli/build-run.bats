@@ -119,6 +119,33 @@ E
     [ "$(grep -E 'one one' "$SAID" | grep -v RUN | cut -d ' ' -f 1 | sort -u | wc -l)" = 1 ]
 }
 
+@test "output without end is cut off, and of a step that fails the end is shown all the same" {
+    step 'RUN i=0; while [ $i -lt 60000 ]; do i=$((i+1)); echo "line $i of those that fill the log of this step"; done; echo the end'
+    build --network none
+    [ "$(wc -c <"$SAID")" -lt 4500000 ]
+    said "[output of this step beyond 2 MiB is left out: CAISSON_STEP_LOG=-1 shows all of it]"
+    [ "$(grep -c "beyond 2 MiB" "$SAID")" = 1 ]
+    said "line 1 of"
+    ! told | grep -x "the end" || false
+    CAISSON_STEP_LOG=-1 build --network none --no-cache
+    said "line 60000 of"
+    told | grep -x "the end"
+    step 'RUN seq 1000; exit 3'
+    CAISSON_STEP_LOG=100 wrong "exit code 3" --network none
+    CAISSON_STEP_LOG=100 build --network none || true
+    same "$(told | tail -n 22 | head -n 3)" "[output of this step beyond 100 bytes is left out: CAISSON_STEP_LOG=-1 shows all of it]
+[the last lines of what is left out]
+981"
+    same "$(told | tail -n 1)" 1000
+    # Each step has its own.
+    step 'RUN seq 20' 'RUN seq 21'
+    CAISSON_STEP_LOG=52 build --network none
+    [ "$(told | grep -c "left out")" = 1 ]
+    CAISSON_STEP_LOG=0 build --network none --no-cache
+    [ "$(told | grep -c "left out")" = 2 ]
+    CAISSON_STEP_LOG=some wrong "CAISSON_STEP_LOG=some: write a number of bytes" --network none
+}
+
 @test "stages that do not need each other run at the same time" {
     dockerfile <<'E'
 FROM busybox AS one
