@@ -73,6 +73,12 @@ told() { sed -nE 's/^#[0-9]+ [0-9]+\.[0-9]s //p' "$SAID"; }
     step 'RUN ulimit -n; ulimit -c; df -k /dev/shm | tail -1 | tr -s " " | cut -d " " -f 2'
     build --network none --ulimit nofile=77:99 --ulimit core=0 --shm-size 1m
     [ "$(told)" = $'77\n0\n1024' ]
+    if ! has_groups; then
+        fails 1 "--memory cannot be enforced" \
+            caisson build --network none -m 64m -f "$FILE" --no-cache .
+        fails 1 "--cpus cannot be enforced" caisson build --network none --cpus 1 -f "$FILE" --no-cache .
+        nothing_staged
+    fi
     skip_without_groups
     step 'RUN --network=none head -c 200m /dev/zero | tail | wc -c; echo survived'
     build -m 1g
