@@ -13,6 +13,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "build/exchange.h"
+#include "build/fetching.h"
 #include "build/look.h"
 #include "build/secrets.h"
 #include "build/solve.h"
@@ -84,13 +85,18 @@ static int open_ground(struct build *b, struct error *err)
 static int open_contexts(struct build *b, struct error *err)
 {
     const struct strv *named = &b->options->contexts;
+    const struct fetching fetching = {
+        .place = b->place,
+        .staging = &b->staging,
+        .agent = pairs_find(&b->secrets->agents, "default", strlen("default")),
+    };
     int rc = 0;
     b->contexts.main.fd = -1;
     if (b->input->context)
         rc = context_open(b->input->context, b->input->dockerfile_path, &b->contexts.main, err);
     b->contexts.main.passes = b->input->context_passes;
     for (size_t i = 0; rc == 0 && i < named->len; i++)
-        rc = context_add(&b->contexts, named->items[i], err);
+        rc = context_add(&b->contexts, named->items[i], &fetching, err);
     return rc;
 }
 
@@ -135,13 +141,13 @@ static int prepare(struct build *b, struct error *err)
     if (rc > 0)
         rc = 0;
     if (rc == 0)
-        rc = open_contexts(b, err);
-    if (rc == 0)
-        rc = find_graph(b, err);
-    if (rc == 0)
         rc = secrets_read(&b->options->secrets, &b->options->ssh, b->secrets, err);
     if (rc == 0)
         rc = staging_open(b->place->store, &b->staging, err);
+    if (rc == 0)
+        rc = open_contexts(b, err);
+    if (rc == 0)
+        rc = find_graph(b, err);
     return rc < 0 ? rc : open_ground(b, err);
 }
 

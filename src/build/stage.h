@@ -67,6 +67,7 @@ struct stage_run {
     struct place place;     /* of its instruction */
     size_t steps, step;     /* how many, and which one */
     size_t uppers;          /* how many were made */
+    char scope[13];         /* what names the group that its steps are in; "" */
     char *base_name;        /* of the image it begins with; NULL */
     bool no_cache;
     bool trigger;      /* the instruction is an ONBUILD of the base image */

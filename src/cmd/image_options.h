@@ -20,7 +20,7 @@ struct import_options {
 
 struct load_options {
     const char *input, *platform;
-    bool quiet;
+    bool quiet, unnamed;
     struct limit_options limits;
 };
 
