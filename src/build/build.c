@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "build/exchange.h"
 #include "build/fetching.h"
+#include "build/images.h"
 #include "build/look.h"
 #include "build/secrets.h"
 #include "build/solve.h"
@@ -35,6 +36,7 @@ static void build_free(struct build *b)
     secrets_free(b->secrets);
     strv_free(&b->globals);
     strv_free(&b->arguments);
+    strv_free(&b->fetched);
     if (b->ground >= 0)
         close(b->ground);
     if (b->empty >= 0)
@@ -250,6 +252,8 @@ int build_image(const struct build_options *options, const struct build_input *i
     if (rc < 0)
         return rc;
     rc = tell_checks(&b, watch, err);
+    if (rc == 0)
+        rc = images_fetch(&b, err);
     if (rc == 0)
         rc = exchange_take(&b, watch, err);
     if (rc < 0)

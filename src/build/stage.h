@@ -38,6 +38,7 @@ struct build {
     int empty;  /* an empty directory, a layer of nothing; O_PATH */
     struct graph graph;
     char allowed[STEP_KEY_MAX]; /* a digest of --allow-secret */
+    struct strv fetched;        /* images.c: a name, then under which it is here; … */
 };
 
 /* A layer of a stage. */

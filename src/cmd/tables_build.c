@@ -61,7 +61,7 @@ static const struct option build_table[] = {
     {"cache-from", 0, OPTION_LIST, OF(cache_from), "type=local,src=DIR",
      "Take over what --cache-to has written there", .group = CACHE},
     {"pull", 0, OPTION_BOOL, OF(pull), NULL,
-     "Look for newer base images: an error until registries are there", .group = CACHE},
+     "Ask registries for base images also where they are here", .group = CACHE},
 
     {"secret", 0, OPTION_LIST, OF(secrets), "id=NAME[,src=FILE|,env=NAME]",
      "What RUN --mount=type=secret sees, and no layer, key or output", .group = STEPS},

@@ -50,7 +50,7 @@ static const struct option pull_table[] = {
     {"quiet", 'q', OPTION_BOOL, offsetof(struct pull_options, quiet), NULL,
      "Print only the full name"},
     {"policy", 0, OPTION_STRING, offsetof(struct pull_options, when), "WHEN",
-     "always asks the registry; missing only when no image has the name; never not at all",
+     "Ask the registry always (the default), only when no image here has the name, or never",
      .words = (const char *const[]){"always", "missing", "never", NULL}},
     {"for-run", 0, OPTION_BOOL, offsetof(struct pull_options, for_run), NULL,
      "For run: print all but the name on standard error", .flags = OPTION_HIDDEN},

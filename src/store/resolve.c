@@ -40,8 +40,17 @@ static int find_digest(struct store *store, const struct reference *ref, struct 
                        struct error *err)
 {
     autostrv files = {0};
-    autobuf prefix = {0};
+    autobuf prefix = {0}, pulled = {0};
+    struct name_record exact;
+    char file[STORE_PATH_MAX];
     buf_fmt(&prefix, "%s/%s", ref->domain, ref->path);
+    buf_fmt(&pulled, "%s@%s", buf_text(&prefix), ref->digest);
+    layout_name_file(buf_text(&pulled), file);
+    /* Of an index's images, the one that was pulled by this very name. */
+    if (layout_read_name(store, file, &exact, NULL) == 0) {
+        found_record(out, &exact);
+        return 0;
+    }
     int rc = layout_list(store, IMAGES_DIR, &files, err);
     for (size_t i = 0; rc == 0 && i < files.len; i++) {
         struct name_record record;
