@@ -80,12 +80,20 @@ static void look(const struct build *b, const char *name, const char *platform, 
 static int fetch(struct build *b, const char *name, const char *platform, bool anew,
                  struct error *err)
 {
-    autobuf full = {0};
+    autobuf full = {0}, machine = {0};
+    autoplatform ours = {0};
+    if (!*platform)
+        platform = b->options->platform;
+    /* Said aloud: what is there for another machine is of no use here. */
+    if (!platform && platform_parse(NULL, &ours, err) == 0) {
+        buf_fmt(&machine, "%s/%s", ours.os, ours.architecture);
+        platform = buf_text(&machine);
+    }
     const struct image_fetch wanted = {
         .worker = b->place->worker,
         .name = name,
         .policy = anew ? "always" : "missing",
-        .platform = *platform ? platform : b->options->platform,
+        .platform = platform,
         .tls_verify = -1,
         .quiet = b->options->quiet || streq(b->options->progress, "quiet"),
     };
