@@ -126,12 +126,15 @@ int command_search(const struct invocation *call, void *options, struct error *e
     if (limit > LIMIT_MAX && docker)
         return error_set(err, -EINVAL, "--limit goes from 1 to %d", LIMIT_MAX);
     list_start(&list, columns, sizeof columns / sizeof *columns);
-    int rc = conf_read(&conf, err);
+    int rc = registry_valid(registry, err);
+    if (rc == 0)
+        rc = conf_read(&conf, err);
     if (rc == 0 && docker) /* what blocks the one blocks the other */
         rc = conf_registry(conf, DOCKER, "", TLS_ALWAYS, &c.endpoints, err);
     endpoints_free(&c.endpoints);
     if (rc == 0)
-        rc = connect_to_write(conf, docker ? DOCKER_INDEX : registry, "", &o->reach, 1, &c, err);
+        rc = connect_to_registry(conf, docker ? DOCKER_INDEX : registry, "", &o->reach, 1, false,
+                                 &c, err);
     if (rc == 0)
         rc = confine_to_nothing(err);
     if (rc == 0)
