@@ -34,6 +34,8 @@ certificates() {
         openssl req -newkey rsa:2048 -nodes -keyout key.pem -out request.pem -subj /CN=localhost
         openssl x509 -req -in request.pem -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 \
             -extfile <(echo subjectAltName=DNS:localhost,IP:127.0.0.1) -out cert.pem
+        openssl req -newkey rsa:2048 -nodes -keyout client.key -out request.pem -subj /CN=the-client
+        openssl x509 -req -in request.pem -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -out client.pem
     ) >/dev/null 2>&1
 }
 
@@ -102,7 +104,7 @@ registry_begin() {
         "$BATS_FILE_TMPDIR/rules" "$BATS_FILE_TMPDIR/requests"
     server tokens python3 "$BATS_TEST_DIRNAME/../lib/registry_proxy.py" 127.0.0.1:5003 127.0.0.1:5000 \
         "$BATS_FILE_TMPDIR/rules" "$BATS_FILE_TMPDIR/requests" \
-        --tls "$BATS_FILE_TMPDIR/cert.pem" "$BATS_FILE_TMPDIR/key.pem" --token ada:secret
+        --tls "$BATS_FILE_TMPDIR/cert.pem" "$BATS_FILE_TMPDIR/key.pem" --ca "$CA" --token ada:secret
     local port
     for port in 5000 5001 5002 5003; do
         waits 15 in_net python3 -c "import socket; socket.create_connection(('127.0.0.1', $port))"

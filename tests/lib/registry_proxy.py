@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Stands before a registry: asks for tokens, and does what registries on bad days do.
 
-usage: registry_proxy.py LISTEN UPSTREAM RULES LOG [--tls CERT KEY] [--token USER:PASSWORD]
+usage: registry_proxy.py LISTEN UPSTREAM RULES LOG [--tls CERT KEY --ca FILE] [--token USER:PASSWORD]
 
 Each line of the file RULES is "NUMBER METHOD PATH COUNT ACTION [WORD...]": NUMBER is no other line's,
 METHOD and PATH are regular expressions, COUNT says how often (0: always). The first that matches a request is carried out:
 
   status CODE [HEADER=VALUE...]   answers that, without asking the registry
   cut BYTES                       closes the connection after so many bytes of the body
+  greedy                          takes some of what is sent, then answers at length and closes
   endless                         the body goes on for ever
   file TYPE FILE                  answers with the file, without asking the registry
   type TYPE                       another Content-Type
@@ -21,7 +22,7 @@ METHOD and PATH are regular expressions, COUNT says how often (0: always). The f
   slow BYTES                      so many bytes of the body in a second
 
 With --token, every request needs a token of /token; anonymous ones may pull from public/. Each
-request is a line of LOG: METHOD PATH STATUS AUTHORIZATION RANGE.
+request is a line of LOG: METHOD PATH STATUS AUTHORIZATION RANGE, and who its certificate says it is.
 """
 import base64
 import http.client
@@ -67,7 +68,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def note(self, status):
         kind = self.headers.get("Authorization", "-").split()[0]
         with LOCK, open(OPTIONS["log"], "a", encoding="utf-8") as log:
-            log.write(f"{self.command} {self.path} {status} {kind} {self.headers.get('Range', '-')}\n")
+            log.write(f"{self.command} {self.path} {status} {kind} {self.headers.get('Range', '-')} {self.who()}\n")
+
+    def who(self):
+        """By its certificate."""
+        certificate = self.connection.getpeercert() if OPTIONS.get("tls") else None
+        return dict(pair[0] for pair in certificate["subject"])["commonName"] if certificate else "-"
 
     def answer(self, status, headers=(), body=b""):
         self.note(status)
@@ -223,6 +229,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
             for _ in self.sent():
                 pass
             return self.answer(int(words[0]), [w.replace("_", " ").split("=", 1) for w in words[1:]])
+        if action == "greedy":
+            self.rfile.read(2 << 20)
+            time.sleep(1)
+            self.send_response(202)
+            self.send_header("Content-Length", str(1 << 20))
+            self.send_header("Location", self.path)
+            self.end_headers()
+            self.wfile.write(bytes(1 << 20))
+            self.close_connection = True
+            return self.note(202)
         if action == "file":
             with open(words[1], "rb") as file:
                 return self.answer(200, [("Content-Type", words[0])], file.read())
@@ -262,6 +278,8 @@ def main():
     if OPTIONS.get("tls"):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*OPTIONS["tls"])
+        context.verify_mode = ssl.CERT_OPTIONAL
+        context.load_verify_locations(OPTIONS["ca"])
         server.socket = context.wrap_socket(server.socket, server_side=True)
     server.serve_forever()
 

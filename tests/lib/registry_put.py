@@ -14,7 +14,7 @@ usage: registry_put.py URL REPOSITORY:TAG [WORD...]
   foreign        the last layer is a foreign one
   annotation     an entry unknown/unknown, as attestations have, comes first in the index
   schema1        a manifest of the old kind
-  wrong-diff-id  the configuration names another diff id for the last layer
+  wrong-diff-id[=ID]  the configuration names another diff id for the last layer
   escape         the last layer has a name that leaves the tree
   bomb           the last layer is a gzip bomb
   bare           no base at all
@@ -140,7 +140,7 @@ class Image:
         if "foreign" in o:
             descriptors[-1]["mediaType"] = f"{DOCKER}image.rootfs.foreign.diff.tar.gzip"
         if "wrong-diff-id" in o:
-            diff_ids[-1] = digest(b"something else")
+            diff_ids[-1] = o["wrong-diff-id"] or digest(b"something else")
         words = (platform or "linux/amd64").split("/")
         config = {"os": words[0], "architecture": words[1], "config": {"Cmd": ["sh"], "Env": ["FROM=registry"]},
                   "rootfs": {"type": "layers", "diff_ids": diff_ids}}
