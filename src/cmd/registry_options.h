@@ -13,8 +13,8 @@ struct reach_options {
 
 struct pull_options {
     struct reach_options reach;
-    const char *platform, *when;
-    bool quiet, all_tags;
+    const char *platform, *when, *signature_policy;
+    bool quiet, all_tags, accept_unsigned;
     bool for_run; /* only the name goes to standard output */
     struct limit_options limits;
 };
