@@ -37,4 +37,20 @@ struct logout_options {
     bool all;
 };
 
+struct sign_options {
+    struct reach_options reach;
+    const char *key, *passphrase_file, *identity;
+    bool bundle;
+};
+
+struct verify_options {
+    struct reach_options reach;
+    struct strv keys;
+    const char *signature_policy;
+};
+
+struct keygen_options {
+    const char *type, *passphrase_file;
+};
+
 #endif

@@ -9,4 +9,6 @@
 /* Where there is no policy: says once for each store where one would be. */
 void tell_of_policies(const struct store *store, const struct policy *policy);
 
+verb_handler command_image_sign, command_image_verify, command_image_keygen;
+
 #endif

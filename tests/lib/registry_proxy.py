@@ -14,6 +14,7 @@ METHOD and PATH are regular expressions, COUNT says how often (0: always). The f
   type TYPE                       another Content-Type
   body FILE                       another body
   whole                           ranges are not heard of
+  header NAME VALUE               one more of them
   flip                            one byte of the body is another
   redirect ADDRESS                307 to ADDRESS and the path
   stall SECONDS                   says nothing for so long
@@ -176,6 +177,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if action == "body" and name.lower() == "docker-content-digest":
                 continue
             self.send_header(name, value)
+        if action == "header":
+            self.send_header(*words)
         if action == "endless":
             self.send_header("Transfer-Encoding", "chunked")
         else:
