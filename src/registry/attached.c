@@ -9,9 +9,11 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "registry/tags.h"
 
-#define ENCODED_MAX 1024 /* of a signature, in base 64 */
-#define REFERRERS_MAX (1u << 20)
+#define ENCODED_MAX 1024         /* of a signature, in base 64 */
+#define REFERRERS_MAX (1u << 20) /* of a page */
+#define PAGES_MAX 16
 
 void attached_free(struct attached *attached)
 {
@@ -92,15 +94,13 @@ static int list_bundles(const struct buf *text, struct strv *out, struct error *
     return rc;
 }
 
-/* 1: the registry has no such list. */
-static int ask_referrers(struct client *client, size_t endpoint, const char *digest,
-                         struct buf *out, struct error *err)
+/* A page of the list, and where the next one is. 1: the registry has no such list. */
+static int ask_page(struct client *client, size_t endpoint, const char *target, struct buf *out,
+                    char **next, struct error *err)
 {
     const struct endpoint *e = &client->endpoints->items[endpoint];
     struct answer answer;
     autofree char *scope = scope_of(e, "pull");
-    autofree char *target = xasprintf("/v2/%s/referrers/%s?artifactType=%s", e->repository, digest,
-                                      "application%2Fvnd.dev.sigstore.bundle.v0.3%2Bjson");
     const struct ask ask = {.method = "GET",
                             .endpoint = endpoint,
                             .target = target,
@@ -110,23 +110,40 @@ static int ask_referrers(struct client *client, size_t endpoint, const char *dig
     int rc = client_document(client, &ask, &answer, out, err);
     if (rc < 0)
         return rc;
-    if (answer.status == 200 && starts_with(answer.type, MEDIA_INDEX))
+    if (answer.status == 200 && starts_with(answer.type, MEDIA_INDEX)) {
+        *next = link_next(answer.link);
         return 0;
+    }
     if (answer.status == 401 || answer.status == 403 || answer.status == 429 ||
         answer.status >= 500)
         return client_refused(e, &answer, "a list of what refers to an image", err);
     return 1;
 }
 
-/* -ENOENT of the tag: there are none. */
+static int ask_referrers(struct client *client, size_t endpoint, const char *digest,
+                         struct strv *out, struct error *err)
+{
+    const struct endpoint *e = &client->endpoints->items[endpoint];
+    autofree char *target = xasprintf("/v2/%s/referrers/%s?artifactType=%s", e->repository, digest,
+                                      "application%2Fvnd.dev.sigstore.bundle.v0.3%2Bjson");
+    int rc = 0;
+    for (unsigned page = 0; rc == 0 && target && page < PAGES_MAX; page++) {
+        autobuf text = {0};
+        char *next = NULL;
+        rc = ask_page(client, endpoint, target, &text, &next, err);
+        if (rc == 0)
+            rc = list_bundles(&text, out, err);
+        free(target);
+        target = next;
+    }
+    return rc;
+}
+
 static int find_referrers(struct client *client, size_t endpoint, const char *digest,
                           struct strv *out, struct error *err)
 {
-    autobuf text = {0};
-    int rc = ask_referrers(client, endpoint, digest, &text, err);
-    if (rc == 0)
-        return list_bundles(&text, out, err);
-    if (rc < 0)
+    int rc = ask_referrers(client, endpoint, digest, out, err);
+    if (rc <= 0)
         return rc;
     autodocument document = {0};
     autofree char *tag = xasprintf("sha256-%s", digest_hex(digest));

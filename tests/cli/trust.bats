@@ -340,6 +340,25 @@ for entry in json.load(sys.stdin)["manifests"]:
     [ "$(asked GET "/v2/t21/app/referrers/$digest\?artifactType=application%2Fvnd.dev.sigstore.bundle.v0.3%2Bjson")" = 2 ]
 }
 
+@test "bundle: on the second page of what refers to an image" {
+    digest=$(put t27/app:1)
+    sign t27/app "$digest" other bundle save="$PWD/one"
+    sign t27/app "$digest" ecdsa bundle save="$PWD/two"
+    policy "$(signed ecdsa)"
+    rule GET "/v2/t27/app/referrers/$digest.artifact" 0 file application/vnd.oci.image.index.v1+json "$PWD/one"
+    fails 1 "it has 1 signature, none by" caisson pull -q 127.0.0.1:5002/t27/app:1
+    : >"$BATS_FILE_TMPDIR/rules"
+    rule GET "/v2/t27/app/referrers/$digest.artifact" 0 file application/vnd.oci.image.index.v1+json "$PWD/one" \
+        "Link=</v2/t27/app/referrers/$digest?last=1>;rel=\"next\""
+    rule GET "/v2/t27/app/referrers/$digest.last=1" 0 file application/vnd.oci.image.index.v1+json "$PWD/two"
+    caisson pull -q 127.0.0.1:5002/t27/app:1
+    # A list without end has one.
+    : >"$BATS_FILE_TMPDIR/rules"
+    rule GET "/v2/t27/app/referrers/" 0 file application/vnd.oci.image.index.v1+json "$PWD/one" \
+        "Link=</v2/t27/app/referrers/$digest?last=1>;rel=\"next\""
+    fails 1 "signatures, none by" caisson pull -q 127.0.0.1:5002/t27/app:1
+}
+
 @test "bundle: what is not a good signature of this image" {
     policy "$(signed ecdsa)"
     refuses() {

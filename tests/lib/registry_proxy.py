@@ -10,7 +10,7 @@ METHOD and PATH are regular expressions, COUNT says how often (0: always). The f
   status CODE [HEADER=VALUE...]   answers that, without asking the registry
   cut BYTES                       closes the connection after so many bytes of the body
   endless                         the body goes on for ever
-  file TYPE FILE                  answers with the file, without asking the registry
+  file TYPE FILE [HEADER=VALUE...]  answers with the file, without asking the registry
   type TYPE                       another Content-Type
   body FILE                       another body
   whole                           ranges are not heard of
@@ -226,7 +226,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.answer(int(words[0]), [w.replace("_", " ").split("=", 1) for w in words[1:]])
         if action == "file":
             with open(words[1], "rb") as file:
-                return self.answer(200, [("Content-Type", words[0])], file.read())
+                return self.answer(200, [("Content-Type", words[0])] + [w.split("=", 1) for w in words[2:]], file.read())
         if action == "redirect":
             return self.answer(307, [("Location", words[0] + self.path)])
         if action == "stall":
