@@ -21,6 +21,7 @@ libssl-dev          digests in the workers
 zlib1g-dev          layers, gzip
 liblzma-dev         layers, xz
 libzstd-dev         layers, zstd
+libbz2-dev          layers, bzip2
 libisal-dev?        layers, gzip, twice as fast
 libcurl4-openssl-dev  what ADD downloads
 LIST
@@ -32,9 +33,15 @@ busybox-static      the image that the tests run
 groff-base          checks of the manual pages
 xz-utils            archives that the tests make
 zstd                archives that the tests make
+bzip2               archives that the tests make
 uidmap              ordinary users' containers
 passt               … and their networks
+docker-registry?    what images are pulled from and pushed to
+openssl             certificates of the tests
 iproute2            the networks of the tests
+git                 the repositories of the tests
+openssh-client      … over ssh
+openssh-server      … and who serves them
 nftables            shows what was sent to the firewall
 LIST
         ;;

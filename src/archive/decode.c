@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "archive/decode.h"
 
+#include <bzlib.h>
 #include <lzma.h>
 #include <string.h>
 #include <zstd.h>
@@ -30,6 +31,7 @@ struct decoder {
 #else
         z_stream zlib;
 #endif
+        bz_stream bzip2;
         lzma_stream xz;
         ZSTD_DCtx *zstd;
     };
@@ -37,8 +39,16 @@ struct decoder {
 
 const char *stream_format_name(enum stream_format format)
 {
-    static const char *const names[] = {"plain", "gzip", "xz", "zstd"};
+    static const char *const names[] = {"plain", "gzip", "xz", "zstd", "bzip2"};
     return names[format];
+}
+
+/* "BZh", the size of blocks, and the first bytes of pi (a block) or of its root (there is none). */
+static bool is_bzip2(const unsigned char *bytes, size_t length)
+{
+    return length >= DECODE_MAGIC && memcmp(bytes, "BZh", 3) == 0 && bytes[3] >= '1' &&
+           bytes[3] <= '9' &&
+           (memcmp(bytes + 4, "1A", 2) == 0 || memcmp(bytes + 4, "\x17\x72", 2) == 0);
 }
 
 int decode_recognise(const unsigned char *bytes, size_t length, enum stream_format *format,
@@ -62,18 +72,18 @@ int decode_recognise(const unsigned char *bytes, size_t length, enum stream_form
         if (length < known[i].length || memcmp(bytes, known[i].magic, known[i].length) != 0)
             continue;
         if (known[i].format < 0)
-            return error_set(err, -EOPNOTSUPP,
-                             "compressed with %s, which is not supported: use gzip, xz or zstd",
-                             known[i].name);
+            return error_set(
+                err, -EOPNOTSUPP,
+                "compressed with %s, which is not supported: use gzip, bzip2, xz or zstd",
+                known[i].name);
         *format = (enum stream_format)known[i].format;
         return 0;
     }
-    if (length >= 6 && memcmp(bytes, "BZh", 3) == 0 && memcmp(bytes + 4, "1A", 2) == 0)
-        return error_set(err, -EOPNOTSUPP,
-                         "compressed with bzip2, which is not supported: use gzip, xz or zstd");
     /* zstd may begin with a skippable frame: 0x184D2A50 to 5F, little-endian. */
     if (length >= 4 && (bytes[0] & 0xf0) == 0x50 && memcmp(bytes + 1, "\x2a\x4d\x18", 3) == 0)
         *format = STREAM_ZSTD;
+    else if (is_bzip2(bytes, length))
+        *format = STREAM_BZIP2;
     else
         *format = STREAM_PLAIN;
     return 0;
@@ -152,6 +162,47 @@ static const char *gzip_inflate(struct decoder *d, struct decode_step *s, bool *
 }
 #endif
 
+/* --- bzip2: a decoder takes at most 4 MiB ---------------------------------------------------- */
+
+static bool bzip2_open(struct decoder *d)
+{
+    d->bzip2 = (bz_stream){0};
+    return BZ2_bzDecompressInit(&d->bzip2, 0, 0) == BZ_OK;
+}
+
+static void bzip2_restart(struct decoder *d)
+{
+    BZ2_bzDecompressEnd(&d->bzip2);
+    if (!bzip2_open(d))
+        abort(); /* out of memory, as in xmalloc() */
+}
+
+static const char *bzip2_inflate(struct decoder *d, struct decode_step *s, bool *ended)
+{
+    /* Both lengths are at most one of our buffers, far below UINT_MAX. */
+    d->bzip2.next_in = (char *)(uintptr_t)s->in;
+    d->bzip2.avail_in = (unsigned)s->in_left;
+    d->bzip2.next_out = (char *)s->out;
+    d->bzip2.avail_out = (unsigned)s->out_left;
+    int z = BZ2_bzDecompress(&d->bzip2);
+    s->in = (const unsigned char *)d->bzip2.next_in;
+    s->in_left = d->bzip2.avail_in;
+    s->out = (unsigned char *)d->bzip2.next_out;
+    s->out_left = d->bzip2.avail_out;
+    *ended = z == BZ_STREAM_END;
+    return *ended || z == BZ_OK ? NULL : "not understood or wrong checksum";
+}
+
+/* --- all of them ------------------------------------------------------------------------------ */
+
+/* Formats whose files are members in a row, each with an end of its own. */
+struct members {
+    const char *(*inflate)(struct decoder *d, struct decode_step *s, bool *ended);
+    void (*restart)(struct decoder *d);
+};
+static const struct members gzip_members = {gzip_inflate, gzip_restart},
+                            bzip2_members = {bzip2_inflate, bzip2_restart};
+
 struct decoder *decoder_open(enum stream_format format, struct error *err)
 {
     struct decoder *d = xcalloc(1, sizeof *d);
@@ -160,6 +211,9 @@ struct decoder *decoder_open(enum stream_format format, struct error *err)
     switch (format) {
     case STREAM_GZIP:
         good = gzip_open(d);
+        break;
+    case STREAM_BZIP2:
+        good = bzip2_open(d);
         break;
     case STREAM_XZ:
         d->xz = (lzma_stream)LZMA_STREAM_INIT;
@@ -188,6 +242,9 @@ void decoder_close(struct decoder *d)
     case STREAM_GZIP:
         gzip_close(d);
         break;
+    case STREAM_BZIP2:
+        BZ2_bzDecompressEnd(&d->bzip2);
+        break;
     case STREAM_XZ:
         lzma_end(&d->xz);
         break;
@@ -205,11 +262,12 @@ static int damaged(const struct decoder *d, const char *why, struct error *err)
     return error_set(err, -EBADMSG, "damaged %s data: %s", stream_format_name(d->format), why);
 }
 
-/* Between two gzip members: another one begins, or zeros pad to the end (as on tapes). */
-static int gzip_between(struct decoder *d, struct decode_step *s, struct error *err)
+/* Between two members: another one begins, or zeros pad to the end (as on tapes). */
+static int between_members(const struct members *m, struct decoder *d, struct decode_step *s,
+                           struct error *err)
 {
     if (!d->padding && *s->in != 0) {
-        gzip_restart(d);
+        m->restart(d);
         d->between = false;
         return 0;
     }
@@ -221,17 +279,18 @@ static int gzip_between(struct decoder *d, struct decode_step *s, struct error *
     return 0;
 }
 
-static int gzip_step(struct decoder *d, struct decode_step *s, struct error *err)
+static int members_step(const struct members *m, struct decoder *d, struct decode_step *s,
+                        struct error *err)
 {
     /* Also without input: what the decoder still holds has to come out. */
     for (bool progress = true; progress && s->out_left > 0;) {
         if (d->between) {
-            int rc = s->in_left > 0 ? gzip_between(d, s, err) : 0;
+            int rc = s->in_left > 0 ? between_members(m, d, s, err) : 0;
             if (rc < 0 || d->between)
                 return rc;
         }
         size_t in = s->in_left, out = s->out_left;
-        const char *wrong = gzip_inflate(d, s, &d->between);
+        const char *wrong = m->inflate(d, s, &d->between);
         if (wrong)
             return damaged(d, wrong, err);
         progress = s->in_left < in || s->out_left < out;
@@ -292,7 +351,10 @@ int decoder_step(struct decoder *d, struct decode_step *s, struct error *err)
     int rc = 0;
     switch (d->format) {
     case STREAM_GZIP:
-        rc = gzip_step(d, s, err);
+        rc = members_step(&gzip_members, d, s, err);
+        break;
+    case STREAM_BZIP2:
+        rc = members_step(&bzip2_members, d, s, err);
         break;
     case STREAM_XZ:
         rc = xz_step(d, s, err);

@@ -22,7 +22,7 @@
 #include "base/error.h"
 #include "oci/image.h"
 
-enum stream_format { STREAM_PLAIN, STREAM_GZIP, STREAM_XZ, STREAM_ZSTD };
+enum stream_format { STREAM_PLAIN, STREAM_GZIP, STREAM_XZ, STREAM_ZSTD, STREAM_BZIP2 };
 /* "plain", "gzip", "xz", "zstd". */
 const char *stream_format_name(enum stream_format format);
 

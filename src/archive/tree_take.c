@@ -71,8 +71,10 @@ static void forget_parent(struct taking *t)
         close(take_fd(&t->parent_fd));
 }
 
-static int in_the_way(int rc, struct error *err)
+static int in_the_way(const struct taking *t, int rc, struct error *err)
 {
+    if (rc == -ELOOP && t->take->at)
+        return error_set(err, rc, "the symbolic links on its way lead to no directory");
     if (rc == -ELOOP)
         return error_set(err, rc, "a symbolic link is on its way: nothing is copied through links");
     if (rc == -ENOTDIR)
@@ -90,7 +92,8 @@ static mode_t mode_of(const struct taking *t, const struct tar_entry *entry)
 static bool is_ours(const struct taking *t, int fd, mode_t type)
 {
     struct stat st;
-    return fstat(fd, &st) == 0 && (st.st_mode & S_IFMT) == type && st.st_uid == t->take->uid &&
+    uid_t maker = t->take->owned ? 0 : t->take->uid;
+    return fstat(fd, &st) == 0 && (st.st_mode & S_IFMT) == type && st.st_uid == maker &&
            (type == S_IFDIR || st.st_nlink == 1);
 }
 
@@ -120,6 +123,41 @@ static int note_fresh(struct taking *t, const char *path, int fd, const struct t
     return 0;
 }
 
+/* The path of `name` below the root that links are followed in. */
+static char *path_in_root(const struct taking *t, const char *name)
+{
+    return xasprintf("%s/%s", t->take->at, name);
+}
+
+/* Opens a directory that is there, beneath the base. Where links are followed, each is followed
+ * from the root: of what the kernel finds there, nothing lies outside. */
+static int open_there(const struct taking *t, const char *path, int flags)
+{
+    int fd = inroot_open_beneath(t->base, path, flags | O_DIRECTORY);
+    if (fd != -ELOOP || !t->take->at)
+        return fd;
+    autofree char *whole = path_in_root(t, path);
+    return inroot_open(t->take->root, whole, flags | O_DIRECTORY);
+}
+
+/* What a link leads to, which `path` is. */
+static int follow(const struct taking *t, const char *path, struct error *err)
+{
+    bool made;
+    autofree char *whole = path_in_root(t, path);
+    int fd = inroot_make_directory_for(t->take->root, whole, t->take->uid, t->take->gid, &made);
+    if (fd == -ENOTDIR)
+        return error_set(err, fd, "it is a symbolic link to something that is no directory");
+    return fd < 0 ? error_set(err, fd, "cannot follow the symbolic link: %s", error_describe(fd))
+                  : fd;
+}
+
+static bool is_link(int parent, const char *name)
+{
+    struct stat st;
+    return fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode);
+}
+
 /* Opens the directory `name` of `parent`, made when it is missing; `path` is the whole of it. */
 static int make_directory(struct taking *t, int parent, const char *name, const char *path,
                           const struct tar_entry *entry, struct error *err)
@@ -130,7 +168,10 @@ static int make_directory(struct taking *t, int parent, const char *name, const 
         return error_errno(err, "cannot make the directory");
     autofd fd = inroot_open_beneath(parent, name, flags);
     if (fd == -ELOOP || fd == -ENOTDIR)
-        return error_set(err, -ENOTDIR, "cannot put a directory in the place of something else");
+        return t->take->at && is_link(parent, name)
+                   ? follow(t, path, err)
+                   : error_set(err, -ENOTDIR,
+                               "cannot put a directory in the place of something else");
     if (fd == -EACCES && !made)
         fd = inroot_open_beneath(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW);
     if (fd < 0)
@@ -148,7 +189,7 @@ static int parent_of(struct taking *t, const char *path, size_t length, struct e
         return t->parent_fd;
     forget_parent(t);
     autofree char *whole = xstrndup(path, length);
-    autofd fd = inroot_open_beneath(t->base, whole, O_PATH | O_DIRECTORY);
+    autofd fd = open_there(t, whole, O_PATH);
     if (fd == -ENOENT) {
         fd = inroot_open_beneath(t->base, ".", O_PATH | O_DIRECTORY);
         for (char *at = whole; fd >= 0 && at;) { /* from the top, one part after the other */
@@ -166,7 +207,7 @@ static int parent_of(struct taking *t, const char *path, size_t length, struct e
         }
     }
     if (fd < 0)
-        return in_the_way(fd, err);
+        return in_the_way(t, fd, err);
     t->parent = take_ptr(whole);
     t->parent_fd = take_fd(&fd);
     return t->parent_fd;
@@ -345,7 +386,7 @@ static int link_to(struct taking *t, const struct item *item, struct error *err)
     if (rc < 0)
         return rc;
     autofree char *parent = xstrndup(target.path, target.parent);
-    autofd dir = inroot_open_beneath(t->base, parent, O_PATH | O_DIRECTORY);
+    autofd dir = open_there(t, parent, O_PATH);
     struct inode key = {0};
     if (dir >= 0 && fstatat(dir, target.base, &st, AT_SYMLINK_NOFOLLOW) == 0)
         key = (struct inode){.device = st.st_dev, .number = st.st_ino};
@@ -409,6 +450,7 @@ static int take_named(struct taking *t, const struct item *item, struct error *e
 static int take_item(struct taking *t, struct item *item, struct error *err)
 {
     const struct tar_entry *e = item->entry;
+    int rc;
     if (e->type == TAR_CHARACTER || e->type == TAR_BLOCK_DEVICE) {
         t->take->left_out++;
         return 0;
@@ -426,7 +468,10 @@ static int take_item(struct taking *t, struct item *item, struct error *err)
     case TAR_SYMLINK:
     case TAR_HARDLINK:
     case TAR_FIFO:
-        return take_named(t, item, err);
+        rc = take_named(t, item, err);
+        if (e->type == TAR_SYMLINK) /* what was walked through it may lie elsewhere now */
+            forget_parent(t);
+        return rc;
     default:
         return error_set(err, -EOPNOTSUPP, "an entry of unknown type 0x%02x",
                          (unsigned char)e->flag);
@@ -500,7 +545,7 @@ static int finish_directories(struct taking *t, struct error *err)
     for (size_t i = t->fresh_count; i-- > 0;) {
         const struct fresh *f = &t->fresh[i];
         struct stat st;
-        autofd fd = inroot_open_beneath(t->base, f->path, O_RDONLY | O_DIRECTORY);
+        autofd fd = open_there(t, f->path, O_RDONLY);
         if (fd < 0 || fstat(fd, &st) < 0 || st.st_dev != f->device || st.st_ino != f->inode)
             continue;
         bool same = st.st_uid == f->uid && st.st_gid == f->gid;

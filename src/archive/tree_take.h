@@ -3,9 +3,11 @@
  * A tar into a tree that is there already: the receiving side of `cp`.
  *
  * Everything is made beneath one directory, by descriptors, and through no symbolic link, whether
- * the archive brought it or it was there. A file replaces a file; a directory is merged into a
- * directory, which then keeps its own mode and owner; one in the place of the other is an error.
- * Directories that are made are ours alone until the end, when they get their modes and times.
+ * the archive brought it or it was there; or, for images, through links that are followed inside of
+ * their root. A file replaces a file or a link; a directory is merged into a directory, which then
+ * keeps its own mode and owner, and so does one that such a link leads to; one in the place of the
+ * other is an error. Directories that are made are ours alone until the end, when they get their
+ * modes and times.
  *
  * Guards against: names that lead out (".."), links on the way, hard links to anything but a file
  * of this archive, devices (never made, counted), and, where `harmless`, bits and attributes that
@@ -24,11 +26,16 @@
 struct tree_take {
     struct tar_reader *tar;
     int into; /* the directory that everything goes beneath; borrowed */
+    /* Of an image's tree: links to directories are followed as if `root` (borrowed) were "/", where
+     * `into` has the path `at`; those to what is missing as well, which is made. NULL: none is. */
+    const char *at;
+    int root;
     /* The archive is one tree, its top ".", as tree_give() makes it: where that goes. NULL: its
      * names are names beneath `into`. */
     const struct copy_path *source, *dest;
     enum copy_found found; /* what `dest` is: `into` itself, or, if not a directory, beneath it */
-    bool keep_ids;         /* else all stays with whom the process makes files for: */
+    bool keep_ids;         /* else all stays with whom the process makes files for, … */
+    bool owned;            /* … who is root, and gives them away */
     uid_t uid;
     gid_t gid;
     bool harmless;              /* no setuid, no setgid, no file capabilities */

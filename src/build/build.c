@@ -13,6 +13,8 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "build/exchange.h"
+#include "build/fetching.h"
+#include "build/images.h"
 #include "build/look.h"
 #include "build/secrets.h"
 #include "build/solve.h"
@@ -34,6 +36,7 @@ static void build_free(struct build *b)
     secrets_free(b->secrets);
     strv_free(&b->globals);
     strv_free(&b->arguments);
+    strv_free(&b->fetched);
     if (b->ground >= 0)
         close(b->ground);
     if (b->empty >= 0)
@@ -84,13 +87,18 @@ static int open_ground(struct build *b, struct error *err)
 static int open_contexts(struct build *b, struct error *err)
 {
     const struct strv *named = &b->options->contexts;
+    const struct fetching fetching = {
+        .place = b->place,
+        .staging = &b->staging,
+        .agent = pairs_find(&b->secrets->agents, "default", strlen("default")),
+    };
     int rc = 0;
     b->contexts.main.fd = -1;
     if (b->input->context)
         rc = context_open(b->input->context, b->input->dockerfile_path, &b->contexts.main, err);
     b->contexts.main.passes = b->input->context_passes;
     for (size_t i = 0; rc == 0 && i < named->len; i++)
-        rc = context_add(&b->contexts, named->items[i], err);
+        rc = context_add(&b->contexts, named->items[i], &fetching, err);
     return rc;
 }
 
@@ -135,13 +143,13 @@ static int prepare(struct build *b, struct error *err)
     if (rc > 0)
         rc = 0;
     if (rc == 0)
-        rc = open_contexts(b, err);
-    if (rc == 0)
-        rc = find_graph(b, err);
-    if (rc == 0)
         rc = secrets_read(&b->options->secrets, &b->options->ssh, b->secrets, err);
     if (rc == 0)
         rc = staging_open(b->place->store, &b->staging, err);
+    if (rc == 0)
+        rc = open_contexts(b, err);
+    if (rc == 0)
+        rc = find_graph(b, err);
     return rc < 0 ? rc : open_ground(b, err);
 }
 
@@ -244,6 +252,8 @@ int build_image(const struct build_options *options, const struct build_input *i
     if (rc < 0)
         return rc;
     rc = tell_checks(&b, watch, err);
+    if (rc == 0)
+        rc = images_fetch(&b, err);
     if (rc == 0)
         rc = exchange_take(&b, watch, err);
     if (rc < 0)

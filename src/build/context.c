@@ -4,15 +4,19 @@
 #include <ctype.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/memory.h"
+#include "base/process.h"
 #include "base/text.h"
+#include "build/remote_context.h"
 
 #define IGNORE_FILE_MAX (4u << 20)
+#define LAYOUT_ANSWER_MAX 4096
 
 /* 1: there is such a file. */
 static int read_ignore(int dir, const char *file, const char *shown, struct named_context *out,
@@ -53,30 +57,85 @@ int context_open(const char *path, const char *dockerfile_path, struct named_con
     return rc < 0 ? rc : 0;
 }
 
-int context_add(struct contexts *contexts, const char *words, struct error *err)
+/* The image of a directory as the OCI lays them out, taken into the store without a name. */
+static int load_layout(const struct fetching *f, const char *path, char **image, struct error *err)
 {
-    static const char image[] = "docker-image://";
+    static const char told[] = "Loaded image ID: ";
+    autostrv words = {0};
+    autobuf answer = {0};
+    autofd dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir < 0)
+        return error_errno(err, "cannot open %s: oci-layout:// takes a directory with one image",
+                           path);
+    strv_add(&words, "caisson-image");
+    strv_add(&words, "load");
+    strv_add(&words, "--quiet");
+    strv_add(&words, "--unnamed");
+    strv_fmt(&words, "--input=%s", path);
+    struct process_spec spec = {
+        .program = f->place->worker, .argv = strv_argv(&words), .fds = {-1, -1, 2}};
+    int rc = process_run(&spec, &answer, LAYOUT_ANSWER_MAX, err);
+    if (rc < 0)
+        return rc;
+    const char *id = buf_text(&answer);
+    const char *end = strchrnul(id, '\n');
+    if (!starts_with(id, told) || !*end)
+        return error_set(err, -EPROTO, "caisson-image said something unexpected");
+    id += sizeof told - 1;
+    *image = xstrndup(id, (size_t)(end - id));
+    return 0;
+}
+
+static int fetch_context(const struct fetching *f, const char *word, size_t number,
+                         struct named_context *out, struct error *err)
+{
+    char name[32], path[40];
+    snprintf(name, sizeof name, "context-%zu", number);
+    autofd fd = remote_context_tree(f, word, name, err);
+    if (fd < 0)
+        return fd;
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    int rc = context_open(path, NULL, out, err);
+    out->passes = true;
+    return rc;
+}
+
+/* `value`: what comes after NAME=. It may have a password in it. */
+static int open_named(const struct fetching *f, const char *value, size_t number,
+                      struct named_context *out, struct error *err)
+{
+    static const char image[] = "docker-image://", layout[] = "oci-layout://";
+    if (starts_with(value, image)) {
+        out->image = xstrdup(value + sizeof image - 1);
+        return 0;
+    }
+    if (starts_with(value, layout))
+        return load_layout(f, value + sizeof layout - 1, &out->image, err);
+    if (remote_context_named(value))
+        return fetch_context(f, value, number, out, err);
+    if (strstr(value, "://"))
+        return error_set(err, -EOPNOTSUPP,
+                         "it is none of a directory, a repository, the address of an archive, "
+                         "docker-image://IMAGE and oci-layout://DIRECTORY");
+    return context_open(value, NULL, out, err);
+}
+
+int context_add(struct contexts *contexts, const char *words, const struct fetching *fetching,
+                struct error *err)
+{
     const char *equals = strchr(words, '=');
     struct named_context one = {.fd = -1};
     if (!equals || equals == words || !equals[1])
         return error_set(err, -EINVAL,
-                         "--build-context %s: write NAME=DIRECTORY or NAME=docker-image://IMAGE",
+                         "--build-context %.200s: write NAME=DIRECTORY, NAME=URL or "
+                         "NAME=docker-image://IMAGE",
                          words);
-    const char *value = equals + 1;
-    int rc = 0;
-    if (starts_with(value, image)) {
-        one.image = xstrdup(value + sizeof image - 1);
-    } else if (strstr(value, "://") || starts_with(value, "git@")) {
-        rc = error_set(err, -EOPNOTSUPP,
-                       "--build-context %s: only directories and docker-image:// are taken", words);
-    } else {
-        rc = context_open(value, NULL, &one, err);
-    }
+    int rc = open_named(fetching, equals + 1, contexts->count, &one, err);
     if (rc < 0) {
         struct contexts only = {.main = {.fd = -1}, .named = xcalloc(1, sizeof one), .count = 1};
         only.named[0] = one;
         contexts_close(&only);
-        return rc;
+        return error_prefix(err, "--build-context %.*s", (int)(equals - words), words);
     }
     one.name = xstrndup(words, (size_t)(equals - words));
     for (char *c = one.name; *c; c++)

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is outside of the Dockerfile: the build context with its .dockerignore, and named ones
- * (--build-context NAME=DIR or NAME=docker-image://IMAGE), which come before stages and images of
- * that name. Contexts are read in place and never copied as a whole. */
+ * (--build-context NAME=…: a directory, what is behind an address, an image), which come before
+ * stages and images of that name. Directories are read in place and never copied as a whole. */
 #ifndef CAISSON_BUILD_CONTEXT_H
 #define CAISSON_BUILD_CONTEXT_H
 
 #include "build/memory.h"
 #include "build/patterns.h"
 #include "build/selection.h"
+
+struct fetching;
 
 struct named_context {
     char *name;  /* lower case */
@@ -31,8 +33,9 @@ struct contexts {
  * context's; NULL. */
 int context_open(const char *path, const char *dockerfile_path, struct named_context *out,
                  struct error *err);
-/* One --build-context. */
-int context_add(struct contexts *contexts, const char *words, struct error *err);
+/* One --build-context. What is behind an address is fetched now, into the staging area. */
+int context_add(struct contexts *contexts, const char *words, const struct fetching *fetching,
+                struct error *err);
 struct named_context *context_find(struct contexts *contexts, const char *name);
 void contexts_close(struct contexts *contexts);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What git is confined to, with all that it starts: no new rights, no capability, no file beyond
- * 4 GiB, and of all files programs, libraries, certificates and what names are resolved by to
- * read, one directory to write, in which nothing can be executed.
+ * What git is confined to, with all that it starts: no new rights, no capability, a filter of
+ * system calls, no file beyond 4 GiB, and of all files programs, libraries, certificates and what
+ * names are resolved by to read, one directory to write, in which nothing can be executed.
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -81,7 +81,7 @@ int git_confine(int home, struct error *err)
         return error_set(err, rc, "cannot confine git with Landlock: %s", error_describe(rc));
     capabilities_drop_bounding();
     rc = capabilities_keep(0);
-    return rc < 0 ? error_set(err, rc, "cannot give up the capabilities of git: %s",
-                              error_describe(rc))
-                  : 0;
+    if (rc < 0)
+        return error_set(err, rc, "cannot give up the capabilities of git: %s", error_describe(rc));
+    return git_seccomp(err);
 }

@@ -24,5 +24,7 @@ int git_take(void *work, const struct errand_place *place, uint64_t *count, stru
 /* git_confine.c: from here on only `home` can be written to, and nothing of the host's read that
  * programs do not need. */
 int git_confine(int home, struct error *err);
+/* git_seccomp.c: a part of it; no_new_privs must hold. */
+int git_seccomp(struct error *err);
 
 #endif

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
@@ -19,6 +18,7 @@
 #define SAID_MAX 16384
 #define SHOWN_MAX 400
 #define DEPTH_MAX 400
+#define SSH_PORT 22
 
 /* In the directory that is git's HOME, so that the path of the agent's socket is short enough. */
 #define SSH                                                                                        \
@@ -119,22 +119,34 @@ static void common_words(const struct git_work *w, struct strv *out)
 
 /* --- one command --- */
 
-/* Of what it said only the last lines, which tell why. */
-static void last_words(int fd, struct buf *out)
+/* Where git says what is wrong; nothing of it is believed. */
+static int said_file(int home)
 {
-    char text[SAID_MAX];
-    autobuf bare = {0}, shown = {0};
+    static const char name[] = "said";
+    (void)unlinkat(home, name, 0);
+    return openat(home, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+}
+
+/* The end of what it said, as one line. */
+static void read_said(int fd, char text[SAID_MAX])
+{
     struct stat st;
     off_t from = 0;
-    if (fstat(fd, &st) == 0 && st.st_size >= (off_t)sizeof text)
-        from = st.st_size - (off_t)sizeof text + 1;
-    ssize_t n = pread(fd, text, sizeof text - 1, from);
+    if (fstat(fd, &st) == 0 && st.st_size >= SAID_MAX)
+        from = st.st_size - SAID_MAX + 1;
+    ssize_t n = pread(fd, text, SAID_MAX - 1, from);
     if (n < 0)
         n = 0;
     text[n] = '\0';
     for (ssize_t i = 0; i < n; i++)
         if (text[i] == '\n' || text[i] == '\r' || text[i] == '\0')
             text[i] = ' ';
+}
+
+/* Of that only what tells why. */
+static void last_words(const char *text, struct buf *out)
+{
+    autobuf bare = {0}, shown = {0};
     remote_redact(text, &bare);
     buf_printable(&shown, buf_text(&bare));
     const char *fatal = strstr(buf_text(&shown), "fatal: ");
@@ -145,14 +157,44 @@ static void last_words(int fd, struct buf *out)
     buf_add(out, at, length < SHOWN_MAX ? length : SHOWN_MAX);
 }
 
+/* What ssh says comes before git's own words, which are the same whatever was wrong. 0: it says
+ * nothing that is known. */
+static int ssh_failed(const struct remote *r, const char *text, struct error *err)
+{
+    char port[16] = "";
+    if (r->scheme != REMOTE_SSH)
+        return 0;
+    if (r->port != SSH_PORT)
+        snprintf(port, sizeof port, "-p %u ", r->port);
+    if (strstr(text, "IDENTIFICATION HAS CHANGED"))
+        return error_set(err, -EACCES,
+                         "git cannot fetch %.300s: %.200s shows another key than the one in "
+                         "known_hosts: somebody may stand in for it; if it has a new one, remove "
+                         "the old one with ssh-keygen -R",
+                         r->address, r->host);
+    if (strstr(text, "Host key verification failed"))
+        return error_set(err, -EACCES,
+                         "git cannot fetch %.300s: the key of %.200s is not known here: connect to "
+                         "it once with ssh, or compare what ssh-keyscan %s%.200s says and add it "
+                         "to ~/.ssh/known_hosts",
+                         r->address, r->host, port, r->host);
+    if (strstr(text, "Permission denied (") || strstr(text, "Too many authentication failures"))
+        return error_set(err, -EACCES,
+                         "git cannot fetch %.300s: %.200s takes none of the keys that the agent "
+                         "has: add one with ssh-add",
+                         r->address, r->host);
+    return 0;
+}
+
 /* "WORD WORD …" are arguments; `more`, which may be anything, comes behind. */
 static int git(const struct git_work *w, bool inner, const char *words, const char *const *more,
                struct buf *answer, struct error *err)
 {
     autostrv argv = {0}, env = {0}, parts = {0};
     autobuf said = {0};
+    char text[SAID_MAX];
     autofree char *tree = xasprintf("%s/tree", w->path);
-    autofd errors = memfd_create("git", MFD_CLOEXEC);
+    autofd errors = said_file(w->home);
     common_words(w, &argv);
     strv_split(&parts, words, ' ');
     strv_copy(&argv, &parts);
@@ -170,7 +212,11 @@ static int git(const struct git_work *w, bool inner, const char *words, const ch
         explicit_bzero(env.items[i], strlen(env.items[i]));
     if (rc != -ECHILD)
         return rc;
-    last_words(errors, &said);
+    read_said(errors, text);
+    rc = ssh_failed(w->remote, text, err);
+    if (rc < 0)
+        return rc;
+    last_words(text, &said);
     return error_set(err, -EIO, "git cannot fetch %.300s: %s", w->remote->address,
                      said.len > 0 ? buf_text(&said) : err->text);
 }

@@ -48,6 +48,7 @@ struct work {
     int parent; /* of the last file, below it; -1 */
     char *parent_path;
     char *buffer;
+    char target[INROOT_PATH_MAX]; /* of a single file: where it goes, links followed */
 };
 
 static void work_free(struct work *w)
@@ -75,42 +76,26 @@ static int failed(const struct work *w, const struct pick *pick, int code, const
 int place_directory(int root, const char *path, uint32_t uid, uint32_t gid, bool *made,
                     struct error *err)
 {
-    char prefix[INROOT_PATH_MAX];
-    size_t length = strlen(path), known = 0;
-    struct stat st;
-    *made = false;
-    if (length >= sizeof prefix)
-        return error_set(err, -ENAMETOOLONG, "the path %.60s… is too long", path);
-    autofd there = inroot_open(root, path, O_PATH);
-    if (there >= 0 && fstat(there, &st) == 0 && S_ISDIR(st.st_mode))
-        return take_fd(&there);
-    if (there >= 0)
-        return error_set(err, -ENOTDIR, "%s is there and no directory", path);
-    for (size_t i = length; i > 0; i--) { /* how much of it is there */
-        if (path[i] != '/' && path[i] != '\0')
-            continue;
-        memcpy(prefix, path, i);
-        prefix[i] = '\0';
-        autofd part = inroot_open(root, prefix, O_PATH | O_DIRECTORY);
-        if (part >= 0) {
-            known = i;
-            break;
-        }
-    }
-    autofd fd = inroot_make_directory(root, path);
-    if (fd < 0)
-        return error_set(err, fd, "cannot make the directory %s: %s", path, error_describe(fd));
-    *made = true;
-    for (size_t i = known + 1; (uid || gid) && i <= length; i++) {
-        if (path[i] != '/' && path[i] != '\0')
-            continue;
-        memcpy(prefix, path, i);
-        prefix[i] = '\0';
-        autofd part = inroot_open(root, prefix, O_RDONLY | O_DIRECTORY);
-        if (part < 0 || fchown(part, uid, gid) < 0)
-            return error_errno(err, "cannot give %s to its owner", prefix);
-    }
-    return take_fd(&fd);
+    int fd = inroot_make_directory_for(root, path, uid, gid, made);
+    if (fd == -ENOTDIR)
+        return error_set(err, fd, "%s, or a part of it, is there and no directory", path);
+    return fd < 0 ? error_set(err, fd, "cannot make the directory %s: %s", path, error_describe(fd))
+                  : fd;
+}
+
+/* A file goes where a link that has its name leads, be it there or not. */
+static int find_name(struct work *w, const char **name, struct error *err)
+{
+    size_t there;
+    int rc = inroot_find(w->p->root, w->p->target, w->target, &there);
+    if (rc < 0)
+        return error_set(err, rc, "cannot follow %s in the image: %s", w->p->target,
+                         error_describe(rc));
+    char *slash = strrchr(w->target, '/');
+    if (slash)
+        *slash = '\0';
+    *name = slash ? slash + 1 : w->target;
+    return slash != NULL;
 }
 
 /* The directory that picks go below. For a single file that gets the destination's name, the name
@@ -123,20 +108,21 @@ static int open_into(struct work *w, const char **name, struct error *err)
     bool made = false;
     uint32_t uid = p->owned ? p->uid : 0, gid = p->owned ? p->gid : 0;
     bool single = !s->into && !s->contents && !p->directory && !(s->count && s->items[0].archive);
+    const char *parent = p->target;
     *name = NULL;
     if (single) {
         autofd there = inroot_open(p->root, p->target, O_PATH);
         single = there < 0 || fstat(there, &st) < 0 || !S_ISDIR(st.st_mode);
     }
-    if (!single)
-        w->into = place_directory(p->root, p->target, uid, gid, &made, err);
-    w->shared->fresh |= made;
-    if (!single)
-        return w->into;
-    const char *slash = strrchr(p->target, '/');
-    autofree char *parent = xstrndup(p->target, (size_t)(slash - p->target));
-    *name = slash + 1;
-    return w->into = place_directory(p->root, *parent ? parent : "/", uid, gid, &made, err);
+    if (single) {
+        int below = find_name(w, name, err);
+        if (below < 0)
+            return below;
+        parent = below ? w->target : "/";
+    }
+    w->into = place_directory(p->root, parent, uid, gid, &made, err);
+    w->shared->fresh |= made && !single;
+    return w->into;
 }
 
 /* --- one file --- */

@@ -78,36 +78,34 @@ static int find_file(const struct build_options *o, struct remote_context *c, st
 
 /* --- archives --- */
 
-static int make_tree(struct remote_context *c, struct error *err)
+/* The descriptor of the directory `name`, which is made below the staging area. */
+static int unpack(struct staging *staging, const char *name, const struct build_place *place,
+                  int from, struct error *err)
 {
-    if (mkdirat(c->staging.fd, TREE, 0755) < 0)
+    if (mkdirat(staging->fd, name, 0755) < 0)
         return error_errno(err, "cannot make a directory for the context");
-    return open_directory_at(c->staging.fd, TREE, err);
-}
-
-static int unpack(struct remote_context *c, const struct build_place *place, int from,
-                  struct error *err)
-{
-    autofd into = make_tree(c, err);
+    autofd into = open_directory_at(staging->fd, name, err);
     if (into < 0)
         return into;
     const struct unpacking unpacking = {.worker = place->worker,
                                         .from = from,
+                                        .root = into,
+                                        .target = "",
                                         .into = into,
                                         .owned = true,
                                         .uid = geteuid(),
                                         .gid = getegid()};
     int rc = unpack_archive(&unpacking, err);
-    if (rc < 0)
-        return error_prefix(err, "cannot unpack the context");
-    c->root = take_fd(&into);
-    return 0;
+    return rc < 0 ? error_prefix(err, "cannot unpack the context") : take_fd(&into);
 }
 
-static int archive_file(struct remote_context *c, struct error *err)
+/* Needs no name once it is open. */
+static int archive_file(const struct staging *staging, struct error *err)
 {
-    int fd =
-        openat(c->staging.fd, "archive", O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    static const char name[] = "archive";
+    int fd = openat(staging->fd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd >= 0)
+        (void)unlinkat(staging->fd, name, 0);
     return fd < 0 ? error_errno(err, "cannot make a file for the context") : fd;
 }
 
@@ -137,32 +135,72 @@ int remote_context_read(const struct build_options *options, const struct build_
                         struct error *err)
 {
     int rc = staging_open(place->store, &out->staging, err);
-    autofd file = rc < 0 ? rc : archive_file(out, err);
+    autofd file = rc < 0 ? rc : archive_file(&out->staging, err);
     if (file < 0)
         return file;
     rc = spool(stream, begun, file, err);
     if (rc == 0)
-        rc = unpack(out, place, file, err);
+        rc = out->root = unpack(&out->staging, TREE, place, file, err);
     return rc < 0 ? rc : find_file(options, out, err);
 }
 
 /* --- addresses --- */
 
+/* What is behind an address, open at its beginning. */
+static int get_file(const struct fetching *f, const struct remote *remote, struct error *err)
+{
+    struct url_record record;
+    bool unchanged;
+    autofd file = archive_file(f->staging, err);
+    int rc = file < 0 ? file : download(f, remote, NULL, file, &record, &unchanged, err);
+    if (rc == 0 && lseek(file, 0, SEEK_SET) < 0)
+        rc = error_errno(err, "cannot read the context");
+    return rc < 0 ? rc : take_fd(&file);
+}
+
+/* git's own directories are no part of a context. */
+static int get_repository(const struct fetching *f, const struct remote *remote, const char *name,
+                          struct error *err)
+{
+    char commit[GIT_COMMIT_MAX];
+    int rc = git_resolve(f, remote, name, commit, err);
+    autofd root = rc < 0 ? rc : git_fetch(f, remote, name, commit, err);
+    if (root < 0)
+        return root;
+    rc = remove_tree_at(root, ".git", err);
+    return rc < 0 ? rc : take_fd(&root);
+}
+
+int remote_context_tree(const struct fetching *fetching, const char *word, const char *name,
+                        struct error *err)
+{
+    autoremote remote = {0};
+    int rc = remote_parse(word, &remote, err);
+    if (rc < 0)
+        return rc;
+    if (remote.kind == REMOTE_GIT)
+        return get_repository(fetching, &remote, name, err);
+    autofd file = get_file(fetching, &remote, err);
+    if (file < 0)
+        return file;
+    if (!unpack_is_archive(fetching->place->worker, file))
+        return error_set(err, -EINVAL,
+                         "%.300s is no archive: a context is a tar, compressed or not, or a "
+                         "repository",
+                         remote.address);
+    return unpack(fetching->staging, name, fetching->place, file, err);
+}
+
 /* An archive, or a Dockerfile alone. */
 static int fetch_file(const struct build_options *o, const struct fetching *f,
                       const struct remote *remote, struct remote_context *c, struct error *err)
 {
-    struct url_record record;
-    bool unchanged;
-    autofd file = archive_file(c, err);
-    int rc = file < 0 ? file : download(f, remote, NULL, file, &record, &unchanged, err);
-    if (rc == 0 && lseek(file, 0, SEEK_SET) < 0)
-        rc = error_errno(err, "cannot read the context");
-    if (rc < 0)
-        return rc;
+    autofd file = get_file(f, remote, err);
+    if (file < 0)
+        return file;
     if (unpack_is_archive(f->place->worker, file)) {
-        rc = unpack(c, f->place, file, err);
-        return rc < 0 ? rc : find_file(o, c, err);
+        c->root = unpack(f->staging, TREE, f->place, file, err);
+        return c->root < 0 ? c->root : find_file(o, c, err);
     }
     if (o->file)
         return error_set(err, -EINVAL,
@@ -172,17 +210,11 @@ static int fetch_file(const struct build_options *o, const struct fetching *f,
     return read_text(file, c->name, &c->text, err);
 }
 
-/* git's own directories are no part of a context. */
 static int fetch_git(const struct build_options *o, const struct fetching *f,
                      const struct remote *remote, struct remote_context *c, struct error *err)
 {
-    char commit[GIT_COMMIT_MAX];
-    int rc = git_resolve(f, remote, "git", commit, err);
-    if (rc == 0)
-        rc = c->root = git_fetch(f, remote, "git", commit, err);
-    if (rc >= 0)
-        rc = remove_tree_at(c->root, ".git", err);
-    return rc < 0 ? rc : find_file(o, c, err);
+    c->root = get_repository(f, remote, "git", err);
+    return c->root < 0 ? c->root : find_file(o, c, err);
 }
 
 int remote_context_fetch(const struct build_options *options, const struct build_place *place,

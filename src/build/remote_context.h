@@ -8,6 +8,7 @@
 #define CAISSON_BUILD_REMOTE_CONTEXT_H
 
 #include "build/build.h"
+#include "build/fetching.h"
 #include "store/staging.h"
 
 struct remote_context {
@@ -35,6 +36,10 @@ int remote_context_fetch(const struct build_options *options, const struct build
 /* `begun`: what was read of the stream already. */
 int remote_context_read(const struct build_options *options, const struct build_place *place,
                         int stream, const struct buf *begun, struct remote_context *out,
+                        struct error *err);
+/* A repository or an archive behind an address, with nothing that has to be in it: the descriptor
+ * of its directory, which lies in the staging area below `name`. */
+int remote_context_tree(const struct fetching *fetching, const char *word, const char *name,
                         struct error *err);
 /* As the input of a build; borrows. `text`: the Dockerfile came from elsewhere; NULL. */
 void remote_context_input(const struct remote_context *context, const struct buf *text,

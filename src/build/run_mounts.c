@@ -332,29 +332,18 @@ static void add_mount(struct plan *plan, const struct run_mount *m)
     }
 }
 
-/* What of a mount point's path the stage does not have, below what is really there: what a link
- * leads to is made where it leads. */
+/* What of a mount point's path the stage does not have: what a link leads to is made where it
+ * leads. */
 static void find_missing(struct run_mounts *mounts, int root, const char *target)
 {
     char real[INROOT_PATH_MAX];
-    size_t done = 0, length = strlen(target);
-    autofd there = inroot_open(root, "/", O_PATH | O_DIRECTORY);
-    while (done < length) {
-        size_t n = done + 1 + strcspn(target + done + 1, "/");
-        autofree char *prefix = xstrndup(target, n);
-        int next = inroot_open(root, prefix, O_PATH);
-        if (next < 0)
-            break;
-        close(there);
-        there = next;
-        done = n;
-    }
-    if (there < 0 || done == length || inroot_where(root, there, real) < 0)
+    size_t n;
+    if (inroot_find(root, target, real, &n) < 0)
         return;
-    for (size_t n = done; n < length && mounts->made.len < STUBS_MAX;) {
-        n += 1 + strcspn(target + n + 1, "/");
-        autofree char *path =
-            xasprintf("%s%s%.*s", *real ? "/" : "", real, (int)(n - done), target + done);
+    while (real[n] && mounts->made.len < STUBS_MAX) {
+        n += real[n] == '/';
+        n += strcspn(real + n, "/");
+        autofree char *path = xasprintf("/%.*s", (int)n, real);
         if (!strv_has(&mounts->made, path))
             strv_add(&mounts->made, path);
     }

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/cleanup.h"
 #include "base/io.h"
@@ -83,6 +84,7 @@ static int read_agent(const char *words, struct secrets *out, struct error *err)
     const char *equals = strchr(words, '=');
     autofree char *id = xstrndup(words, equals ? (size_t)(equals - words) : strlen(words));
     const char *socket = equals ? equals + 1 : getenv("SSH_AUTH_SOCK");
+    struct stat st;
     if (!*id)
         return error_set(err, -EINVAL, "--ssh %s has no id: write default or default=SOCKET",
                          words);
@@ -90,6 +92,12 @@ static int read_agent(const char *words, struct secrets *out, struct error *err)
         return error_set(err, -ENOENT,
                          "--ssh %s: SSH_AUTH_SOCK is not set; start an agent, or write %s=SOCKET",
                          words, id);
+    if (stat(socket, &st) < 0)
+        return error_errno(err, "--ssh %s: cannot find the agent's socket %s", id, socket);
+    if (!S_ISSOCK(st.st_mode))
+        return error_set(err, -ENOTSOCK,
+                         "--ssh %s: %s is no socket of an agent; a key goes into one with ssh-add",
+                         id, socket);
     strv_fmt(&out->agents, "%s=%s", id, socket);
     return 0;
 }

@@ -23,6 +23,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "build/secrets.h"
+#include "build/step_log.h"
 
 #define MESSAGE_MAX 8192
 #define LINE_MAX_BYTES 16384 /* of output: longer lines are told in parts */
@@ -33,6 +34,7 @@ struct worker {
     int channel, output;
     unsigned vertex; /* whose output comes */
     struct buf line;
+    struct step_log log;
     bool waits; /* for the stage `for_stage` */
     size_t for_stage;
     bool done, failed;
@@ -44,6 +46,7 @@ struct solving {
     struct worker *workers; /* one for each stage of the file */
     size_t count;
     int signals;
+    uint64_t log_limit;
     int failure; /* of the first that failed */
     struct error why;
     bool ending; /* everybody was told to end */
@@ -58,11 +61,36 @@ static void tell(struct solving *s, enum build_event event, unsigned vertex, con
 
 /* --- output --- */
 
+static void tell_output(struct solving *s, struct worker *w, const char *text)
+{
+    autobuf stop = {0};
+    switch (step_log_take(&w->log, s->log_limit, text)) {
+    case STEP_LOG_TELL:
+        tell(s, BUILD_LINE, w->vertex, text, 0);
+        break;
+    case STEP_LOG_STOP:
+        step_log_stop(s->log_limit, &stop);
+        tell(s, BUILD_LINE, w->vertex, buf_text(&stop), 0);
+        break;
+    case STEP_LOG_KEEP:
+        break;
+    }
+}
+
+/* Of a step that failed: why it did is in what was left out. */
+static void tell_last(struct solving *s, struct worker *w)
+{
+    if (w->log.beyond)
+        tell(s, BUILD_LINE, w->vertex, "[the last lines of what is left out]", 0);
+    for (size_t i = 0; i < w->log.last.len; i++)
+        tell(s, BUILD_LINE, w->vertex, w->log.last.items[i], 0);
+}
+
 static void tell_line(struct solving *s, struct worker *w)
 {
     autobuf text = {0};
     secrets_redact(s->build->secrets, buf_text(&w->line), &text);
-    tell(s, BUILD_LINE, w->vertex, buf_text(&text), 0);
+    tell_output(s, w, buf_text(&text));
     buf_clear(&w->line);
 }
 
@@ -78,7 +106,7 @@ static void tell_part(struct solving *s, struct worker *w)
     all.len -= kept;
     if (all.data)
         all.data[all.len] = '\0';
-    tell(s, BUILD_LINE, w->vertex, buf_text(&all), 0);
+    tell_output(s, w, buf_text(&all));
     buf_clear(&w->line);
     buf_add(&w->line, buf_text(&end), end.len);
 }
@@ -162,8 +190,12 @@ static void take_event(struct solving *s, struct worker *w, const char *message)
     /* What was printed before belongs to the step before. */
     while (w->output >= 0 && read_output(s, w))
         continue;
-    if (event == BUILD_BEGIN)
+    if (event == BUILD_FAILED)
+        tell_last(s, w);
+    if (event == BUILD_BEGIN) {
         w->vertex = vertex;
+        step_log_clear(&w->log);
+    }
     tell(s, (enum build_event)event, vertex, buf_text(&text), milliseconds);
 }
 
@@ -338,7 +370,9 @@ int solve(struct build *build, const struct build_watch *watch, struct error *er
 {
     struct solving s = {.build = build, .watch = watch, .count = build->file.stage_count};
     sigset_t caught, before;
-    int rc = 0;
+    int rc = step_log_limit(&s.log_limit, err);
+    if (rc < 0)
+        return rc;
     s.workers = xcalloc(s.count + 1, sizeof *s.workers);
     for (size_t i = 0; i < s.count; i++)
         s.workers[i].channel = s.workers[i].output = -1;
@@ -367,6 +401,7 @@ int solve(struct build *build, const struct build_watch *watch, struct error *er
         rc = error_set(err, -EIO, "the build ended before its target was made");
     for (size_t i = 0; i < s.count; i++) {
         buf_free(&s.workers[i].line);
+        step_log_clear(&s.workers[i].log);
         if (s.workers[i].channel >= 0)
             close(s.workers[i].channel);
         if (s.workers[i].output >= 0)

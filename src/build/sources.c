@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "build/images.h"
 #include "build/stage.h"
 
 static void key_of(const struct layer *layers, size_t count, char out[STEP_KEY_MAX])
@@ -24,7 +25,7 @@ int image_use(struct build *build, const char *name, struct stage_result *out, s
     struct store *store = build->place->store;
     int rc = store_lock(store, LOCK_SH, err);
     if (rc == 0)
-        rc = store_resolve(store, name, &image, err);
+        rc = store_resolve(store, images_name(build, name), &image, err);
     for (size_t i = 0; rc == 0 && i < image.config.diff_ids.len; i++)
         rc = staging_uses(&build->staging, image.config.diff_ids.items[i], err);
     store_unlock(store);

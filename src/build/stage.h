@@ -38,6 +38,7 @@ struct build {
     int empty;  /* an empty directory, a layer of nothing; O_PATH */
     struct graph graph;
     char allowed[STEP_KEY_MAX]; /* a digest of --allow-secret */
+    struct strv fetched;        /* images.c: a name, then under which it is here; … */
 };
 
 /* A layer of a stage. */
@@ -67,6 +68,7 @@ struct stage_run {
     struct place place;     /* of its instruction */
     size_t steps, step;     /* how many, and which one */
     size_t uppers;          /* how many were made */
+    char scope[13];         /* what names the group that its steps are in; "" */
     char *base_name;        /* of the image it begins with; NULL */
     bool no_cache;
     bool trigger;      /* the instruction is an ONBUILD of the base image */

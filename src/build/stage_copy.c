@@ -60,6 +60,12 @@ static int read_account_file(int root, const char *path, struct buf *out, struct
     autofd fd = inroot_open_file(root, path);
     if (fd == -ENOENT || fd == -ENOTDIR || fd == -ELOOP)
         return 0;
+    if (fd == -EINVAL)
+        return error_set(
+            err, fd,
+            "/%s of the image is no regular file: make it one with COPY, or start from "
+            "another image",
+            path);
     int rc = fd < 0 ? fd : read_fd(fd, SKELETON_FILE_MAX, out);
     return rc < 0 ? error_set(err, rc, "cannot read /%s of the image: %s", path, error_describe(rc))
                   : 0;
@@ -231,6 +237,8 @@ static int unpack_archives(struct copying *c, int root, struct error *err)
             return error_set(err, from, "cannot read %s: %s", pick->source, error_describe(from));
         const struct unpacking unpacking = {.worker = c->run->build->place->worker,
                                             .from = from,
+                                            .root = root,
+                                            .target = c->placing.target,
                                             .into = into,
                                             .owned = c->placing.owned,
                                             .uid = c->placing.uid,
@@ -314,7 +322,7 @@ static int find_content(struct copying *c, struct error *err)
 void copying_key(const struct copying *c, const char *content, char out[STEP_KEY_MAX])
 {
     struct key key;
-    key_begin(&key, "copy 1");
+    key_begin(&key, "copy 2");
     key_text(&key, c->step->link ? "" : c->run->key);
     if (c->step->link && c->run->build->has_epoch)
         key_number(&key, c->run->build->epoch);

@@ -204,6 +204,19 @@ static int make_plan(struct stage_run *run, const struct step *step,
     return 0;
 }
 
+/* An ordinary user's steps are in a group that systemd gives to their stage: this process moves
+ * there, and all that is born of it with it. */
+static int find_group(struct stage_run *run, const struct container *c, struct error *err)
+{
+    struct error why = {0};
+    if (!run->scope[0])
+        snprintf(run->scope, sizeof run->scope, "%.12s", c->id);
+    if (cgroup_delegate(run->scope, "caisson build", &why) == 0 ||
+        streq(c->plan.posture.level, "privileged"))
+        return 0;
+    return cgroup_refuse_any(c->plan.limits.by_flag, why.text, err);
+}
+
 static int execute(struct stage_run *run, struct plan *plan, const struct start_root *root,
                    struct error *err)
 {
@@ -213,9 +226,11 @@ static int execute(struct stage_run *run, struct plan *plan, const struct start_
     int rc = container_claim(place->containers, plan, &c, err);
     if (rc < 0)
         return rc;
+    rc = find_group(run, &c, err);
     const struct start_options options = {
         .foreground = true, .program = place->program, .root = root, .hints = true};
-    rc = container_start(&c, place->store, &options, &exit_code, err);
+    if (rc == 0)
+        rc = container_start(&c, place->store, &options, &exit_code, err);
     if (rc < 0) {
         (void)container_remove(&c, true, NULL);
         return rc;

@@ -40,11 +40,7 @@ static enum form form_of(const unsigned char *bytes, size_t length)
     static const struct {
         const char *magic;
         size_t length;
-    } compressed[] = {{"\x1f\x8b", 2},
-                      {"\xfd"
-                       "7zXZ\0",
-                       6},
-                      {"\x28\xb5\x2f\xfd", 4}};
+    } compressed[] = {{"\x1f\x8b", 2}, {"\xfd\x37zXZ\0", 6}, {"\x28\xb5\x2f\xfd", 4}, {"BZh", 3}};
     for (size_t i = 0; i < sizeof compressed / sizeof *compressed; i++)
         if (length >= compressed[i].length &&
             memcmp(bytes, compressed[i].magic, compressed[i].length) == 0)
@@ -106,13 +102,19 @@ bool unpack_is_archive(const char *worker, int fd)
 static int take(void *closure, const struct errand_place *place, uint64_t *count, struct error *err)
 {
     const struct unpacking *u = closure;
-    const struct confine_paths allowed = {.read_write = &u->into, .read_write_count = 1};
+    const struct confine_paths allowed = {.read_write = &u->root, .read_write_count = 1};
     autopipe pipe = {.fd = u->from};
     (void)place;
     int rc = worker_confine(&allowed, err);
     if (rc < 0)
         return rc;
-    struct tree_take tree = {.into = u->into, .keep_ids = !u->owned, .uid = u->uid, .gid = u->gid};
+    struct tree_take tree = {.into = u->into,
+                             .at = u->target,
+                             .root = u->root,
+                             .keep_ids = !u->owned,
+                             .owned = u->owned,
+                             .uid = u->uid,
+                             .gid = u->gid};
     rc = tree_take_pipe(&tree, &pipe, err);
     *count = tree.left_out;
     return rc;

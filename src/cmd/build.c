@@ -460,10 +460,6 @@ static int check_words(const struct build_options *o, struct error *err)
                          "--sbom: a list of packages is made by the scanner, which is not there "
                          "yet; leave the flag out");
     bool attested;
-    if (o->pull)
-        return error_set(err, -EOPNOTSUPP,
-                         "--pull: nothing is fetched yet (caisson load brings images); leave the "
-                         "flag out");
     int rc = exchange_check(o, err);
     if (rc == 0)
         rc = provenance_wanted(o, &attested, err);

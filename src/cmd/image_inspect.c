@@ -7,7 +7,9 @@
 #include "cmd/image_info.h"
 #include "cmd/image_worker.h"
 #include "cmd/print.h"
+#include "cmd/registry_worker.h"
 #include "cmd/template.h"
+#include "registry/pull.h"
 
 static void list_or_null(struct json_out *w, const char *key, const struct strv *value)
 {
@@ -167,6 +169,75 @@ static int print_by_template(const struct buf *text, const char *format, struct 
     return print(&out);
 }
 
+/* --- what a registry has --- */
+
+static void take_name(const struct pull *pull, struct image_entry *entry)
+{
+    strv_copy(&entry->names, &pull->plan.images[0].image.names);
+    strv_add(&entry->digests, pull->top.digest);
+}
+
+/* As it would be here; its size is that of what would be downloaded. */
+static int show_remote(const struct pull *pull, struct json_out *w, struct error *err)
+{
+    autoimage image = {0};
+    struct image_entry entry = {0};
+    const struct ingest_image *found = &pull->plan.images[0].image;
+    uint64_t size = 0;
+    memcpy(image.id, found->id, DIGEST_MAX);
+    memcpy(image.manifest, pull_manifest(pull)->digest, DIGEST_MAX);
+    int rc = image_config_parse(buf_text(&found->config), found->config.len, &image.config, err);
+    for (size_t i = 0; i < pull->layer_count; i++)
+        size += pull->layers[i].size;
+    take_name(pull, &entry);
+    if (rc == 0)
+        write_image(w, &image, &entry, size);
+    strv_free(&entry.names);
+    strv_free(&entry.digests);
+    return rc;
+}
+
+static int inspect_remote(const struct image_inspect_options *o, const char *text,
+                          struct json_out *w, struct error *err)
+{
+    autoconf conf = NULL;
+    autoreference ref = {0};
+    autoconnection c = {0};
+    autoplatform platform = {0};
+    const struct reach_options reach = {.tls_verify = o->tls_verify, .authfile = o->authfile};
+    autopull pull = {.client = &c.client, .ref = &ref, .platform = &platform};
+    int rc = conf_read(&conf, err);
+    if (rc == 0)
+        rc = registry_reference(conf, text, &ref, err);
+    if (rc == 0)
+        rc = platform_parse(o->platform, &platform, err);
+    if (rc == 0)
+        rc = connect_to_read(conf, &ref, &reach, 1, &c, err);
+    if (rc == 0)
+        rc = confine_to_nothing(err);
+    if (rc == 0)
+        rc = pull_find(&pull, err);
+    return rc < 0 ? rc : show_remote(&pull, w, err);
+}
+
+static int command_remote(const struct invocation *call, const struct image_inspect_options *o,
+                          struct error *err)
+{
+    autobuf out = {0};
+    struct json_out w = {.buf = &out, .indent = o->format ? 0 : 4};
+    if (call->count > 1) /* it is confined after the first */
+        return error_set(err, -EINVAL, "--remote looks at one image at a time");
+    json_begin(&w, NULL, '[');
+    int rc = inspect_remote(o, call->arguments[0], &w, err);
+    json_end(&w, ']');
+    if (rc < 0)
+        return rc;
+    if (o->format && !streq(o->format, "json"))
+        return print_by_template(&out, o->format, err);
+    buf_char(&out, '\n');
+    return print(&out);
+}
+
 int command_image_inspect(const struct invocation *call, void *options, struct error *err)
 {
     const struct image_inspect_options *o = options;
@@ -177,6 +248,8 @@ int command_image_inspect(const struct invocation *call, void *options, struct e
     struct image_entry *entries = NULL;
     size_t count = 0;
     int status = 0;
+    if (o->remote)
+        return command_remote(call, o, err);
     int rc = open_store(&store, err);
     if (rc == 0)
         rc = store_lock(&store, LOCK_SH, err);

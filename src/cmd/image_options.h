@@ -20,7 +20,7 @@ struct import_options {
 
 struct load_options {
     const char *input, *platform;
-    bool quiet;
+    bool quiet, unnamed;
     struct limit_options limits;
 };
 
@@ -37,6 +37,9 @@ struct images_options {
 
 struct image_inspect_options {
     const char *format;
+    bool remote;
+    const char *platform, *authfile;
+    int tls_verify; /* -1 */
 };
 
 struct history_options {

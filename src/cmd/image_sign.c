@@ -124,8 +124,8 @@ static int sign_all(struct signing *s, const struct invocation *call, struct buf
     if (rc == 0)
         rc = start_signer(s, err);
     for (size_t i = 0; rc == 0 && i < s->count; i++)
-        rc = connect_to_write(conf, s->refs[i].domain, s->refs[i].path, &s->options->reach, 1,
-                              &s->connections[i], err);
+        rc = connect_to_registry(conf, s->refs[i].domain, s->refs[i].path, &s->options->reach, 1,
+                                 true, &s->connections[i], err);
     if (rc == 0)
         rc = worker_confine(&nothing, err);
     for (size_t i = 0; rc >= 0 && i < s->count; i++)

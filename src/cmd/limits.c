@@ -12,9 +12,9 @@ static int tell_why(const struct plan *plan, const char *why, bool tell, struct 
 {
     if (plan->posture.level[0] == 'p')
         return 0;
-    for (int limit = 0; limit < CGROUP_LIMIT_COUNT; limit++)
-        if (plan->limits.by_flag & (1u << limit))
-            return cgroup_refuse((enum cgroup_limit)limit, why, err);
+    int rc = cgroup_refuse_any(plan->limits.by_flag, why, err);
+    if (rc < 0)
+        return rc;
     if (tell && !streq(getenv("CAISSON_HINTS"), "no"))
         fprintf(stderr, "caisson: warning: no limits of memory, processes and processors: %s\n",
                 why);

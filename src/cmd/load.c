@@ -50,6 +50,18 @@ static void tell_names(const struct ingest_image *image, bool quiet, struct buf 
         buf_fmt(out, "Loaded image ID: %s\n", image->id);
 }
 
+/* One image, for a build: names of the person's images stay where they are. */
+static int leave_unnamed(struct load_plan *plan, struct error *err)
+{
+    if (plan->image_count != 1)
+        return error_set(err, -EINVAL,
+                         "it holds %zu images: bring them in with caisson load, and name one of "
+                         "them as docker-image://IMAGE",
+                         plan->image_count);
+    strv_free(&plan->images[0].image.names);
+    return 0;
+}
+
 static int load(struct store *store, int fd, const struct load_options *o, int events,
                 struct buf *said, struct error *err)
 {
@@ -69,6 +81,8 @@ static int load(struct store *store, int fd, const struct load_options *o, int e
         rc = store_lock(store, LOCK_SH, err);
     if (rc == 0)
         rc = load_plan(&bundle, &platform, &plan, err);
+    if (rc == 0 && o->unnamed)
+        rc = leave_unnamed(&plan, err);
     if (rc == 0)
         rc = load_execute(&staging, &plan, &limits, err);
     for (size_t i = 0; rc == 0 && i < plan.image_count; i++) {

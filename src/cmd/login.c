@@ -18,19 +18,15 @@ static int registry_name(const struct invocation *call, char **out, struct error
 {
     const char *text = call->count > 0 ? call->arguments[0] : DOCKER;
     const char *scheme = strstr(text, "://");
-    autoreference ref = {0};
     text = scheme ? scheme + 3 : text;
     autofree char *host = xstrndup(text, strcspn(text, "/"));
     if (streq(host, "index.docker.io") || streq(host, "registry-1.docker.io")) {
         *out = xstrdup(DOCKER);
         return 0;
     }
-    autofree char *image = xasprintf("%s/x", host);
-    if (reference_parse(image, &ref, NULL) < 0 || !(streq(ref.domain, host) || streq(host, DOCKER)))
-        return error_set(err, -EINVAL,
-                         "\"%.200s\" is no registry: give a host, such as registry.example.com or "
-                         "localhost:5000",
-                         host);
+    int rc = registry_valid(host, err);
+    if (rc < 0)
+        return rc;
     *out = xstrdup(host);
     return 0;
 }
@@ -113,7 +109,7 @@ int command_login(const struct invocation *call, void *options, struct error *er
     struct reach_options reach = o->reach;
     reach.creds = creds;
     const struct auth auth = {.user = user, .password = password};
-    rc = connect_to_write(conf, registry, "", &reach, 1, &c, err);
+    rc = connect_to_registry(conf, registry, "", &reach, 1, false, &c, err);
     if (rc == 0)
         rc = try_them(&c, err);
     if (rc == 0)

@@ -214,8 +214,8 @@ static int push_words(struct pushing *p, const char *text, struct error *err)
             rc = error_errno(err, "--digestfile %s: cannot create the file", o->digest_file);
     }
     if (rc == 0)
-        rc = connect_to_write(conf, ref.domain, ref.path, &o->reach, registry_lanes(),
-                              &p->connection, err);
+        rc = connect_to_registry(conf, ref.domain, ref.path, &o->reach, registry_lanes(), true,
+                                 &p->connection, err);
     if (rc == 0)
         rc = confine_to_store(&p->store, -1, -1, err);
     if (rc < 0)

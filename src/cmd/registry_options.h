@@ -26,6 +26,18 @@ struct push_options {
     int64_t level; /* INT64_MIN */
 };
 
+struct manifest_inspect_options {
+    struct reach_options reach;
+    bool raw, verbose;
+};
+
+struct search_options {
+    struct reach_options reach;
+    int64_t limit; /* INT64_MIN */
+    bool no_trunc;
+    const char *format;
+};
+
 struct login_options {
     struct reach_options reach;
     const char *user, *password;

@@ -44,8 +44,8 @@ static int take_creds(const char *creds, struct endpoint *e, struct error *err)
     return 0;
 }
 
-static int connect_to(const struct reach_options *reach, size_t lanes, struct connection *c,
-                      struct error *err)
+static int connect_to(const struct reach_options *reach, size_t lanes, bool writes,
+                      struct connection *c, struct error *err)
 {
     autofree char *program = NULL;
     int rc = worker_path("caisson-registry", &program, err);
@@ -55,7 +55,7 @@ static int connect_to(const struct reach_options *reach, size_t lanes, struct co
         rc = reach->creds && !e->mirror ? take_creds(reach->creds, e, err)
                                         : auth_apply(reach->authfile, e, err);
     }
-    return rc < 0 ? rc : client_start(program, &c->endpoints, lanes, &c->client, err);
+    return rc < 0 ? rc : client_start(program, &c->endpoints, lanes, writes, &c->client, err);
 }
 
 static enum tls_verify tls_of(const struct reach_options *reach)
@@ -63,18 +63,31 @@ static enum tls_verify tls_of(const struct reach_options *reach)
     return reach->tls_verify < 0 ? TLS_AS_CONFIGURED : reach->tls_verify ? TLS_ALWAYS : TLS_NEVER;
 }
 
+int registry_valid(const char *host, struct error *err)
+{
+    autoreference ref = {0};
+    autofree char *image = xasprintf("%s/x", host);
+    if (reference_parse(image, &ref, NULL) == 0 &&
+        (streq(ref.domain, host) || streq(host, "docker.io")))
+        return 0;
+    return error_set(err, -EINVAL,
+                     "\"%.200s\" is no registry: give a host, such as registry.example.com or "
+                     "localhost:5000",
+                     host);
+}
+
 int connect_to_read(const struct conf *conf, const struct reference *ref,
                     const struct reach_options *reach, size_t lanes, struct connection *out,
                     struct error *err)
 {
     int rc = conf_endpoints(conf, ref, ref->digest[0] != '\0', tls_of(reach), &out->endpoints, err);
-    return rc < 0 ? rc : connect_to(reach, lanes, out, err);
+    return rc < 0 ? rc : connect_to(reach, lanes, false, out, err);
 }
 
-int connect_to_write(const struct conf *conf, const char *domain, const char *path,
-                     const struct reach_options *reach, size_t lanes, struct connection *out,
-                     struct error *err)
+int connect_to_registry(const struct conf *conf, const char *domain, const char *path,
+                        const struct reach_options *reach, size_t lanes, bool writes,
+                        struct connection *out, struct error *err)
 {
     int rc = conf_registry(conf, domain, path, tls_of(reach), &out->endpoints, err);
-    return rc < 0 ? rc : connect_to(reach, lanes, out, err);
+    return rc < 0 ? rc : connect_to(reach, lanes, writes, out, err);
 }

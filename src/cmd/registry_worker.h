@@ -24,13 +24,19 @@ int registry_reference(const struct conf *conf, const char *text, struct referen
 int connect_to_read(const struct conf *conf, const struct reference *ref,
                     const struct reach_options *reach, size_t lanes, struct connection *out,
                     struct error *err);
-/* Where it is written to: the registry itself. `path` "": only the registry. */
-int connect_to_write(const struct conf *conf, const char *domain, const char *path,
-                     const struct reach_options *reach, size_t lanes, struct connection *out,
-                     struct error *err);
+/* The registry itself, no mirror of it. `path` "": no repository. `writes`: not only to read. */
+int connect_to_registry(const struct conf *conf, const char *domain, const char *path,
+                        const struct reach_options *reach, size_t lanes, bool writes,
+                        struct connection *out, struct error *err);
+/* -EINVAL: a host, perhaps with a port, is meant. */
+int registry_valid(const char *host, struct error *err);
 /* How many layers go at once. */
 size_t registry_lanes(void);
 
-verb_handler command_pull, command_push, command_login, command_logout;
+/* From here on this process reaches no file but those that are open. */
+int confine_to_nothing(struct error *err);
+
+verb_handler command_manifest_inspect, command_search, command_pull, command_push, command_login,
+    command_logout;
 
 #endif

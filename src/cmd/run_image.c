@@ -1,74 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cmd/run_image.h"
 
-#include <fcntl.h>
-#include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/io.h"
-#include "base/process.h"
-#include "base/strv.h"
 #include "base/text.h"
 #include "cmd/worker.h"
+#include "container/image_fetch.h"
 #include "store/platform.h"
 
-#define NAME_MAX_BYTES 4096
-
-static void fetch_words(const struct request *r, const char *when, struct strv *words)
-{
-    strv_add(words, "caisson-image");
-    strv_add(words, "pull");
-    strv_add(words, r->quiet ? "--quiet" : "--for-run");
-    strv_fmt(words, "--policy=%s", when);
-    if (r->platform)
-        strv_fmt(words, "--platform=%s", r->platform);
-    if (r->tls_verify >= 0)
-        strv_fmt(words, "--tls-verify=%s", r->tls_verify ? "true" : "false");
-    if (r->authfile)
-        strv_fmt(words, "--authfile=%s", r->authfile);
-    strv_add(words, "--");
-    strv_add(words, r->image);
-}
-
-/* *name: under which it is now. What went wrong is told by the worker itself. */
+/* *name: under which it is now. */
 static int fetch(const struct request *r, const char *when, struct buf *name, struct error *err)
 {
-    autofree char *program = NULL;
-    autostrv words = {0};
-    int ends[2], status;
-    pid_t pid;
-    int rc = worker_path("caisson-image", &program, err);
+    autofree char *worker = NULL;
+    int rc = worker_path("caisson-image", &worker, err);
     if (rc < 0)
         return rc;
-    fetch_words(r, when, &words);
-    if (pipe2(ends, O_CLOEXEC) < 0)
-        return error_errno(err, "cannot make a pipe");
-    autofd reader = ends[0];
-    const struct process_spec spec = {.program = program,
-                                      .argv = strv_argv(&words),
-                                      .fds = {-1, ends[1], STDERR_FILENO},
-                                      .die_with_us = true};
-    rc = process_start(&spec, &pid, NULL, err);
-    close(ends[1]);
-    if (rc < 0)
-        return rc;
-    rc = read_fd(reader, NAME_MAX_BYTES, name);
-    int waited = process_wait(pid, &status, err);
-    if (rc < 0)
-        return error_set(err, rc, "cannot read the name of what was fetched: %s",
-                         error_describe(rc));
-    if (waited < 0)
-        return waited;
-    if (status != 0)
-        return error_set(err, -ENOENT,
-                         "no such image: %s, and it was not fetched, as said above ('caisson "
-                         "images' lists what is there, --pull never asks no registry)",
-                         r->image);
-    while (name->len > 0 && name->data[name->len - 1] == '\n')
-        name->data[--name->len] = '\0';
-    return 0;
+    const struct image_fetch wanted = {.worker = worker,
+                                       .name = r->image,
+                                       .policy = when,
+                                       .platform = r->platform,
+                                       .authfile = r->authfile,
+                                       .tls_verify = r->tls_verify,
+                                       .quiet = r->quiet};
+    rc = image_fetch(&wanted, name, err);
+    if (rc != 0)
+        return rc < 0 ? rc : 0;
+    return error_set(err, -ENOENT,
+                     "no such image: %s, and it was not fetched, as said above ('caisson images' "
+                     "lists what is there, --pull never asks no registry)",
+                     r->image);
 }
 
 static int fetch_and_resolve(struct store *store, const struct request *r, const char *when,

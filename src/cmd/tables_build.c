@@ -19,7 +19,7 @@ static const struct option build_table[] = {
      "Dockerfile to build (Dockerfile in the context; - for standard input)"},
     {"build-arg", 0, OPTION_LIST, OF(build_args), "NAME[=VALUE]",
      "Value of an ARG; without =, that of our own variable"},
-    {"build-context", 0, OPTION_LIST, OF(contexts), "NAME=DIR|docker-image://IMAGE",
+    {"build-context", 0, OPTION_LIST, OF(contexts), "NAME=DIR|URL|docker-image://IMAGE",
      "A further context, or what stands for an image or stage of this name"},
     {"target", 0, OPTION_STRING, OF(target), "STAGE", "Build up to this stage"},
     {"platform", 0, OPTION_STRING, OF(platform), "OS/ARCH[/VARIANT]",
@@ -61,7 +61,7 @@ static const struct option build_table[] = {
     {"cache-from", 0, OPTION_LIST, OF(cache_from), "type=local,src=DIR",
      "Take over what --cache-to has written there", .group = CACHE},
     {"pull", 0, OPTION_BOOL, OF(pull), NULL,
-     "Look for newer base images: an error until registries are there", .group = CACHE},
+     "Ask registries for base images also where they are here", .group = CACHE},
 
     {"secret", 0, OPTION_LIST, OF(secrets), "id=NAME[,src=FILE|,env=NAME]",
      "What RUN --mount=type=secret sees, and no layer, key or output", .group = STEPS},

@@ -34,7 +34,8 @@ const struct verb verb_cp = {
         "bits and file capabilities stay behind in the container. Devices and sockets are not "
         "copied.\n\n"
         "With - in the place of DEST a tar is written to standard output; in the place of SOURCE "
-        "one is read from standard input (gzip, xz and zstd too) and unpacked into the directory "
+        "one is read from standard input (gzip, bzip2, xz and zstd too) and unpacked into the "
+        "directory "
         "DEST, with the owners that it names.",
     .examples = "caisson cp web:/etc/nginx/nginx.conf .\n"
                 "# The contents of a directory into one that is there\n"

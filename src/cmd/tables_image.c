@@ -40,7 +40,8 @@ const struct verb verb_import = {
     .arguments = "FILE|- [REPOSITORY[:TAG]]",
     .summary = "Make an image from the tar of a root file system",
     .description =
-        "Reads a tar (plain, gzip, xz or zstd, told apart by content) of a whole root file system "
+        "Reads a tar (plain, gzip, bzip2, xz or zstd, told apart by content) of a whole root file "
+        "system "
         "and makes it an image of one layer. Prints the image's id.\n\n"
         "Names that leave the tree, links out of it, the same name twice and archives that grow "
         "out of proportion are refused, and nothing is left behind. The archive is read by a "
@@ -64,6 +65,8 @@ static const struct option load_table[] = {
      "Which image to take where an archive has several (this machine's)"},
     {"quiet", 'q', OPTION_BOOL, offsetof(struct load_options, quiet), NULL,
      "Print only ids and names"},
+    {"unnamed", 0, OPTION_BOOL, offsetof(struct load_options, unnamed), NULL,
+     "One image, whose names are left out", .flags = OPTION_HIDDEN},
     LIMITS(load_options),
     {NULL},
 };
@@ -156,6 +159,14 @@ const struct verb verb_images = {
 static const struct option image_inspect_table[] = {
     {"format", 'f', OPTION_STRING, offsetof(struct image_inspect_options, format), "FORMAT",
      "Print as json, or by a Go template such as '{{.Config.User}}'"},
+    {"remote", 0, OPTION_BOOL, offsetof(struct image_inspect_options, remote), NULL,
+     "Look at what the registry has, and download no layer"},
+    {"platform", 0, OPTION_STRING, offsetof(struct image_inspect_options, platform),
+     "OS/ARCH[/VARIANT]", "For --remote: which of an image's platforms (this machine's)"},
+    {"tls-verify", 0, OPTION_TRISTATE, offsetof(struct image_inspect_options, tls_verify), NULL,
+     "For --remote: want TLS with a certificate that can be trusted"},
+    {"authfile", 0, OPTION_STRING, offsetof(struct image_inspect_options, authfile), "FILE",
+     "For --remote: read user and password from this file"},
     {NULL},
 };
 

@@ -50,7 +50,7 @@ static const struct option pull_table[] = {
     {"quiet", 'q', OPTION_BOOL, offsetof(struct pull_options, quiet), NULL,
      "Print only the full name"},
     {"policy", 0, OPTION_STRING, offsetof(struct pull_options, when), "WHEN",
-     "always asks the registry; missing only when no image has the name; never not at all",
+     "Ask the registry always (the default), only when no image here has the name, or never",
      .words = (const char *const[]){"always", "missing", "never", NULL}},
     {"for-run", 0, OPTION_BOOL, offsetof(struct pull_options, for_run), NULL,
      "For run: print all but the name on standard error", .flags = OPTION_HIDDEN},
@@ -136,6 +136,60 @@ const struct verb verb_push = {
     .most = 1,
     .program = "caisson-image",
     .completes = "image",
+};
+
+static const struct option manifest_inspect_table[] = {
+    {"raw", 0, OPTION_BOOL, offsetof(struct manifest_inspect_options, raw), NULL,
+     "Print it byte for byte as the registry has it"},
+    {"verbose", 'v', OPTION_BOOL, offsetof(struct manifest_inspect_options, verbose), NULL,
+     "Print also its digest, type and size"},
+    REACH(manifest_inspect_options),
+    {NULL},
+};
+
+const struct verb verb_manifest_inspect = {
+    .name = "manifest inspect",
+    .group = GROUP_IMAGES,
+    .arguments = "NAME[:TAG|@DIGEST]",
+    .summary = "Show a registry's manifest or index, as JSON",
+    .description = "Asks the registry what a name means there, and downloads nothing else. The "
+                   "document is held against its digest.",
+    .examples = "caisson manifest inspect alpine:3.19\n"
+                "caisson manifest inspect --verbose localhost:5000/app | jq -r .Digest",
+    .options = manifest_inspect_table,
+    .options_size = sizeof(struct manifest_inspect_options),
+    .least = 1,
+    .most = 1,
+    .program = "caisson-image",
+    .completes = "image",
+};
+
+static const struct option search_table[] = {
+    {"limit", 0, OPTION_COUNT, offsetof(struct search_options, limit), "N",
+     "Show at most so many (25)"},
+    {"no-trunc", 0, OPTION_BOOL, offsetof(struct search_options, no_trunc), NULL,
+     "Show whole descriptions"},
+    {"format", 0, OPTION_STRING, offsetof(struct search_options, format), "FORMAT",
+     "Print as table, as json, or by a Go template such as '{{.Name}}'"},
+    REACH(search_options),
+    {NULL},
+};
+
+const struct verb verb_search = {
+    .name = "search",
+    .group = GROUP_IMAGES,
+    .arguments = "[REGISTRY/]TERM",
+    .summary = "Look for images in a registry",
+    .description =
+        "Without REGISTRY, Docker's index is asked. Of other registries the repositories "
+        "with TERM in their names are shown, where the registry lists them at all.",
+    .examples = "caisson search nginx\n"
+                "caisson search --format '{{.Name}}' localhost:5000/app",
+    .options = search_table,
+    .options_size = sizeof(struct search_options),
+    .least = 1,
+    .most = 1,
+    .program = "caisson-image",
 };
 
 static const struct option login_table[] = {

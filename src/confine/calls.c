@@ -87,7 +87,12 @@ void calls_allow_threads(struct calls *calls)
 
 int calls_install(struct calls *calls)
 {
-    calls_verdict(calls, CALLS_END);
+    return calls_install_or(calls, CALLS_END);
+}
+
+int calls_install_or(struct calls *calls, uint32_t otherwise)
+{
+    calls_verdict(calls, otherwise);
     if (calls->length > CALLS_MAX)
         return -E2BIG;
     struct sock_fprog program = {.len = (unsigned short)calls->length, .filter = calls->code};

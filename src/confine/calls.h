@@ -43,7 +43,7 @@
 #define CALLS_END SECCOMP_RET_KILL_PROCESS
 #define CALLS_FAIL(code) (SECCOMP_RET_ERRNO | (code))
 
-#define CALLS_MAX 512
+#define CALLS_MAX 640
 
 struct calls {
     struct sock_filter code[CALLS_MAX];
@@ -70,6 +70,8 @@ void calls_verdict(struct calls *calls, uint32_t verdict);
 
 /* On every thread there is; no_new_privs must hold. 0 or -errno, without a sentence. */
 int calls_install(struct calls *calls);
+/* … with another verdict on what was not named, for programs that are not ours. */
+int calls_install_or(struct calls *calls, uint32_t otherwise);
 
 #endif
 #endif

@@ -88,7 +88,7 @@ static bool path_valid(const char *at)
     }
 }
 
-static bool tag_valid(const char *tag)
+bool tag_valid(const char *tag)
 {
     if (!is_word(*tag) && *tag != '_')
         return false;

@@ -21,6 +21,8 @@ struct reference {
  * sentence that shows the text and what is wrong with it. */
 int reference_parse(const char *text, struct reference *out, struct error *err);
 void reference_free(struct reference *ref);
+/* Letters, digits, '_', '.' and '-', at most 128, none of the last two first. */
+bool tag_valid(const char *tag);
 /* "docker.io/library/alpine:3.19", the form under which the store files it. */
 void reference_full(const struct reference *ref, struct buf *out);
 /* "alpine:3.19", the form people see. */

@@ -11,6 +11,7 @@
 #ifndef CAISSON_PATH_INROOT_H
 #define CAISSON_PATH_INROOT_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "base/error.h"
@@ -29,12 +30,18 @@ int inroot_open_or_say(int rootfd, const char *path, int flags, struct error *er
  * device or a pipe may do something by itself, and so may reading what only looks like a file
  * (procfs, FUSE). -EAGAIN when a process inside holds a lease on it. */
 int inroot_open_file(int rootfd, const char *path);
-/* mkdir -p with mode 0755, symlinks followed inside the root only; O_PATH descriptor of the
- * directory or -errno. Directories made belong to the caller. Safe after clone3. */
+/* mkdir -p with mode 0755, symlinks followed inside the root only, also those that lead to what is
+ * missing, which is then made there; O_PATH descriptor of the directory or -errno. Directories made
+ * belong to the caller. Safe after clone3. */
 int inroot_make_directory(int rootfd, const char *path);
+/* The same for somebody else: what is made belongs to `uid` and `gid`. *made: something was. */
+int inroot_make_directory_for(int rootfd, const char *path, uid_t uid, gid_t gid, bool *made);
 /* Makes sure that a file (not a directory) is there, its parents too; O_PATH descriptor of it.
  * -EISDIR when a directory has the name. Safe after clone3. */
 int inroot_make_file(int rootfd, const char *path, mode_t mode);
+/* Where the two above find `path` or would make it: relative, without links; "" is the root. The
+ * first *there bytes of it are there already. 0 or -errno. */
+int inroot_find(int rootfd, const char *path, char out[INROOT_PATH_MAX], size_t *there);
 
 /* Where an open file lies below the root now, as links led there: relative, "" is the root. 0,
  * -EXDEV when it is not below it, -ENAMETOOLONG, -errno. */

@@ -7,6 +7,8 @@
 static const struct verb_binding bindings[] = {
     {&verb_pull, command_pull},
     {&verb_push, command_push},
+    {&verb_manifest_inspect, command_manifest_inspect},
+    {&verb_search, command_search},
     {&verb_login, command_login},
     {&verb_logout, command_logout},
     {&verb_image_sign, command_image_sign},

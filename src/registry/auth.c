@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/base64.h"
@@ -16,8 +17,10 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "registry/auth_helper.h"
+#include "registry/conf.h"
 
 #define FILE_MAX (4u << 20)
+#define LOCK_NAPS 200 /* of 50 ms */
 #define DOCKER_KEY "https://index.docker.io/v1/"
 
 static void forget(char *secret)
@@ -45,18 +48,18 @@ static bool is_somebody(const struct auth *auth)
 
 static char *runtime_file(void)
 {
-    const char *directory = getenv("XDG_RUNTIME_DIR");
-    if (directory && *directory == '/')
+    const char *directory = own_directory("XDG_RUNTIME_DIR");
+    if (directory)
         return xasprintf("%s/containers/auth.json", directory);
     return xasprintf("/run/containers/%u/auth.json", geteuid());
 }
 
 static char *docker_file(void)
 {
-    const char *directory = getenv("DOCKER_CONFIG"), *home = getenv("HOME");
-    if (directory && *directory)
+    const char *directory = own_directory("DOCKER_CONFIG"), *home = own_directory("HOME");
+    if (directory)
         return xasprintf("%s/config.json", directory);
-    return home && *home ? xasprintf("%s/.docker/config.json", home) : NULL;
+    return home ? xasprintf("%s/.docker/config.json", home) : NULL;
 }
 
 /* The one file that was named; NULL: none was. */
@@ -68,13 +71,13 @@ static const char *named_file(const char *authfile)
 
 static void list_files(const char *authfile, struct strv *out)
 {
-    const char *named = named_file(authfile), *home = getenv("HOME");
+    const char *named = named_file(authfile), *home = own_directory("HOME");
     if (named) {
         strv_add(out, named);
         return;
     }
     strv_take(out, runtime_file());
-    if (home && *home)
+    if (home)
         strv_fmt(out, "%s/.config/containers/auth.json", home);
     char *docker = docker_file();
     if (docker)
@@ -271,6 +274,19 @@ int auth_apply(const char *authfile, struct endpoint *e, struct error *err)
 
 /* --- changing --- */
 
+/* Whoever may read the directory can hold the lock: not for ever. */
+static int lock_patiently(int fd)
+{
+    int rc = -EWOULDBLOCK;
+    for (unsigned naps = 0; naps < LOCK_NAPS && rc == -EWOULDBLOCK; naps++) {
+        const struct timespec nap = {.tv_nsec = 50 * 1000000L};
+        if (naps > 0)
+            nanosleep(&nap, NULL);
+        rc = lock_fd(fd, LOCK_EX | LOCK_NB);
+    }
+    return rc;
+}
+
 /* The file that is written, its directory made and locked; *json is never NULL on success. */
 static int open_for_change(const char *path, int *directory, json_t **json, struct error *err)
 {
@@ -280,7 +296,7 @@ static int open_for_change(const char *path, int *directory, json_t **json, stru
     if (rc < 0)
         return rc;
     autofd fd = open(above, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    rc = fd < 0 ? -errno : lock_fd(fd, LOCK_EX);
+    rc = fd < 0 ? -errno : lock_patiently(fd);
     if (rc < 0)
         return error_set(err, rc, "cannot open %s: %s", above, error_describe(rc));
     rc = read_file(path, json, err);

@@ -5,6 +5,8 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -19,6 +21,16 @@ static void forget(char *secret)
     if (secret)
         explicit_bzero(secret, strlen(secret));
     free(secret);
+}
+
+static void wipe(struct endpoint *e)
+{
+    char **const secrets[] = {&e->password, &e->identity, &e->bearer};
+    e->signed_in = e->user || e->identity || e->bearer;
+    for (size_t i = 0; i < sizeof secrets / sizeof *secrets; i++) {
+        forget(*secrets[i]);
+        *secrets[i] = NULL;
+    }
 }
 
 void endpoint_free(struct endpoint *e)
@@ -55,8 +67,12 @@ static int add(struct buf *out, const char *key, const char *value, struct error
 
 static int describe(const struct endpoint *e, struct buf *out, struct error *err)
 {
-    buf_fmt(out, "place %s https://%s\n", e->name, e->host);
-    int rc = add(out, "user", e->user, err);
+    autofree char *place = xasprintf("%s https://%s", e->name, e->host);
+    if (strpbrk(e->name, " @\t") || strpbrk(e->host, " @\t"))
+        return error_set(err, -EINVAL, "%.100s is no registry", e->name);
+    int rc = add(out, "place", place, err);
+    if (rc == 0)
+        rc = add(out, "user", e->user, err);
     if (rc == 0)
         rc = add(out, "password", e->password, err);
     if (rc == 0)
@@ -74,11 +90,12 @@ static int describe(const struct endpoint *e, struct buf *out, struct error *err
     return rc;
 }
 
-static int settings_file(const struct endpoints *endpoints, size_t lanes, struct error *err)
+static int settings_file(const struct endpoints *endpoints, size_t lanes, bool writes,
+                         struct error *err)
 {
     autobuf text = {0};
     int rc = 0;
-    buf_fmt(&text, "lanes %zu\n", lanes);
+    buf_fmt(&text, "lanes %zu\n%s", lanes, writes ? "writes\n" : "");
     for (size_t i = 0; rc == 0 && i < endpoints->count; i++)
         rc = describe(&endpoints->items[i], &text, err);
     autofd fd = rc == 0 ? memfd_create("registries", MFD_CLOEXEC) : -1;
@@ -107,7 +124,17 @@ static int start(const char *program, int settings, const int *far, struct clien
     return process_start(&spec, &c->pid, NULL, err);
 }
 
-int client_start(const char *program, const struct endpoints *endpoints, size_t lanes,
+/* What is in memory here is nobody else's business. */
+static int keep_private(struct error *err)
+{
+    const struct rlimit none = {0};
+    if (setrlimit(RLIMIT_CORE, &none) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+        return error_errno(err, "cannot keep this process's memory to itself");
+    signal(SIGPIPE, SIG_IGN);
+    return 0;
+}
+
+int client_start(const char *program, struct endpoints *endpoints, size_t lanes, bool writes,
                  struct client *out, struct error *err)
 {
     struct client c = {.endpoints = endpoints,
@@ -115,8 +142,11 @@ int client_start(const char *program, const struct endpoints *endpoints, size_t 
                        .freed = PTHREAD_COND_INITIALIZER};
     int far[WIRE_LANES_MAX];
     size_t made = 0;
-    autofd settings = settings_file(endpoints, lanes, err);
-    int rc = settings < 0 ? settings : 0;
+    int rc = keep_private(err);
+    autofd settings = rc < 0 ? rc : settings_file(endpoints, lanes, writes, err);
+    for (size_t i = 0; i < endpoints->count; i++)
+        wipe(&endpoints->items[i]);
+    rc = settings < 0 ? settings : 0;
     for (; rc == 0 && made < lanes; made++) {
         int ends[2];
         if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0) {
@@ -131,7 +161,6 @@ int client_start(const char *program, const struct endpoints *endpoints, size_t 
         rc = start(program, settings, far, &c, err);
     for (size_t i = 0; i < made; i++)
         close(far[i]);
-    signal(SIGPIPE, SIG_IGN);
     if (rc < 0) {
         client_stop(&c);
         return rc;
@@ -410,8 +439,7 @@ int client_refused(const struct endpoint *e, const struct answer *a, const char 
                          "%s refuses %s%s%.300s: %s 'caisson login %s', or see that the name is "
                          "right and that you may",
                          e->name, what, colon, words,
-                         e->user || e->identity ? "sign in as somebody else with" : "sign in with",
-                         e->name);
+                         e->signed_in ? "sign in as somebody else with" : "sign in with", e->name);
     case 404:
         return error_set(err, -ENOENT, "%s has no %s%s%.300s", e->name, what, colon, words);
     case 429:

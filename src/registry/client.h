@@ -20,7 +20,8 @@ struct endpoint {
     char *host;       /* host[:port] that is connected to: "registry-1.docker.io" */
     char *repository; /* there: "library/alpine" */
     bool insecure, mirror;
-    char *user, *password, *identity, *bearer; /* NULL */
+    char *user, *password, *identity, *bearer; /* NULL; wiped by client_start() */
+    bool signed_in;                            /* there were some */
     struct strv authorities;                   /* files */
     char *certificate, *key;                   /* files; NULL */
 };
@@ -43,9 +44,10 @@ struct client {
     pthread_cond_t freed;
 };
 
-/* `program` is caisson-registry. Before this process is confined. SIGPIPE is ignored from here on.
- */
-int client_start(const char *program, const struct endpoints *endpoints, size_t lanes,
+/* `program` is caisson-registry. Before this process is confined. From here on it ignores SIGPIPE
+ * and leaves no core; who we are is wiped from `endpoints`. Without `writes`, nothing but reading
+ * is carried out. */
+int client_start(const char *program, struct endpoints *endpoints, size_t lanes, bool writes,
                  struct client *out, struct error *err);
 /* Ends the child. */
 void client_stop(struct client *client);

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -141,6 +142,19 @@ static int read_fields(const json_t *table, struct registry *r, struct error *er
     return rc;
 }
 
+/* A host is the same in any letters, and with the port that it has anyway. */
+static char *plain_name(const char *name)
+{
+    char *copy = xstrdup(name);
+    size_t host = strcspn(copy, "/");
+    for (size_t i = 0; i < host; i++)
+        if (copy[i] >= 'A' && copy[i] <= 'Z')
+            copy[i] |= 0x20;
+    if (host > 4 && strncmp(copy + host - 4, ":443", 4) == 0)
+        memmove(copy + host - 4, copy + host, strlen(copy + host) + 1);
+    return copy;
+}
+
 /* A later file's entry for the same prefix replaces an earlier one's. */
 static void put(struct conf *conf, const struct registry *r)
 {
@@ -166,9 +180,12 @@ static int read_registries(const json_t *root, const char *file, struct conf *co
     for (size_t i = 0; rc == 0 && i < json_array_size(list); i++) {
         struct registry r = {.file = xstrdup(file)};
         rc = read_fields(json_array_get(list, i), &r, err);
-        if (rc == 0)
+        if (rc == 0) {
+            char *plain = plain_name(r.prefix);
+            free(r.prefix);
+            r.prefix = plain;
             put(conf, &r);
-        else
+        } else
             registry_free(&r);
     }
     return rc;
@@ -207,6 +224,15 @@ int conf_parse(const char *text, size_t length, const char *file, struct conf **
 
 /* --- files --- */
 
+const char *own_directory(const char *variable)
+{
+    const char *path = getenv(variable);
+    struct stat st;
+    if (!path || *path != '/' || stat(path, &st) < 0)
+        return path && *path == '/' && errno == ENOENT ? path : NULL;
+    return st.st_uid == geteuid() ? path : NULL;
+}
+
 /* A missing file says nothing. */
 static int read_path(const char *path, struct conf **conf, bool *found, struct error *err)
 {
@@ -231,6 +257,8 @@ static int read_directory(const char *path, struct conf **conf, struct error *er
     struct dirent **entries = NULL;
     bool found;
     int count = scandir(path, &entries, is_conf, alphasort), rc = 0;
+    if (count < 0 && errno != ENOENT && errno != ENOTDIR)
+        return error_errno(err, "cannot read %s", path);
     for (int i = 0; i < count; i++) {
         autofree char *file = xasprintf("%s/%s", path, entries[i]->d_name);
         if (rc == 0 && i < FILES_MAX)
@@ -243,7 +271,7 @@ static int read_directory(const char *path, struct conf **conf, struct error *er
 
 int conf_read(struct conf **out, struct error *err)
 {
-    const char *named = getenv("CONTAINERS_REGISTRIES_CONF"), *home = getenv("HOME");
+    const char *named = getenv("CONTAINERS_REGISTRIES_CONF"), *home = own_directory("HOME");
     autofree char *own = home ? xasprintf("%s/.config/containers/registries.conf", home) : NULL;
     autoconf conf = xcalloc(1, sizeof *conf);
     bool found = false;
@@ -339,9 +367,9 @@ static void add_certificates(const char *directory, struct endpoint *e)
 
 static void find_certificates(struct endpoint *e)
 {
-    const char *home = getenv("HOME");
+    const char *home = own_directory("HOME");
     static const char *const places[] = {"/etc/containers/certs.d", "/etc/docker/certs.d"};
-    if (home && *home == '/') {
+    if (home) {
         autofree char *own = xasprintf("%s/.config/containers/certs.d/%s", home, e->host);
         add_certificates(own, e);
     }
@@ -360,7 +388,7 @@ static void add_endpoint(struct endpoints *out, const char *location, const char
                          .repository = xstrdup(whole + host + (whole[host] == '/')),
                          .insecure = insecure,
                          .mirror = mirror};
-    bool docker = streq(e.name, "docker.io") || streq(e.name, "index.docker.io");
+    bool docker = streq(e.name, "docker.io");
     e.host = xstrdup(docker ? DOCKER_HOST : e.name);
     find_certificates(&e);
     out->items = xrealloc(out->items, out->count + 1, sizeof *out->items);
@@ -376,6 +404,8 @@ static int find_places(const struct conf *conf, const char *name, bool digest, b
                        enum tls_verify verify, struct endpoints *out, struct error *err)
 {
     size_t matched = 0;
+    autofree char *plain = plain_name(name);
+    name = plain;
     const struct registry *r = find(conf, name, &matched);
     if (!r) {
         add_endpoint(out, name, "", decide(verify, false), false);

@@ -14,6 +14,10 @@ enum tls_verify { TLS_AS_CONFIGURED, TLS_ALWAYS, TLS_NEVER }; /* --tls-verify */
 
 struct conf; /* what all files say together */
 
+/* $HOME and the like, as far as it is ours to trust: what belongs to somebody else is as if it were
+ * not set (root's commands keep the HOME of whoever became root). NULL: none. */
+const char *own_directory(const char *variable);
+
 /* Reads them: $CONTAINERS_REGISTRIES_CONF, or the person's, or the administrator's, then their
  * registries.conf.d. None is an empty one. */
 int conf_read(struct conf **out, struct error *err);

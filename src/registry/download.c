@@ -17,6 +17,11 @@
 
 #define PARTIAL_LEAST (UINT64_C(1) << 20) /* a blob of fewer bytes is not worth keeping half of */
 #define PARTIAL_DAYS 7
+#define TRIES 3
+/* Another pull is waited for as long as it gets on: so many bytes in so many naps. */
+#define NAP_MILLISECONDS 100
+#define PATIENCE 200
+#define PROGRESS (UINT64_C(64) << 10)
 
 struct download {
     struct pull *pull;
@@ -28,7 +33,8 @@ struct download {
     uint64_t at;    /* bytes given on */
     int lane;       /* -1: not asked yet */
     struct answer answer;
-    bool again; /* it was tried a second time */
+    bool interrupted; /* the bytes stopped coming; else it is their fault when there is one */
+    unsigned tries;
 };
 
 /* --- what came before --- */
@@ -38,6 +44,27 @@ static int partial_directory(struct store *store, struct error *err)
     if (mkdirat(store->root_fd, PARTIAL_DIR, 0700) < 0 && errno != EEXIST)
         return error_errno(err, "cannot create %s/" PARTIAL_DIR, store->root);
     return open_directory_at(store->root_fd, PARTIAL_DIR, err);
+}
+
+/* For whoever has the lock. 0: it is ours; -EWOULDBLOCK: they do not get on, or nobody needs it any
+ * more. */
+static int wait_for_others(struct download *d, int fd)
+{
+    struct stat st;
+    uint64_t seen = 0;
+    d->shown->state = PULL_OTHERS;
+    for (unsigned naps = 0; naps < PATIENCE && !d->pull->failed; naps++) {
+        const struct timespec nap = {.tv_nsec = NAP_MILLISECONDS * 1000000L};
+        nanosleep(&nap, NULL);
+        int rc = lock_fd(fd, LOCK_EX | LOCK_NB);
+        if (rc != -EWOULDBLOCK)
+            return rc;
+        if (fstat(fd, &st) == 0 && (uint64_t)st.st_size >= seen + PROGRESS) {
+            seen = (uint64_t)st.st_size;
+            naps = 0;
+        }
+    }
+    return -EWOULDBLOCK;
 }
 
 /* Locked, and still there by its name: whoever had it before may have removed it. Waits for whoever
@@ -56,8 +83,9 @@ static int open_partial(struct download *d, struct error *err)
             return error_errno(err, "cannot create %s/" PARTIAL_DIR "/%s", store->root, file);
         int rc = lock_fd(fd, LOCK_EX | LOCK_NB);
         if (rc == -EWOULDBLOCK) {
-            d->shown->state = PULL_OTHERS;
-            rc = lock_fd(fd, LOCK_EX);
+            rc = wait_for_others(d, fd);
+            if (rc == -EWOULDBLOCK)
+                return 0; /* without */
         }
         if (rc < 0 || fstat(fd, &ours) < 0)
             return error_set(err, rc < 0 ? rc : -errno, "cannot lock %s/" PARTIAL_DIR "/%s",
@@ -133,20 +161,26 @@ static int look_in_store(struct download *d, struct error *err)
     return rc;
 }
 
-/* A layer that is whole is everybody's at once: whatever ends this pull, the next one has it. */
+/* A layer that is whole is everybody's at once: whatever ends this pull, the next one has it. 1: it
+ * was there when it was read, and is not any more. */
 static int put_into_store(struct download *d, struct error *err)
 {
     struct pull *p = d->pull;
+    char path[STORE_PATH_MAX];
+    layout_path(path, LAYERS_DIR, digest_hex(d->layer->diff_id));
     int rc = layer_sync(p->staging->fd, err);
     pthread_mutex_lock(&p->store_lock);
     if (rc == 0)
         rc = store_lock(p->store, LOCK_SH, err);
     if (rc == 0)
         rc = staging_uses(p->staging, d->layer->diff_id, err);
-    if (rc == 0)
+    if (rc == 0 && d->layer->entry[0]) {
         rc = staging_publish_layer(p->staging, d->layer->entry, d->layer->diff_id, err);
-    if (rc == 0)
-        d->layer->entry[0] = '\0';
+        if (rc == 0)
+            d->layer->entry[0] = '\0';
+    } else if (rc == 0 && faccessat(p->store->root_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) < 0) {
+        rc = 1;
+    }
     store_unlock(p->store);
     pthread_mutex_unlock(&p->store_lock);
     return rc;
@@ -205,15 +239,16 @@ static ssize_t pull_bytes(void *closure, void *bytes, size_t length, struct erro
 {
     struct download *d = closure;
     ssize_t n;
-    if (d->pull->failed)
+    if (d->pull->failed) {
+        d->interrupted = true;
         return error_set(err, -ECANCELED, "another layer failed");
+    }
     if (d->at < d->have) {
         n = read_partial(d, bytes, length, err);
     } else {
         int rc = d->lane < 0 && d->at < d->shown->size ? ask_for_rest(d, err) : 0;
-        if (rc < 0)
-            return rc;
-        n = d->lane < 0 ? 0 : client_read(d->lane, &d->answer, bytes, length, err);
+        n = rc < 0 ? rc : d->lane < 0 ? 0 : client_read(d->lane, &d->answer, bytes, length, err);
+        d->interrupted = n < 0;
         if (n > 0 && d->partial >= 0)
             keep_bytes(d, bytes, (size_t)n);
     }
@@ -244,11 +279,23 @@ static void note_origin(const struct download *d)
         known_add(d->pull->store, d->layer->diff_id, &blob);
 }
 
+/* Whether these bytes were once seen to be this layer: what only a manifest says pairs nothing. */
+static bool is_known(const struct download *d)
+{
+    struct known_blob known[KNOWN_MAX];
+    size_t count = known_read(d->pull->store, d->layer->diff_id, known);
+    for (size_t i = 0; i < count; i++)
+        if (streq(known[i].digest, d->layer->digest))
+            return true;
+    return false;
+}
+
 static int begin(struct ingest_layer *layer, struct error *err)
 {
     struct download *d = of_layer(layer);
     int rc = look_in_store(d, err);
     d->have = d->at = 0;
+    d->interrupted = false;
     if (rc == 0 && d->shown->size >= PARTIAL_LEAST) {
         rc = open_partial(d, err);
         if (rc == 0) /* whoever we waited for may have been at the same layer */
@@ -256,7 +303,7 @@ static int begin(struct ingest_layer *layer, struct error *err)
     }
     if (rc != 0) {
         close_partial(d, rc == 1);
-        if (rc == 1)
+        if (rc == 1 && is_known(d))
             note_origin(d);
         d->shown->state = rc == 1 ? PULL_THERE : d->shown->state;
         return rc;
@@ -280,17 +327,20 @@ static int end(struct ingest_layer *layer, int rc, struct error *err)
     d->lane = -1;
     if (rc == 0)
         rc = put_into_store(d, err);
-    /* Bytes that are no good, if they were our own, are fetched once more. */
-    bool bad = rc == -EBADMSG || rc == -EINVAL || rc == -EFBIG;
-    close_partial(d, rc == 0 || bad || d->at == 0);
-    if (rc == 0)
+    /* Bytes that cannot be unpacked are of no use to the next pull, whoever sent them. */
+    close_partial(d, rc >= 0 || !d->interrupted || d->at == 0);
+    d->tries++;
+    if (rc == 0) {
         note_origin(d);
-    if (rc == 0)
         d->shown->state = PULL_DONE;
-    if (bad && kept && !d->again) {
-        d->again = true;
-        return 1;
     }
+    /* … and if they were of an earlier one, it is begun anew. So it is with a layer that was there
+     * and was collected meanwhile. */
+    bool anew = rc == 1 || (rc < 0 && !d->interrupted && kept);
+    if (anew && d->tries < TRIES)
+        return 1;
+    if (rc == 1)
+        rc = error_set(err, -EAGAIN, "a layer was removed again and again while it was fetched");
     if (rc < 0)
         d->pull->failed = true;
     return rc;

@@ -49,9 +49,17 @@ static int descend(struct pull *p, const struct document *index, unsigned depth,
     return 0;
 }
 
-static int check_layer(const struct descriptor *d, size_t number, struct error *err)
+static int check_layer(const struct pull *p, const struct descriptor *d, size_t number,
+                       struct error *err)
 {
     const char *type = d->media_type ? d->media_type : "";
+    uint64_t most =
+        p->limits.stream.max_bytes ? p->limits.stream.max_bytes : STREAM_DEFAULT_MAX_BYTES;
+    if (d->size > 0 && (uint64_t)d->size > most)
+        return error_set(err, -EFBIG,
+                         "layer %zu has %lld bytes, more than the %llu that it may unpack to "
+                         "(--max-size)",
+                         number + 1, (long long)d->size, (unsigned long long)most);
     if (strstr(type, "tar") && !strstr(type, "encrypted") && d->size >= 0)
         return 0;
     return error_set(err, -EINVAL, "layer %zu has the type \"%.100s\", which is no tar", number + 1,
@@ -68,7 +76,7 @@ static int add_layers(struct pull *p, const struct manifest *manifest, struct lo
                        manifest->layer_count, config.diff_ids.len);
     for (size_t i = 0; rc == 0 && i < manifest->layer_count; i++) {
         struct ingest_layer layer = {0};
-        rc = check_layer(&manifest->layers[i], i, err);
+        rc = check_layer(p, &manifest->layers[i], i, err);
         memcpy(layer.digest, manifest->layers[i].digest, DIGEST_MAX);
         memcpy(layer.diff_id, config.diff_ids.items[i], DIGEST_MAX);
         layer.source.length = (uint64_t)manifest->layers[i].size;

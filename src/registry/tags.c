@@ -7,10 +7,12 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "oci/reference.h"
 #include "registry/documents.h"
 
 #define PAGE_MAX (4u << 20)
 #define PAGES_MAX 1000
+#define REPOSITORY_MAX 255
 
 char *link_next(const char *header)
 {
@@ -24,9 +26,18 @@ char *link_next(const char *header)
     return *path == '/' ? xstrdup(path) : NULL;
 }
 
+/* Small letters, digits and what may stand between them: enough for a name that is only shown. */
+static bool repository_valid(const char *name)
+{
+    size_t length = strlen(name);
+    return length > 0 && length <= REPOSITORY_MAX &&
+           strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789._-/") == length;
+}
+
 struct listing {
-    const char *key;  /* "tags" */
-    const char *text; /* NULL: all */
+    const char *key;                 /* "tags" */
+    bool (*valid)(const char *item); /* what is no name is passed over */
+    const char *text;                /* NULL: all */
     size_t most;
     struct strv *out;
 };
@@ -37,7 +48,8 @@ static int take_page(const struct buf *text, const struct listing *l, struct err
     autojson json = json_parse(buf_text(text), text->len, "the registry's list", err);
     int rc = json ? json_get_strings(json, l->key, &items, err) : -EINVAL;
     for (size_t i = 0; rc == 0 && i < items.len; i++)
-        if (l->out->len < l->most && (!l->text || strstr(items.items[i], l->text)))
+        if (l->out->len < l->most && l->valid(items.items[i]) &&
+            (!l->text || strstr(items.items[i], l->text)))
             strv_add(l->out, items.items[i]);
     return rc;
 }
@@ -71,7 +83,7 @@ int tags_list(struct client *client, size_t endpoint, struct strv *out, struct e
     const struct endpoint *e = &client->endpoints->items[endpoint];
     autofree char *scope = scope_of(e, "pull");
     autofree char *target = xasprintf("/v2/%s/tags/list?n=1000", e->repository);
-    const struct listing l = {.key = "tags", .most = TAGS_MAX, .out = out};
+    const struct listing l = {.key = "tags", .valid = tag_valid, .most = TAGS_MAX, .out = out};
     const struct ask ask = {
         .method = "GET", .endpoint = endpoint, .target = target, .scopes = scope, .most = PAGE_MAX};
     return read_pages(client, &ask, &l, e->repository, err);
@@ -80,7 +92,8 @@ int tags_list(struct client *client, size_t endpoint, struct strv *out, struct e
 int repositories_list(struct client *client, size_t endpoint, const char *text, size_t most,
                       struct strv *out, struct error *err)
 {
-    const struct listing l = {.key = "repositories", .text = text, .most = most, .out = out};
+    const struct listing l = {
+        .key = "repositories", .valid = repository_valid, .text = text, .most = most, .out = out};
     const struct ask ask = {.method = "GET",
                             .endpoint = endpoint,
                             .target = "/v2/_catalog?n=1000",

@@ -228,6 +228,8 @@ const char *cgroup_why_not(const struct cgroup *group, enum cgroup_limit limit);
 int cgroup_check_asked(const struct cgroup *group, unsigned limits, struct error *err);
 /* The sentence of that error, -ENOTSUP. */
 int cgroup_refuse(enum cgroup_limit limit, const char *why, struct error *err);
+/* The same for the first of these (1u << enum cgroup_limit); 0 where there is none. */
+int cgroup_refuse_any(unsigned limits, const char *why, struct error *err);
 /* Why no group can be made at all, into `why`; false: they can. */
 bool cgroup_none(char *why, size_t size);
 /* "memory", "memory-swap" …: the option's name without dashes. */

@@ -353,6 +353,14 @@ int cgroup_refuse(enum cgroup_limit limit, const char *why, struct error *err)
                      limit == CGROUP_LIMIT_CPU_QUOTA ? "cpus" : cgroup_limit_name(limit), why);
 }
 
+int cgroup_refuse_any(unsigned limits, const char *why, struct error *err)
+{
+    for (int limit = 0; limit < CGROUP_LIMIT_COUNT; limit++)
+        if (limits & (1u << limit))
+            return cgroup_refuse((enum cgroup_limit)limit, why, err);
+    return 0;
+}
+
 int cgroup_check_asked(const struct cgroup *group, unsigned limits, struct error *err)
 {
     for (int limit = 0; limit < CGROUP_LIMIT_COUNT; limit++) {

@@ -33,6 +33,11 @@ static void found_record(struct found *found, struct name_record *record)
     found->name = record->name;
 }
 
+static bool is_digest_of(const struct name_record *record, const char *digest)
+{
+    return streq(record->manifest, digest) || streq(record->index, digest);
+}
+
 /* name@digest: any name of the repository that is this manifest, or the index that it was pulled
  * by. The digest alone decides: what an
  * archive calls its images must not. */
@@ -40,16 +45,27 @@ static int find_digest(struct store *store, const struct reference *ref, struct 
                        struct error *err)
 {
     autostrv files = {0};
-    autobuf prefix = {0};
+    autobuf prefix = {0}, pulled = {0};
+    struct name_record exact;
+    char file[STORE_PATH_MAX];
     buf_fmt(&prefix, "%s/%s", ref->domain, ref->path);
+    buf_fmt(&pulled, "%s@%s", buf_text(&prefix), ref->digest);
+    layout_name_file(buf_text(&pulled), file);
+    /* Of an index's images, the one that was pulled by this very name. */
+    if (layout_read_name(store, file, &exact, NULL) == 0) {
+        if (is_digest_of(&exact, ref->digest)) {
+            found_record(out, &exact);
+            return 0;
+        }
+        free(exact.name);
+    }
     int rc = layout_list(store, IMAGES_DIR, &files, err);
     for (size_t i = 0; rc == 0 && i < files.len; i++) {
         struct name_record record;
         rc = layout_read_name(store, files.items[i], &record, err);
         if (rc == -ENOENT)
             rc = 0; /* removed meanwhile */
-        else if (rc == 0 &&
-                 (streq(record.manifest, ref->digest) || streq(record.index, ref->digest)) &&
+        else if (rc == 0 && is_digest_of(&record, ref->digest) &&
                  starts_with(record.name, buf_text(&prefix)) &&
                  strchr(":@", record.name[prefix.len])) {
             found_record(out, &record);

@@ -32,6 +32,7 @@ struct exchange {
     int lane;
     char *token;
     bool use_basic;
+    bool downgraded; /* to http, after https was tried */
     unsigned sign_ins, failures, requests;
     char *url; /* of this hop */
     /* the body that comes */
@@ -106,6 +107,11 @@ static int give_on(void *closure, const struct hop *hop, const void *bytes, size
 {
     struct exchange *x = closure;
     const char *at = bytes;
+    /* Whoever sends does not read yet, and what is said to that besides the head is of no use. */
+    if (x->question->body) {
+        x->got += length;
+        return x->got > x->question->most ? -EFBIG : 0;
+    }
     int rc = x->looked ? 0 : look_at_start(x, hop);
     if (rc == 0 && !x->headed)
         rc = say_head(x, hop);
@@ -321,8 +327,10 @@ static int after_failure(struct exchange *x, const struct hop *hop, int rc, stru
     bool tls = hop->code == CURLE_SSL_CONNECT_ERROR || hop->code == CURLE_COULDNT_CONNECT;
     if (rc != -EIO)
         return explain(x, hop, rc, err);
-    if (tls && x->place->insecure && !x->place->plain && !x->consumed) {
-        x->place->plain = true;
+    /* Another lane may have found out meanwhile: what counts is how it was asked just now. */
+    if (tls && x->place->insecure && starts_with(hop->url, "https:") && !x->downgraded &&
+        !x->consumed) {
+        x->place->plain = x->downgraded = true;
         return 1;
     }
     switch (hop->code) {
@@ -387,7 +395,8 @@ static int redirect(struct exchange *x, const struct hop *hop, unsigned *redirec
     if (!next)
         return error_set(err, -EPROTO, "%s redirects to something that is neither http nor https",
                          x->place->name);
-    if (starts_with(hop->url, "https:") && starts_with(next, "http:") && !x->place->insecure)
+    if (starts_with(hop->url, "https:") && starts_with(next, "http:") &&
+        !(x->place->insecure && hop_same_host(x->place->base, next)))
         return error_set(err, -EPROTO,
                          "%s redirects from https to http, where anybody can change it",
                          x->place->name);
@@ -453,6 +462,21 @@ static int attempts(struct exchange *x, struct error *err)
     return rc;
 }
 
+/* Where an upload goes on is said by the registry, and is there. */
+static int check_target(const struct exchange *x, struct error *err)
+{
+    const char *target = x->question->target;
+    if (*target == '/')
+        return 0;
+    if (starts_with(target, "http:") && !x->place->insecure)
+        return error_set(err, -EPROTO, "%s leads from https to http, where anybody can read it",
+                         x->place->name);
+    if (!hop_same_host(x->place->base, target))
+        return error_set(err, -EPROTO, "%s leads an upload to another host: %.200s", x->place->name,
+                         target);
+    return 0;
+}
+
 int exchange_run(CURL *curl, struct settings *settings, int lane, const struct question *question)
 {
     struct exchange x = {.curl = curl,
@@ -462,9 +486,7 @@ int exchange_run(CURL *curl, struct settings *settings, int lane, const struct q
                          .lane = lane,
                          .ended = !question->body};
     struct error err = {0};
-    if (starts_with(question->target, "http:") && !x.place->insecure) {
-        error_set(&err, -EPROTO, "%s leads from https to http, where anybody can read it",
-                  x.place->name);
+    if (check_target(&x, &err) < 0) {
         int drained = drain(&x);
         return drained < 0 ? drained : say_error(&x, &err);
     }

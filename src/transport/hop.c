@@ -13,6 +13,7 @@
 #define HEADERS_MAX 200
 #define CONNECT 15 /* seconds */
 #define BUFFER (512L << 10)
+#define SPEED_LEAST 512L /* bytes a second, for as long as a stall may last */
 
 /* --- addresses --- */
 
@@ -42,6 +43,22 @@ char *hop_origin(const char *text)
         if (*c >= 'A' && *c <= 'Z')
             *c |= 0x20;
     return origin;
+}
+
+static char *host_of(const char *text)
+{
+    char *host = NULL;
+    CURLU *url = curl_url();
+    if (curl_url_set(url, CURLUPART_URL, text, 0) == CURLUE_OK)
+        host = part(url, CURLUPART_HOST, 0);
+    curl_url_cleanup(url);
+    return host;
+}
+
+bool hop_same_host(const char *a, const char *b)
+{
+    autofree char *one = host_of(a), *other = host_of(b);
+    return one && other && strcasecmp(one, other) == 0;
 }
 
 char *hop_follow(const char *base, const char *location)
@@ -174,16 +191,20 @@ static void set_blob(CURL *c, CURLoption option, const struct buf *pem)
 static void set_trust(CURL *c, const struct hop *hop)
 {
     const struct place *p = hop->place;
-    long check = p->insecure ? 0 : 1;
+    long check = p->insecure && hop->same_host ? 0 : 1;
     curl_easy_setopt(c, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
     curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, check);
     curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, check * 2);
-    if (p->authorities.len > 0) {
+    if (p->authorities.len > 0 && hop->same_host) {
         set_blob(c, CURLOPT_CAINFO_BLOB, &p->authorities);
     } else {
         curl_easy_setopt(c, CURLOPT_CAINFO, hop->settings->authority_file);
         curl_easy_setopt(c, CURLOPT_CAPATH, hop->settings->authority_directory);
     }
+    /* Who we are is shown to the registry itself, not to whoever it leads to. */
+    autofree char *home = hop_origin(p->base), *here = hop_origin(hop->url);
+    if (!home || !streq(home, here))
+        return;
     set_blob(c, CURLOPT_SSLCERT_BLOB, &p->certificate);
     set_blob(c, CURLOPT_SSLKEY_BLOB, &p->key);
 }
@@ -201,7 +222,7 @@ static void set_limits(CURL *c, const struct settings *settings)
 {
     long connect = settings->stall < CONNECT ? (long)settings->stall : CONNECT;
     curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, connect);
-    curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, SPEED_LEAST);
     curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, (long)settings->stall);
     curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
@@ -278,6 +299,7 @@ int hop_run(CURL *curl, struct hop *hop)
     struct call call = {.curl = curl, .hop = hop};
     const char *proxy = proxy_for(hop->url);
     hop->length = -1;
+    hop->same_host = hop_same_host(hop->place->base, hop->url);
     curl_easy_reset(curl);
     set_limits(curl, hop->settings);
     set_protocols(curl);

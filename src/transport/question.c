@@ -84,6 +84,18 @@ static int take_line(const char *key, const char *value, const struct settings *
     return take_text(key, value, q, err);
 }
 
+/* Whoever only reads is held to it, also when something of a registry's has overcome them. */
+static bool only_reads(const struct question *q)
+{
+    if (q->body || *q->target != '/' || !(streq(q->method, "GET") || streq(q->method, "HEAD")))
+        return false;
+    for (size_t i = 0; i < q->scopes.len; i++)
+        if (!ends_with(q->scopes.items[i], ":pull") &&
+            !starts_with(q->scopes.items[i], "registry:"))
+            return false;
+    return true;
+}
+
 int question_read(char *text, const struct settings *settings, struct question *out,
                   struct error *err)
 {
@@ -97,6 +109,8 @@ int question_read(char *text, const struct settings *settings, struct question *
     if (rc == 0 && (!q.target || (q.target[0] != '/' && !starts_with(q.target, "https://") &&
                                   !starts_with(q.target, "http://"))))
         rc = wrong("target", err);
+    if (rc == 0 && !settings->writes && !only_reads(&q))
+        rc = error_set(err, -EPERM, "this is for reading, and nothing else is asked");
     if (rc < 0)
         return rc;
     *out = q;

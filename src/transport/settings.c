@@ -82,6 +82,10 @@ static int take_line(const char *key, const char *value, struct settings *s, str
         s->lanes = (size_t)number;
         return 0;
     }
+    if (streq(key, "writes")) {
+        s->writes = true;
+        return 0;
+    }
     if (streq(key, "stall")) {
         if (parse_u64(value, SECONDS_MAX, &number) < 0 || number == 0)
             return wrong(key, err);

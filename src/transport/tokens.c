@@ -143,7 +143,7 @@ static int check_realm(const struct place *place, const char *realm, struct erro
     if (!origin)
         return error_set(err, -EPROTO, "%s names a token server that has no address: %.200s",
                          place->name, realm);
-    if (starts_with(origin, "http:") && !place->insecure)
+    if (starts_with(origin, "http:") && !(place->insecure && hop_same_host(place->base, realm)))
         return error_set(err, -EPROTO,
                          "%s sends to a token server without TLS (%.200s), where anybody could "
                          "read the password: no",

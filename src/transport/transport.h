@@ -49,6 +49,7 @@ struct settings {
     struct place *places;
     size_t place_count;
     size_t lanes;         /* descriptors from 3 on */
+    bool writes;          /* else nothing but GET and HEAD, and scopes of reading, are asked for */
     uint64_t stall;       /* seconds without a byte, and to connect */
     pthread_mutex_t lock; /* of `tokens` */
     struct tokens *tokens;
@@ -107,7 +108,7 @@ typedef ssize_t hop_upload(void *closure, void *bytes, size_t length);
 struct hop {
     /* asked */
     const struct settings *settings;
-    const struct place *place; /* whose certificates hold */
+    const struct place *place; /* whose certificates hold, where `url` is its */
     const char *method, *url;
     const struct strv *headers;
     const char *user, *password; /* NULL */
@@ -117,6 +118,7 @@ struct hop {
     hop_body *body;
     hop_upload *upload;
     void *closure;
+    bool same_host;  /* set by hop_run(): `url` is on the place's host, whatever the port */
     bool any_status; /* `body` gets the body of every answer, not only of 2xx */
     /* came */
     long status;
@@ -139,6 +141,9 @@ int hop_run(CURL *curl, struct hop *hop);
 void hop_free(struct hop *hop);
 /* "https://host:port", in small letters; NULL: it is neither http nor https, or no address. */
 char *hop_origin(const char *url);
+/* Whether both are on one host, whatever the ports: its own authority and "insecure" hold there and
+ * nowhere else. */
+bool hop_same_host(const char *a, const char *b);
 /* `location` as seen from `base`; NULL as above. */
 char *hop_follow(const char *base, const char *location);
 

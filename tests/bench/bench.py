@@ -22,6 +22,7 @@ import building
 import dockerd
 import network
 import peers
+import registry
 from measure import Command, alone, interleaved, processes_named, pss
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -297,7 +298,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", default="build", help="the build directory")
     parser.add_argument("--seconds", type=float, default=5, help="time for each comparison")
-    parser.add_argument("--only", choices=["network", "build"], help="only these rows")
+    parser.add_argument("--only", choices=["network", "build", "registry"], help="only these rows")
     parser.add_argument("--scale", type=int, default=200,
                         help="how many containers the scale row starts (1000 in the design)")
     words = parser.parse_args()
@@ -315,10 +316,9 @@ def main():
             bench.detached_rows()
             bench.scale_row()
             bench.load_row()
-        if words.only != "build":
-            network.rows(bench)
-        if words.only != "network":
-            building.rows(bench)
+        for name, module in (("network", network), ("build", building), ("registry", registry)):
+            if words.only in (None, name):
+                module.rows(bench)
         for what, against, most in LATER:
             bench.absent(what, against, most, "not yet")
         print("\nWhat was run (medians of interleaved runs, wall time from spawn to exit):")

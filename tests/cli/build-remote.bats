@@ -222,6 +222,10 @@ E
     dockerfile 'ADD --keep-git-dir http://127.0.0.1:8080/kept.git /'
     build -o out .
     [ "$(git -C out rev-parse HEAD)" = "$(git -C "$REPOS/kept.git" rev-parse HEAD)" ]
+    dockerfile 'ADD https://localhost:8443/kept.git#main:sub /'
+    SSL_CERT_FILE=$CA build -o safe .
+    [ "$(cat safe/below)" = below ]
+    fails 1 "git cannot fetch https://localhost:8443/kept.git" build --no-cache .
     dockerfile 'ADD --keep-git-dir http://127.0.0.1:8080/kept.git#main:sub /'
     fails 1 "goes with a whole repository" build .
 }
@@ -297,4 +301,44 @@ out/x/sub/below" ]
     [ -d text/w ]
     fails 1 "both want standard input" sh -c "tar -c -C in . | nsenter --net=/proc/$NET/ns/net \
         $CAISSON_BUILD/caisson build -f - -"
+}
+
+@test "--build-context NAME=URL: a repository, a directory of it, an archive" {
+    repository named.git
+    ln -s top "$REPOS/named.git/link"
+    echo below >"$REPOS/named.git/.dockerignore"
+    git_commit "$REPOS/named.git"
+    mkdir in
+    echo a >in/a
+    tar -cJf "$WWW/named.tar" -C in a
+    printf 'FROM scratch\nCOPY --from=Repo . /r\nCOPY --from=sub . /s\nCOPY --from=archive a /a\n' >Dockerfile
+    build -o out --build-context repo=git://127.0.0.1/named.git \
+        --build-context sub=git://127.0.0.1/named.git#main:sub \
+        --build-context archive=http://127.0.0.1:8080/named.tar .
+    [ "$(find out -mindepth 1 | sort | xargs)" = \
+        "out/a out/r out/r/.dockerignore out/r/link out/r/sub out/r/sub/below out/r/top out/s out/s/below" ]
+    [ "$(readlink out/r/link)" = top ]
+    # What it holds is what counts the next time.
+    printf 'FROM scratch\nCOPY --from=repo top /\n' >Dockerfile
+    build --build-context repo=git://127.0.0.1/named.git .
+    build --build-context repo=git://127.0.0.1/named.git . 2>&1 | grep CACHED
+    echo new >"$REPOS/named.git/top"
+    git_commit "$REPOS/named.git"
+    ! build --build-context repo=git://127.0.0.1/named.git . 2>&1 | grep CACHED || false
+    [ -z "$(ls -A "$CAISSON_ROOT/tmp")" ]
+}
+
+@test "--build-context NAME=URL: what goes wrong is said, with its name and without its password" {
+    echo text >"$WWW/text"
+    printf 'FROM scratch\nCOPY --from=one . /\n' >Dockerfile
+    fails 1 "--build-context one: http://127.0.0.1:8080/text is no archive" \
+        build --build-context one=http://127.0.0.1:8080/text .
+    fails 1 "--build-context one" build --build-context one=http://127.0.0.1:8080/none.tar .
+    fails 1 "--build-context one" build --build-context one=git://127.0.0.1/none.git .
+    ! build --build-context one=http://u:geheim@127.0.0.1:8080/text . 2>&1 | grep geheim || false
+    printf 'FROM one\n' >Dockerfile
+    repository base.git
+    fails 1 "is a directory, and a stage begins with an image" \
+        build --build-context one=git://127.0.0.1/base.git .
+    [ -z "$(ls -A "$CAISSON_ROOT/tmp")" ]
 }

@@ -73,6 +73,12 @@ told() { sed -nE 's/^#[0-9]+ [0-9]+\.[0-9]s //p' "$SAID"; }
     step 'RUN ulimit -n; ulimit -c; df -k /dev/shm | tail -1 | tr -s " " | cut -d " " -f 2'
     build --network none --ulimit nofile=77:99 --ulimit core=0 --shm-size 1m
     [ "$(told)" = $'77\n0\n1024' ]
+    if ! has_groups; then
+        fails 1 "--memory cannot be enforced" \
+            caisson build --network none -m 64m -f "$FILE" --no-cache .
+        fails 1 "--cpus cannot be enforced" caisson build --network none --cpus 1 -f "$FILE" --no-cache .
+        nothing_staged
+    fi
     skip_without_groups
     step 'RUN --network=none head -c 200m /dev/zero | tail | wc -c; echo survived'
     build -m 1g
@@ -117,6 +123,33 @@ E
     [ "$(told | grep -cx 'two two two two [0-9]*')" = 200 ]
     # Every line has the number of its own stage.
     [ "$(grep -E 'one one' "$SAID" | grep -v RUN | cut -d ' ' -f 1 | sort -u | wc -l)" = 1 ]
+}
+
+@test "output without end is cut off, and of a step that fails the end is shown all the same" {
+    step 'RUN i=0; while [ $i -lt 60000 ]; do i=$((i+1)); echo "line $i of those that fill the log of this step"; done; echo the end'
+    build --network none
+    [ "$(wc -c <"$SAID")" -lt 4500000 ]
+    said "[output of this step beyond 2 MiB is left out: CAISSON_STEP_LOG=-1 shows all of it]"
+    [ "$(grep -c "beyond 2 MiB" "$SAID")" = 1 ]
+    said "line 1 of"
+    ! told | grep -x "the end" || false
+    CAISSON_STEP_LOG=-1 build --network none --no-cache
+    said "line 60000 of"
+    told | grep -x "the end"
+    step 'RUN seq 1000; exit 3'
+    CAISSON_STEP_LOG=100 wrong "exit code 3" --network none
+    CAISSON_STEP_LOG=100 build --network none || true
+    same "$(told | tail -n 22 | head -n 3)" "[output of this step beyond 100 bytes is left out: CAISSON_STEP_LOG=-1 shows all of it]
+[the last lines of what is left out]
+981"
+    same "$(told | tail -n 1)" 1000
+    # Each step has its own.
+    step 'RUN seq 20' 'RUN seq 21'
+    CAISSON_STEP_LOG=52 build --network none
+    [ "$(told | grep -c "left out")" = 1 ]
+    CAISSON_STEP_LOG=0 build --network none --no-cache
+    [ "$(told | grep -c "left out")" = 2 ]
+    CAISSON_STEP_LOG=some wrong "CAISSON_STEP_LOG=some: write a number of bytes" --network none
 }
 
 @test "stages that do not need each other run at the same time" {
@@ -302,6 +335,12 @@ drwxr-xr-x 0/0 real/dir/'
     [ ! -e out/run/buildkit ]
     step 'RUN --mount=type=ssh,required true'
     wrong "--ssh default" --network none
+    # What is no agent is told before anything is done, and whether it is of use or not.
+    step 'RUN true'
+    wrong "--ssh default: cannot find the agent's socket /missing" --network none --ssh default=/missing
+    echo "a key" >../key
+    wrong "is no socket of an agent" --network none --ssh "other=$PWD/../key"
+    SSH_AUTH_SOCK=/missing/too wrong "/missing/too" --network none --ssh default
     step 'RUN --mount=type=ssh [ -z "$SSH_AUTH_SOCK" ]'
     build --network none
     wrong "SSH_AUTH_SOCK" --network none --ssh default

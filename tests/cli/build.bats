@@ -520,26 +520,31 @@ archives() {
     chmod 640 tree/a/f
     tar --owner=7 --group=8 --sort=name -C tree -cf plain.tar a
     gzip -kc plain.tar >zipped # told by what it contains
+    bzip2 -kc plain.tar >bzipped
     xz -kc plain.tar >x.tar.xz
     zstd -qc plain.tar >z.tar.zst
     rm -r tree
 }
 
 @test "ADD: unpacks archives by what they contain, and copies what only has such a name" {
-    skip_without xz zstd
+    skip_without bzip2 xz zstd
     archives
     echo "no archive" >fake.tar.gz
+    echo "BZh91AY&SY is no archive either" >fake.tar.bz2
     dockerfile <<'E'
 FROM scratch
 ADD plain.tar /plain/
 ADD zipped /gz
+ADD bzipped fake.tar.bz2 /bz
 ADD x.tar.xz /xz/
 ADD z.tar.zst fake.tar.gz /more/
 ADD --unpack=false plain.tar /kept.tar
 ADD --chown=1:2 plain.tar /owned/
 E
     build -o "type=tar,dest=$BATS_TEST_TMPDIR/tree.tar"
-    same "$(listed "$BATS_TEST_TMPDIR/tree.tar" '[^/]$')" '-rw-r----- 7/8 gz/a/f
+    same "$(listed "$BATS_TEST_TMPDIR/tree.tar" '[^/]$')" '-rw-r----- 7/8 bz/a/f
+-rw-r--r-- 0/0 bz/fake.tar.bz2
+-rw-r----- 7/8 gz/a/f
 -rw-r--r-- 0/0 kept.tar
 -rw-r----- 7/8 more/a/f
 -rw-r--r-- 0/0 more/fake.tar.gz
@@ -888,6 +893,25 @@ E
     [ "$(cat out/f)" = other ]
     [ -e out/bin/busybox ]
     wrong "three" --target three --build-context other=elsewhere
+}
+
+@test "--build-context: an OCI layout stands in for an image, and no name of ours moves" {
+    skip_without tar
+    printf 'FROM busybox\nLABEL is=layout\n' | dockerfile
+    build -o "type=oci,dest=../layout.tar" -t other
+    mkdir ../layout
+    tar -xf ../layout.tar -C ../layout
+    caisson tag busybox other
+    mine=$(caisson image inspect -f '{{.Id}}' other)
+    printf 'FROM alpine\nCOPY --from=alpine /bin/busybox /copied\n' | dockerfile
+    image_builds laid --build-context "alpine=oci-layout://$(realpath ../layout)"
+    [ "$(caisson image inspect -f '{{.Config.Labels.is}}' laid)" = layout ]
+    [ "$(caisson image inspect -f '{{.Id}}' other)" = "$mine" ]
+    wrong "--build-context alpine" --build-context alpine=oci-layout:///nowhere
+    wrong "none of a directory" --build-context alpine=ftp://example.org/x
+    rm ../layout/index.json
+    wrong "--build-context alpine" --build-context "alpine=oci-layout://$(realpath ../layout)"
+    caisson rmi other >/dev/null
 }
 
 @test "--build-context: a directory takes the place of a stage that has its name" {

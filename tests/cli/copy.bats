@@ -309,7 +309,7 @@ END
     inside tars mkdir /b
     caisson cp - tars:/b <d.tar
     [ "$(inside tars stat -c '%u %g %h' /b/d/f)" = "7 8 2" ]
-    for compress in gzip xz; do
+    for compress in gzip bzip2 xz; do
         inside tars rm -rf /b/d
         $compress -c d.tar | caisson cp - tars:/b
         [ "$(inside tars cat /b/d/f)" = x ]

@@ -60,6 +60,8 @@ PY
     [ "$(caisson import -m "Imported from $D/rootfs.tar" -c 'CMD ["sh"]' "$D/r.gz")" = "$id" ]
     [ "$(caisson import -m "Imported from $D/rootfs.tar" -c 'CMD ["sh"]' "$D/r.xz")" = "$id" ]
     [ "$(caisson import -m "Imported from $D/rootfs.tar" -c 'CMD ["sh"]' - <"$D/r.xz")" = "$id" ]
+    bzip2 -c "$D/rootfs.tar" >"$D/r.bz2"
+    [ "$(caisson import -m "Imported from $D/rootfs.tar" -c 'CMD ["sh"]' "$D/r.bz2")" = "$id" ]
     [ "$(cat "$D/r.gz" | caisson import -m "Imported from $D/rootfs.tar" -c 'CMD ["sh"]' -)" = "$id" ]
 }
 
@@ -115,6 +117,7 @@ PY
     gzip -c "$BATS_TEST_TMPDIR/oci-archive" | caisson load
     xz -c "$BATS_TEST_TMPDIR/docker-archive" >"$BATS_TEST_TMPDIR/a.xz"
     caisson load -q -i "$BATS_TEST_TMPDIR/a.xz"
+    bzip2 -c "$BATS_TEST_TMPDIR/docker-archive" | caisson load -q
     [ "$(caisson images -q | wc -l)" = 1 ]
     [ "$(id_of base:1)" = "$id" ]
 }

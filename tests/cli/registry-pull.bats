@@ -243,3 +243,35 @@ EOF
     [[ $output == *"pull $R/app:7"* ]]
     [[ $output == *"push $R/app:7"* ]]
 }
+
+@test "manifest inspect: what the registry has, formatted or as it is" {
+    digest=$(put many:5 "platforms=linux/$(machine),linux/s390x")
+    run -0 caisson manifest inspect $R/many:5
+    [ "$(python3 -c 'import json, sys; print([m["platform"]["architecture"] for m in json.load(sys.stdin)["manifests"]])' <<<"$output")" = "['$(machine)', 's390x']" ]
+    [ "sha256:$(caisson manifest inspect --raw $R/many:5 | sha256sum | cut -d' ' -f1)" = "$digest" ]
+    [ "$(caisson manifest inspect -v $R/many:5 | python3 -c 'import json, sys; print(json.load(sys.stdin)["Digest"])')" = "$digest" ]
+    caisson manifest inspect "$R/many@$digest" >/dev/null
+    fails 1 "has no many:none" caisson manifest inspect $R/many:none
+    [ -z "$(caisson images -q)" ]
+}
+
+@test "image inspect --remote: an image that is not here" {
+    digest=$(put many:6 "platforms=linux/$(machine),linux/s390x" layers=1 size=50000)
+    [ "$(caisson image inspect --remote -f '{{.Architecture}} {{index .Config.Env 0}} {{len .RootFS.Layers}}' $R/many:6)" = "$(machine) FROM=registry 3" ]
+    [ "$(caisson image inspect --remote --platform linux/s390x -f '{{.Architecture}} {{index .RepoDigests 0}}' $R/many:6)" = "s390x $R/many@$digest" ]
+    [ -z "$(caisson images -q)" ]
+    fails 1 "one image at a time" caisson image inspect --remote $R/many:6 $R/many:5
+    fails 1 "no such image" caisson image inspect $R/many:6
+}
+
+@test "search: repositories of a registry, Docker's index where it may be asked" {
+    put found/one:1 >/dev/null
+    put found/two:1 >/dev/null
+    run -0 caisson search --format '{{.Name}}' $R/found
+    [ "$output" = "$R/found/one
+$R/found/two" ]
+    [ "$(caisson search --limit 1 --format '{{.Name}}' $R/found)" = $R/found/one ]
+    fails 1 "is blocked by" caisson search nginx
+    rule GET _catalog 0 status 401
+    fails 1 "refuses a list of its repositories" caisson search 127.0.0.1:5002/x
+}

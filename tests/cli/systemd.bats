@@ -279,6 +279,38 @@ scope_of() {
     [ -z "$(caisson ps -aq)" ]
 }
 
+# Seen to fail without the group that stages move to: --memory cannot be enforced.
+@test "the steps of a user's build are within limits, in scopes that go with their stages" {
+    skip_root
+    unset CAISSON_HINTS
+    cd "$BATS_TEST_TMPDIR"
+    cat >Dockerfile <<'E'
+FROM busybox AS one
+RUN cat /sys/fs/cgroup/memory.max >/one && cat /sys/fs/cgroup/cpu.max >>/one
+RUN cat /sys/fs/cgroup/memory.max >>/one
+FROM busybox AS two
+RUN cat /sys/fs/cgroup/pids.max /sys/fs/cgroup/memory.max >/two
+FROM scratch
+COPY --from=one /one /
+COPY --from=two /two /
+E
+    caisson build --network none -m 64m --cpus 0.5 -o out .
+    [ "$(cat out/one out/two)" = $'67108864\n50000 100000\n67108864\n8192\n67108864' ]
+    waits 10 sh -c '[ -z "$(systemctl --user list-units --plain --no-legend "caisson-*.scope")" ]'
+    printf 'FROM busybox\nRUN x=$(head -c 200000000 /dev/zero | tr "\\0" x)\n' >Dockerfile
+    fails 1 "exit code" caisson build --network none -m 32m .
+    # Whatever is killed.
+    printf 'FROM busybox\nRUN sleep 1000\n' >Dockerfile
+    caisson build --network none -m 64m . &
+    waits 20 sh -c '[ -n "$(systemctl --user list-units --plain --no-legend "caisson-*.scope")" ]'
+    kill -9 $!
+    waits 20 sh -c '[ -z "$(systemctl --user list-units --plain --no-legend "caisson-*.scope")" ]'
+    unset DBUS_SESSION_BUS_ADDRESS
+    [[ $(cat /proc/self/cgroup) != *user@* ]] || return 0
+    XDG_RUNTIME_DIR=$BATS_TEST_TMPDIR fails 1 "--memory cannot be enforced: no control group is delegated to this user" \
+        caisson build --network none -m 64m --no-cache .
+}
+
 @test "without a manager to ask, a user's limits are refused by flag and told of by default" {
     skip_root
     [[ $(cat /proc/self/cgroup) != *user@* ]] || skip "in a group that is the user's already"

@@ -70,6 +70,33 @@ teardown_file() { common_teardown_file; remote_end; }
     [ ! -e "$BATS_TEST_TMPDIR/written" ]
 }
 
+@test "a named context from elsewhere: its links lead nowhere else, and names do not lead out" {
+    repository named.git
+    local at=$REPOS/named.git step
+    ln -s "$BATS_FILE_TMPDIR" "$at/d"
+    ln -s "$BATS_FILE_TMPDIR/secret" "$at/secret"
+    ln -s "$BATS_FILE_TMPDIR/secret" "$at/.dockerignore"
+    git_commit "$at"
+    mkdir in
+    ln -s "$BATS_FILE_TMPDIR" in/d
+    ln -s "$BATS_FILE_TMPDIR/secret" in/secret
+    echo x >x
+    tar -cf "$WWW/evil.tar" -C in d secret
+    tar -rf "$WWW/evil.tar" -P --transform "s|x|../../../../../..$BATS_TEST_TMPDIR/written|" x
+    tar -cf "$WWW/links.tar" -C in d secret
+    tar -rf "$WWW/links.tar" --transform "s|x|d/written|" x
+    for address in git://127.0.0.1/named.git http://127.0.0.1:8080/evil.tar http://127.0.0.1:8080/links.tar; do
+        for step in "d/secret /" "secret /" "/../../secret /" "d/. /"; do
+            dockerfile "COPY --from=c $step"
+            run build -o out --build-context "c=$address" .
+            [[ $output != *"host secret"* ]]
+            ! grep -rqsF "host secret" out || false
+        done
+    done
+    [ ! -e "$BATS_TEST_TMPDIR/written" ]
+    [ ! -e "$BATS_FILE_TMPDIR/written" ]
+}
+
 @test "a repository: its attributes and hooks execute nothing" {
     repository acts.git
     local at=$REPOS/acts.git
@@ -107,11 +134,13 @@ teardown_file() { common_teardown_file; remote_end; }
 
 @test "what git runs in can write to one directory, and read no file of the host's" {
     # The ssh of this test stands in for a git that was taken over. Seen to fail without git_confine(): it reads
-    # the secret and writes beside it.
+    # the secret and writes beside it; and without git_seccomp(): it has a user namespace.
     [ -x /usr/bin/ssh ] || skip "needs ssh"
     local script="cat $BATS_FILE_TMPDIR/secret && echo fatal: read it
         cat /etc/shadow && echo fatal: read it
         echo x >$BATS_FILE_TMPDIR/written && echo fatal: wrote it
+        unshare -U true && echo fatal: has namespaces
+        unshare -Ur mount -t tmpfs none /mnt && echo fatal: mounts
         echo fatal: kept out"
     mkdir "$BATS_TEST_TMPDIR/bin"
     printf '#!/bin/sh\n(%s) >&2\n' "$script" >"$BATS_TEST_TMPDIR/bin/ssh"

@@ -123,6 +123,20 @@ E
     done
 }
 
+@test "what a link of the stage leads to is made inside, however it gets there" {
+    echo evil >evil
+    for way in "$WAY_OUT/new/x" "$CANARY/new/x" "/proc/self/root$CANARY/new" /proc/self/fd/3/new \
+        "../../..$WAY_OUT/dir/../new" a/b/../../../../../../../../../../../../../../.."$CANARY/new"; do
+        for step in "COPY evil /link" "COPY evil /link/" "ADD evil /link/file" "WORKDIR /link" \
+            "RUN --mount=type=tmpfs,target=/link true" \
+            "RUN --mount=type=cache,target=/link/m echo evil >/link/m/evil" \
+            "RUN --mount=type=bind,source=evil,target=/link/file true"; do
+            printf 'FROM busybox\nRUN ln -s /link2 /link && ln -s %s /link2\n%s\n' "$way" "$step" >"$FILE"
+            canary_build
+        done
+    done
+}
+
 @test "COPY --from follows links of the other stage inside of it" {
     for way in "$WAY_OUT" "$CANARY" "/proc/self/root$CANARY" "/proc/1/root$CANARY"; do
         cat >"$FILE" <<E
@@ -270,11 +284,28 @@ E
 
 @test "ADD: an archive finds links that the image has in its way" {
     skip_without python3
-    archive 'file("l/file"); file("l/evil"); file("f"); other("l/dir", tarfile.DIRTYPE)'
-    for way in "$WAY_OUT" "$CANARY"; do
-        printf 'FROM busybox\nRUN ln -s %s /l && ln -s %s/file /f\nADD hostile.tar /\nADD hostile.tar /l/\n' "$way" "$way" >"$FILE"
-        canary_build
+    archive 'file("l/file"); file("l/evil"); file("f"); other("l/dir", tarfile.DIRTYPE)
+other("l", tarfile.DIRTYPE, mode=0o777, uid=5); file("l/new/x"); other("l/h", tarfile.LNKTYPE, "l/file")
+other("l/s", tarfile.SYMTYPE, out + "/dir"); file("l/s/evil"); other("l/s", tarfile.DIRTYPE, mode=0o777)'
+    for way in "$WAY_OUT" "$CANARY" "/proc/self/root$CANARY" /proc/self/cwd "$CANARY/nothing" l /l/x "a/../..$WAY_OUT"; do
+        for there in true "mkdir -p $CANARY/dir" "mkdir -p /a /proc/self/cwd"; do
+            printf 'FROM busybox\nRUN %s; ln -s %s /l && ln -s %s/file /f\nADD hostile.tar /\nADD hostile.tar /l/\n' \
+                "$there" "$way" "$way" >"$FILE"
+            canary_build -o ../out
+            no_host ../out
+        done
     done
+}
+
+# A hard link through a link of the image would show a file that the archive did not bring.
+@test "ADD: an archive links to no file of the image, whatever leads there" {
+    skip_without python3
+    archive 'other("h", tarfile.LNKTYPE, "l/passwd")'
+    printf 'FROM busybox\nRUN ln -s /etc /l\nADD hostile.tar /\n' >"$FILE"
+    fails 1 "hard link" caisson build --network none -f "$FILE" .
+    archive 'file("l/mine"); other("h", tarfile.LNKTYPE, "l/mine"); other("l/passwd/x", tarfile.DIRTYPE)'
+    fails 1 "l/passwd" caisson build --network none -f "$FILE" .
+    nothing_staged
 }
 
 @test "ADD: devices, bombs and damaged archives" {
@@ -309,6 +340,10 @@ E
             no_host
         done
     done
+    printf 'FROM busybox\nRUN rm /etc/passwd && mkfifo /etc/passwd\nCOPY --chown=root f /x\n' >"$FILE"
+    fails 1 "/etc/passwd of the image is no regular file" caisson build --network none -f "$FILE" .
+    printf 'FROM busybox\nRUN rm /etc/group && mkdir /etc/group\nUSER root\nRUN true\n' >"$FILE"
+    fails 1 "/etc/group of the image is no regular file" caisson build --network none -f "$FILE" .
 }
 
 @test "names in the context that mean something in a layer" {

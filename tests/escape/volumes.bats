@@ -139,7 +139,8 @@ hostile_data() {
     for way in "$WAY_OUT" "$CANARY"; do
         ln -sfn "$way" "$TREE/data"
         imported linked
-        found=$(caisson run --rm -v linked:/data linked sh -c 'ls -R /data' 2>/dev/null) || [ $? = 125 ]
+        # What the link leads to is made inside, where a tmpfs of the container may lie over it.
+        found=$(caisson run --rm -v linked:/data linked sh -c 'ls -R /data/' 2>/dev/null) || true
         [[ $found != *file* ]]
         [ -z "$(find "$(volume_dir linked)" -name file)" ]
         caisson volume rm linked >/dev/null

@@ -13,6 +13,7 @@ METHOD and PATH are regular expressions, COUNT says how often (0: always). The f
   file TYPE FILE [HEADER=VALUE...]  answers with the file, without asking the registry
   type TYPE                       another Content-Type
   body FILE                       another body
+  nomount                         a mount is not heard of
   whole                           ranges are not heard of
   header NAME VALUE               one more of them
   flip                            one byte of the body is another
@@ -163,7 +164,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if OPTIONS.get("tls"):
             headers["X-Forwarded-Proto"] = "https"
         body = b"".join(self.sent())
-        upstream.request(self.command, self.path, body, headers)
+        path = self.path.split("?")[0] if action == "nomount" else self.path
+        upstream.request(self.command, path, body, headers)
         reply = upstream.getresponse()
         self.note(reply.status)
         self.send_response(reply.status)

@@ -275,19 +275,82 @@ static void nothing_is_made_beyond_a_link_that_leads_out(void **state)
     assert_true(there(t->root, "canary/b"));
 }
 
-static void a_link_that_leads_nowhere_is_not_followed_to_make_things(void **state)
+static void what_a_link_leads_to_is_made_inside(void **state)
 {
     const struct tree *t = *state;
-    char absolute[128];
+    char absolute[128], inside[140];
     snprintf(absolute, sizeof absolute, "%s/canary/x", t->top);
+    snprintf(inside, sizeof inside, "%s/y", absolute + 1);
     link_to(t, absolute, "dangling");
-    link_to(t, "nothing", "inside");
-    assert_true(inroot_make_directory(t->root, "dangling") < 0);
-    assert_true(inroot_make_directory(t->root, "dangling/y") < 0);
-    assert_true(inroot_make_file(t->root, "dangling", 0644) < 0);
-    assert_true(inroot_make_file(t->root, "inside", 0644) < 0);
-    assert_false(there(t->root, "nothing"));
+    link_to(t, "sub/dir/", "inside");
+    link_to(t, "inside/more", "chain");
+    link_to(t, "./sub/../sub/file", "file");
+    autofd a = inroot_make_directory(t->root, "dangling/y");
+    assert_true(a >= 0 && same(a, t->root, inside));
     canary_is_untouched(t);
+    assert_int_equal(inroot_make_file(t->root, "inside", 0644), -EISDIR);
+    autofd b = inroot_make_directory(t->root, "chain/z");
+    assert_true(b >= 0 && same(b, t->root, "sub/dir/more/z"));
+    autofd c = inroot_make_file(t->root, "file", 0644);
+    assert_true(c >= 0 && same(c, t->root, "sub/file"));
+    autofd again = inroot_make_file(t->root, "/file", 0644);
+    assert_true(again >= 0 && same(again, t->root, "sub/file"));
+    canary_is_untouched(t);
+}
+
+static void as_many_links_as_the_kernel_follows_and_no_more(void **state)
+{
+    const struct tree *t = *state;
+    char from[16], to[16];
+    link_to(t, "end/dir", "l0");
+    for (int i = 1; i <= 40; i++) {
+        snprintf(from, sizeof from, "l%d", i);
+        snprintf(to, sizeof to, "l%d", i - 1);
+        link_to(t, to, from);
+    }
+    assert_int_equal(inroot_make_directory(t->root, "l40"), -ELOOP);
+    assert_false(there(t->root, "end"));
+    autofd fd = inroot_make_directory(t->root, "l39");
+    assert_true(fd >= 0 && same(fd, t->root, "end/dir"));
+}
+
+static void what_would_be_made_is_told_without_making_it(void **state)
+{
+    const struct tree *t = *state;
+    char where[INROOT_PATH_MAX];
+    size_t known = 9;
+    directory(t, "a");
+    link_to(t, "/a/b/c", "a/l");
+    assert_int_equal(inroot_find(t->root, "/a/l/x", where, &known), 0);
+    assert_string_equal(where, "a/b/c/x");
+    assert_int_equal(known, 1);
+    assert_int_equal(inroot_find(t->root, "../../new/", where, &known), 0);
+    assert_string_equal(where, "new");
+    assert_int_equal(known, 0);
+    assert_int_equal(inroot_find(t->root, "/", where, &known), 0);
+    assert_string_equal(where, "");
+    assert_int_equal(inroot_find(t->root, "b/../c", where, &known), -EINVAL);
+    assert_false(there(t->root, "a/b"));
+    assert_false(there(t->root, "new"));
+}
+
+static void what_is_made_for_somebody_belongs_to_them_behind_links_as_well(void **state)
+{
+    const struct tree *t = *state;
+    struct stat st;
+    bool made;
+    if (geteuid() != 0)
+        skip();
+    directory(t, "old");
+    link_to(t, "old/new/", "l");
+    autofd fd = inroot_make_directory_for(t->root, "l/x", 5, 6, &made);
+    assert_true(fd >= 0 && made);
+    assert_int_equal(fstatat(t->root, "old/new", &st, 0), 0);
+    assert_true(st.st_uid == 5 && st.st_gid == 6);
+    assert_int_equal(fstatat(t->root, "old", &st, 0), 0);
+    assert_int_equal(st.st_uid, 0);
+    autofd again = inroot_make_directory_for(t->root, "l/x", 7, 7, &made);
+    assert_true(again >= 0 && !made);
 }
 
 static void dot_dot_into_what_is_missing_is_refused(void **state)
@@ -426,23 +489,26 @@ static void a_rename_under_the_making_never_leads_out(void **state)
     directory(t, "d");
     link_to(t, absolute, "l");
     pid_t pid = swap_for_ever(t);
-    unsigned made = 0, refused = 0;
-    for (int i = 0; i < 5000 || (i < 1000000 && (made == 0 || refused == 0)); i++) {
+    unsigned plain = 0, by_link = 0;
+    for (int i = 0; i < 5000 || (i < 1000000 && (plain == 0 || by_link == 0)); i++) {
         autofd dir = inroot_make_directory(t->root, "d/x/y");
-        autofd plain = inroot_make_file(t->root, "d/b", 0644);
-        made += dir >= 0;
-        refused += dir < 0 || plain < 0;
-        static const char *const paths[] = {"d/x/y", "l/x/y", "d/x", "l/x", "d/b", "l/b"};
-        for (size_t k = 0; k < sizeof paths / sizeof *paths; k++) {
-            /* Only below whichever is the directory now; never by way of the link. */
-            autofd parent = openat(t->root, paths[k][0] == 'd' ? "d" : "l",
-                                   O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-            if (parent >= 0 && unlinkat(parent, paths[k] + 2, 0) < 0)
-                unlinkat(parent, paths[k] + 2, AT_REMOVEDIR);
+        autofd made = inroot_make_file(t->root, "d/b", 0644);
+        /* Only below whichever is the directory now, or where the link leads from the root. */
+        const char *const parents[] = {"d", "l", absolute + 1};
+        for (size_t k = 0; k < 3; k++) {
+            autofd parent =
+                openat(t->root, parents[k], O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+            if (parent < 0)
+                continue;
+            unsigned found = unlinkat(parent, "b", 0) == 0;
+            found += unlinkat(parent, "x/y", AT_REMOVEDIR) == 0;
+            (void)unlinkat(parent, "x", AT_REMOVEDIR);
+            plain += k < 2 ? found : 0;
+            by_link += k < 2 ? 0 : found;
         }
     }
     stop(pid);
-    assert_true(made > 0 && refused > 0);
+    assert_true(plain > 0 && by_link > 0);
     canary_is_untouched(t);
 }
 
@@ -557,7 +623,10 @@ int main(void)
         WITH_TREE(directories_that_are_missing_are_made),
         WITH_TREE(directories_are_made_where_links_lead_inside),
         WITH_TREE(nothing_is_made_beyond_a_link_that_leads_out),
-        WITH_TREE(a_link_that_leads_nowhere_is_not_followed_to_make_things),
+        WITH_TREE(what_a_link_leads_to_is_made_inside),
+        WITH_TREE(as_many_links_as_the_kernel_follows_and_no_more),
+        WITH_TREE(what_would_be_made_is_told_without_making_it),
+        WITH_TREE(what_is_made_for_somebody_belongs_to_them_behind_links_as_well),
         WITH_TREE(dot_dot_into_what_is_missing_is_refused),
         WITH_TREE(a_file_on_the_way_is_an_error),
         WITH_TREE(files_are_made_with_their_parents),
