@@ -27,10 +27,15 @@ static const char manual[] =
     ".TP\n.B CAISSON_STEP_LOG\nBytes of what one step of a build prints that are told (2m); \\-1 "
     "for "
     "all. Of a step that fails the last lines are told as well.\n"
+    ".TP\n.B CONTAINERS_POLICY\nA policy.json that says who has to have signed what is pulled, in "
+    "the place of those under FILES.\n"
+    ".TP\n.B COSIGN_PASSWORD\nThe passphrase of the key for image sign and image keygen.\n"
     ".TP\n.B NO_COLOR\nNo colours, also on terminals.\n"
     ".SH FILES\n"
     ".TP\n.I /var/lib/caisson\nWhat outlives a boot; for an ordinary user "
     "\\fI$XDG_DATA_HOME/caisson\\fR (\\fI\\(ti/.local/share/caisson\\fR).\n"
+    ".TP\n.I \\(ti/.config/containers/policy.json, /etc/containers/policy.json\nWho has to have "
+    "signed what is pulled (containers\\-policy.json(5)).\n"
     ".TP\n.I /run/caisson\nWhat does not; for an ordinary user "
     "\\fI$XDG_RUNTIME_DIR/caisson\\fR.\n";
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* login and logout: who we are at a registry. */
 #include <string.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include "base/io.h"
@@ -9,18 +8,10 @@
 #include "base/text.h"
 #include "cmd/print.h"
 #include "cmd/registry_worker.h"
+#include "cmd/secret_words.h"
 #include "registry/auth.h"
 
-#define WORD_MAX 4096
 #define DOCKER "docker.io"
-
-static void forget(char **secret)
-{
-    if (*secret)
-        explicit_bzero(*secret, strlen(*secret));
-    free(*secret);
-}
-#define autosecret __attribute__((cleanup(forget))) char *
 
 /* "https://registry.example.com/" is what people copy. */
 static int registry_name(const struct invocation *call, char **out, struct error *err)
@@ -42,54 +33,10 @@ static int registry_name(const struct invocation *call, char **out, struct error
 
 /* --- asking the person --- */
 
-static int read_line(char **out, struct error *err)
-{
-    char text[WORD_MAX];
-    size_t length = 0;
-    while (length < sizeof text) {
-        ssize_t n = read(STDIN_FILENO, text + length, 1);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return error_errno(err, "cannot read standard input");
-        if (n == 0 || text[length] == '\n')
-            break;
-        length++;
-    }
-    if (length == sizeof text)
-        return error_set(err, -EFBIG, "that is too long for a password");
-    if (length > 0 && text[length - 1] == '\r')
-        length--;
-    *out = xstrndup(text, length);
-    explicit_bzero(text, sizeof text);
-    return 0;
-}
-
-/* What is typed is not shown; however that ends, the terminal is as it was. */
-static int ask_secretly(const char *question, char **out, struct error *err)
-{
-    struct termios before, quiet;
-    if (tcgetattr(STDIN_FILENO, &before) < 0)
-        return error_errno(err, "cannot ask for a password");
-    quiet = before;
-    quiet.c_lflag &= ~(tcflag_t)ECHO;
-    /* Signals come when the answer is there: a terminal left mute is worse than a late Ctrl-C. */
-    quiet.c_lflag &= ~(tcflag_t)ISIG;
-    (void)write_all(STDERR_FILENO, question, strlen(question));
-    if (tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet) < 0)
-        return error_errno(err, "cannot ask for a password");
-    int rc = read_line(out, err);
-    (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
-    (void)write_all(STDERR_FILENO, "\n", 1);
-    if (rc == 0 && strchr(*out, '\003'))
-        return error_set(err, -EINTR, "not signed in");
-    return rc;
-}
-
 static int ask_user(char **out, struct error *err)
 {
     (void)write_all(STDERR_FILENO, "Username: ", strlen("Username: "));
-    return read_line(out, err);
+    return secret_read_line(out, err);
 }
 
 static int ask_person(const struct login_options *o, char **user, char **password,
@@ -116,8 +63,8 @@ static int ask_person(const struct login_options *o, char **user, char **passwor
     if (rc == 0 && o->password)
         *password = xstrdup(o->password);
     else if (rc == 0)
-        rc = o->password_stdin ? read_line(password, err)
-                               : ask_secretly("Password: ", password, err);
+        rc = o->password_stdin ? secret_read_line(password, err)
+                               : secret_ask("Password: ", "not signed in", password, err);
     if (rc == 0 && !**password)
         rc = error_set(err, -EINVAL, "a password is needed");
     return rc;

@@ -10,8 +10,8 @@
 #include "cmd/layer_progress.h"
 #include "cmd/print.h"
 #include "cmd/registry_worker.h"
+#include "cmd/trust_worker.h"
 #include "registry/pull.h"
-#include "registry/pulled.h"
 #include "registry/tags.h"
 
 struct pulling {
@@ -19,6 +19,7 @@ struct pulling {
     struct store store;
     struct connection connection;
     struct platform platform;
+    struct policy *policy;
     struct screen screen;
     int events;
 };
@@ -27,6 +28,7 @@ static void pulling_close(struct pulling *p)
 {
     connection_close(&p->connection);
     platform_free(&p->platform);
+    policy_free(p->policy);
     store_close(&p->store);
     if (p->events >= 0)
         close(p->events);
@@ -77,7 +79,7 @@ static void tell_move(const char *before, const char *now, const struct buf *nam
 }
 
 static void tell_end(const struct pulling *p, const struct reference *ref, const struct pull *pull,
-                     const char *before, struct buf *out)
+                     const char *before, const char *signer, struct buf *out)
 {
     autobuf name = {0}, status = {0};
     bool fetched = false;
@@ -86,6 +88,11 @@ static void tell_end(const struct pulling *p, const struct reference *ref, const
     show_name(ref, &name);
     bool fresh = fetched || !streq(before, pull->top.digest);
     buf_fmt(&status, "Digest: %s\n", pull->top.digest);
+    if (*signer) {
+        buf_str(&status, "Signed by: ");
+        trust_show(signer, &status);
+        buf_char(&status, '\n');
+    }
     tell_move(before, pull->top.digest, &name, &status);
     buf_fmt(&status, "Status: %s %s\n",
             fresh ? "Downloaded newer image for" : "Image is up to date for", buf_text(&name));
@@ -118,12 +125,27 @@ static void look(const void *closure, size_t number, struct layer_view *out)
         out->note = " (resumed)";
 }
 
+/* Before a layer is fetched: whether it may be. */
+static int check_trust(const struct pulling *p, const struct pull *pull,
+                       const struct pulled *before, struct pulled *now, struct error *err)
+{
+    const struct document *manifest = pull_manifest(pull);
+    const struct trust trust = {.client = pull->client,
+                                .ref = pull->ref,
+                                .policy = p->policy,
+                                .documents = {&pull->top, manifest},
+                                .count = manifest == &pull->top ? 1 : 2,
+                                .before = p->options->accept_unsigned ? NULL : before};
+    memcpy(now->digest, pull->top.digest, DIGEST_MAX);
+    return trust_check(&trust, now->signer, err);
+}
+
 static int pull_one(struct pulling *p, const struct reference *ref, struct buf *said,
                     struct error *err)
 {
     autostaging staging = {0};
     struct layer_progress progress = {0};
-    struct pulled before = {0};
+    struct pulled before = {0}, now = {.when = clock_wall()};
     autopull pull = {.store = &p->store,
                      .staging = &staging,
                      .client = &p->connection.client,
@@ -136,25 +158,25 @@ static int pull_one(struct pulling *p, const struct reference *ref, struct buf *
     int rc = staging_open(&p->store, &staging, err);
     if (rc == 0)
         rc = partial_sweep(&p->store, false, &swept, err);
-    if (rc == 0)
-        rc = pull_find(&pull, err);
-    if (rc < 0)
-        return rc;
     autobuf full = {0};
     show_full(ref, &full);
     pulled_read(&p->store, buf_text(&full), &before);
+    if (rc == 0)
+        rc = pull_find(&pull, err);
+    if (rc == 0)
+        rc = check_trust(p, &pull, &before, &now, err);
+    if (rc < 0)
+        return rc;
     layer_progress_begin(&progress, look, &pull, pull.layer_count, p->screen, p->options->quiet);
     rc = pull_fetch(&pull, err);
     layer_progress_end(&progress);
-    struct pulled now = {.when = clock_wall()};
-    memcpy(now.digest, pull.top.digest, DIGEST_MAX);
     if (rc == 0)
         rc = pulled_write(&p->store, buf_text(&full), &now, err);
     if (rc < 0)
         return rc;
     image_event_names(p->events, "pull", pull.plan.images[0].image.id,
                       &pull.plan.images[0].image.names);
-    tell_end(p, ref, &pull, before.digest, said);
+    tell_end(p, ref, &pull, before.digest, now.signer, said);
     return 0;
 }
 
@@ -166,6 +188,9 @@ static int pull_tags(struct pulling *p, const struct reference *ref, struct buf 
     for (size_t i = 0; rc == 0 && i < tags.len; i++) {
         struct reference one = *ref;
         one.tag = tags.items[i];
+        /* "sha256-HEX" and what follows are signatures and the like, under names of their own. */
+        if (starts_with(one.tag, "sha256-") && strlen(one.tag) >= 71 && is_hex(one.tag + 7, 64))
+            continue;
         rc = pull_one(p, &one, said, err);
     }
     return rc;
@@ -230,11 +255,15 @@ static int pull_words(struct pulling *p, const char *text, struct buf *said, str
                 error_set(err, -ENOENT, "no such image: %s, and --policy never fetches none", text);
     }
     if (rc == 0)
+        rc = policy_read(o->signature_policy, &p->policy, err);
+    if (rc == 0)
         rc = connect_to_read(conf, &ref, &o->reach, registry_lanes(), &p->connection, err);
     if (rc == 0)
         rc = confine_to_store(&p->store, -1, -1, err);
     if (rc < 0)
         return rc;
+    if (!o->quiet)
+        tell_of_policies(&p->store, p->policy);
     return o->all_tags ? pull_tags(p, &ref, said, err) : pull_one(p, &ref, said, err);
 }
 

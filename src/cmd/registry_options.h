@@ -13,8 +13,8 @@ struct reach_options {
 
 struct pull_options {
     struct reach_options reach;
-    const char *platform, *when;
-    bool quiet, all_tags;
+    const char *platform, *when, *signature_policy;
+    bool quiet, all_tags, accept_unsigned;
     bool for_run; /* only the name goes to standard output */
     struct limit_options limits;
 };
@@ -47,6 +47,22 @@ struct login_options {
 struct logout_options {
     const char *authfile;
     bool all;
+};
+
+struct sign_options {
+    struct reach_options reach;
+    const char *key, *passphrase_file, *identity;
+    bool bundle;
+};
+
+struct verify_options {
+    struct reach_options reach;
+    struct strv keys;
+    const char *signature_policy;
+};
+
+struct keygen_options {
+    const char *type, *passphrase_file;
 };
 
 #endif

@@ -54,6 +54,10 @@ static const struct option pull_table[] = {
      .words = (const char *const[]){"always", "missing", "never", NULL}},
     {"for-run", 0, OPTION_BOOL, offsetof(struct pull_options, for_run), NULL,
      "For run: print all but the name on standard error", .flags = OPTION_HIDDEN},
+    {"signature-policy", 0, OPTION_STRING, offsetof(struct pull_options, signature_policy), "FILE",
+     "Let this policy.json say who has to have signed what", .group = "Trust"},
+    {"accept-unsigned", 0, OPTION_BOOL, offsetof(struct pull_options, accept_unsigned), NULL,
+     "Take an image that was signed when it was last pulled, and is not now", .group = "Trust"},
     REACH(pull_options),
     LIMITS(pull_options),
     {NULL},
@@ -71,7 +75,16 @@ const struct verb verb_pull = {
         "docker.io/library/NAME; registries.conf (mirrors, aliases, blocked and insecure "
         "registries) is honoured where there is one.\n\n"
         "Two processes do it: one that talks to the registry and can reach nothing else, and one "
-        "that unpacks and has no network. TLS is always asked for, on loopback as well.",
+        "that unpacks and has no network. TLS is always asked for, on loopback as well.\n\n"
+        "Who has to have signed an image is what a policy says: $CONTAINERS_POLICY, "
+        "~/.config/containers/policy.json or /etc/containers/policy.json, in the format of "
+        "containers-policy.json(5); without one, all are accepted. Of its requirements "
+        "insecureAcceptAnything, reject and sigstoreSigned with keyPath, keyPaths, keyData or "
+        "keyDatas are honoured; images for which it asks for others are refused. Signatures are "
+        "looked for as cosign leaves them: under the tag sha256-HEX.sig, and as bundles among the "
+        "image's referrers. A bundle names no image: it is accepted where the policy has no "
+        "signedIdentity. An image that was signed once has to be signed by the same key when it "
+        "is pulled again, whatever the policy accepts; --accept-unsigned ends that.",
     .examples = "caisson pull alpine:3.19\n"
                 "# What it is, not what it is called\n"
                 "caisson pull alpine@sha256:"

@@ -2,6 +2,7 @@
 /* The worker for images: what reads archives, and what needs libraries for it. */
 #include "cmd/image_worker.h"
 #include "cmd/registry_worker.h"
+#include "cmd/trust_worker.h"
 
 static const struct verb_binding bindings[] = {
     {&verb_pull, command_pull},
@@ -10,6 +11,9 @@ static const struct verb_binding bindings[] = {
     {&verb_search, command_search},
     {&verb_login, command_login},
     {&verb_logout, command_logout},
+    {&verb_image_sign, command_image_sign},
+    {&verb_image_verify, command_image_verify},
+    {&verb_image_keygen, command_image_keygen},
     {&verb_import, command_import},
     {&verb_load, command_load},
     {&verb_save, command_save},

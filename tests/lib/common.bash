@@ -17,6 +17,8 @@ export PATH="$CAISSON_BUILD:$PATH"
 export LC_ALL=C.UTF-8
 CONTAINERS_REGISTRIES_CONF=${CAISSON_TEST_REGISTRIES:-$(realpath "$BATS_TEST_DIRNAME/../lib/registries.conf")}
 export CONTAINERS_REGISTRIES_CONF
+# What this machine wants signed is not what the tests are about.
+export CONTAINERS_POLICY=${CAISSON_TEST_POLICY:-$(realpath "$BATS_TEST_DIRNAME/../lib/policy.json")}
 unset NO_COLOR
 
 # CAISSON_TEST_USER: who runs caisson in a file that root runs (tests/lib/network.bash); PERSON is

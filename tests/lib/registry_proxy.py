@@ -11,11 +11,12 @@ METHOD and PATH are regular expressions, COUNT says how often (0: always). The f
   cut BYTES                       closes the connection after so many bytes of the body
   greedy                          takes some of what is sent, then answers at length and closes
   endless                         the body goes on for ever
-  file TYPE FILE                  answers with the file, without asking the registry
+  file TYPE FILE [HEADER=VALUE...]  answers with the file, without asking the registry
   type TYPE                       another Content-Type
   body FILE                       another body
   nomount                         a mount is not heard of
   whole                           ranges are not heard of
+  header NAME VALUE               one more of them
   flip                            one byte of the body is another
   redirect ADDRESS                307 to ADDRESS and the path
   stall SECONDS                   says nothing for so long
@@ -184,6 +185,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if action == "body" and name.lower() == "docker-content-digest":
                 continue
             self.send_header(name, value)
+        if action == "header":
+            self.send_header(*words)
         if action == "endless":
             self.send_header("Transfer-Encoding", "chunked")
         else:
@@ -241,7 +244,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.note(202)
         if action == "file":
             with open(words[1], "rb") as file:
-                return self.answer(200, [("Content-Type", words[0])], file.read())
+                return self.answer(200, [("Content-Type", words[0])] + [w.split("=", 1) for w in words[2:]], file.read())
         if action == "redirect":
             return self.answer(307, [("Location", words[0] + self.path)])
         if action == "stall":

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Asking a person for what nobody else shall see. */
+#ifndef CAISSON_CMD_SECRET_WORDS_H
+#define CAISSON_CMD_SECRET_WORDS_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+
+/* Overwrites and frees. */
+void secret_forget(char **secret);
+#define autosecret __attribute__((cleanup(secret_forget))) char *
+
+/* A line of standard input, without its end; the caller's. */
+int secret_read_line(char **out, struct error *err);
+/* From the terminal, not shown; however that ends, the terminal is as it was. -EINTR, with `ended`
+ * as sentence, when the person wants none of it. */
+int secret_ask(const char *question, const char *ended, char **out, struct error *err);
+/* The passphrase of a key: of a file, of $COSIGN_PASSWORD (which is gone afterwards), or asked for;
+ * `twice` when it is a new one. */
+int secret_passphrase(const char *file, bool twice, char **out, struct error *err);
+
+#endif
