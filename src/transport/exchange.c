@@ -330,7 +330,8 @@ static int after_failure(struct exchange *x, const struct hop *hop, int rc, stru
     /* Another lane may have found out meanwhile: what counts is how it was asked just now. */
     if (tls && x->place->insecure && starts_with(hop->url, "https:") && !x->downgraded &&
         !x->consumed) {
-        x->place->plain = x->downgraded = true;
+        x->place->plain = true;
+        x->downgraded = true;
         return 1;
     }
     switch (hop->code) {
@@ -383,7 +384,8 @@ static int sign_in(struct exchange *x, const struct hop *hop, struct error *err)
     }
     if (!hop->challenge.basic || !x->place->user || x->use_basic)
         return 0;
-    x->use_basic = x->place->basic = true;
+    x->place->basic = true;
+    x->use_basic = true;
     return 1;
 }
 
