@@ -170,7 +170,7 @@ static int read_bundle(struct client *client, size_t endpoint, const char *diges
     if (rc == 0)
         rc = document_blob(client, endpoint, &manifest.layers[0], "a sigstore bundle", &text, err);
     if (rc == 0)
-        rc = bundle_parse(buf_text(&text), text.len, &s, err);
+        rc = signature_bundle_parse(buf_text(&text), text.len, &s, err);
     if (rc == 0)
         add(out, &s);
     return rc;

@@ -297,7 +297,8 @@ static int read_bundle(const json_t *root, struct signature *out, struct error *
     return envelope ? read_envelope(envelope, out, err) : read_message(message, out, err);
 }
 
-int bundle_parse(const char *text, size_t length, struct signature *out, struct error *err)
+int signature_bundle_parse(const char *text, size_t length, struct signature *out,
+                           struct error *err)
 {
     autosignature signature = {0};
     autojson root = parse(text, length, "a sigstore bundle", err);

@@ -39,7 +39,8 @@ struct claim {
 void claim_free(struct claim *claim);
 #define autoclaim __attribute__((cleanup(claim_free))) struct claim
 
-int bundle_parse(const char *text, size_t length, struct signature *out, struct error *err);
+int signature_bundle_parse(const char *text, size_t length, struct signature *out,
+                           struct error *err);
 /* The bytes that the signature is of; not for FORM_MANIFEST. */
 void signature_message(const struct signature *signature, struct buf *out);
 

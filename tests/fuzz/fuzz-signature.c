@@ -27,7 +27,7 @@ static void parse_bundle(const char *text, size_t length)
     autosignature signature = {0};
     autobuf message = {0};
     struct error err = {0};
-    if (bundle_parse(text, length, &signature, &err) < 0)
+    if (signature_bundle_parse(text, length, &signature, &err) < 0)
         return;
     if (signature.form == FORM_MANIFEST && !digest_valid(signature.digest))
         abort();

@@ -118,7 +118,7 @@ static void a_bundle_that_is_written_reads_the_same(void **state)
     statement_write("a.example/x:1", DIGEST, &s.claim);
     buf_str(&s.bytes, "signature");
     bundle_write(&s, "hint", &text);
-    assert_int_equal(bundle_parse(text.data, text.len, &again, NULL), 0);
+    assert_int_equal(signature_bundle_parse(text.data, text.len, &again, NULL), 0);
     assert_string_equal(again.claim.data, s.claim.data);
     assert_string_equal(again.bytes.data, "signature");
     signature_message(&again, &message);
@@ -171,8 +171,8 @@ static void a_pem_file_is_one_block_and_nothing_beside_it(void **state)
                                       "-----BEGIN X-----\nAAA\n-----END X-----\n",
                                       "-----BEGIN X-----\nA: b\n\nAAAA\n-----END X-----\n",
                                       "-----BEGIN X-----\nAAAA\n-----END X-----\nmore",
-                                      "-----BEGIN X-----\nAAAA\n-----END X-----\n"
-                                      "-----BEGIN X-----\nAAAA\n-----END X-----\n",
+                                      ("-----BEGIN X-----\nAAAA\n-----END X-----\n"
+                                       "-----BEGIN X-----\nAAAA\n-----END X-----\n"),
                                       "-----BEGIN -----\nAAAA\n-----END -----\n",
                                       "-----BEGIN X-----",
                                       "-----BEGIN X"};
