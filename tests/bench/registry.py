@@ -109,7 +109,9 @@ def skopeo(bench, name):
 
 
 def pulls(bench, registry, name, layers, title):
-    ours = Command([bench.front, "pull", "-q", "--tls-verify=false", name], bench.env, [bench.front, "rmi", "-f", name])
+    # Into a store of its own: what builds keep would have the layers.
+    env = dict(bench.env, CAISSON_ROOT=f"{bench.directory}/pulled")
+    ours = Command([bench.front, "pull", "-q", "--tls-verify=false", name], env, [bench.front, "rmi", "-f", name])
     found = 0
     if bench.podman:
         found += 1
@@ -127,7 +129,7 @@ def pulls(bench, registry, name, layers, title):
         there = "127.0.0.1:5000/big:1"
         inside = ["nsenter", f"--net=/proc/{docker.process.pid}/ns/net"]
         compare(bench, title, "docker pull", 0.4,
-                Command([*inside, bench.front, "pull", "-q", "--tls-verify=false", there], bench.env,
+                Command([*inside, bench.front, "pull", "-q", "--tls-verify=false", there], env,
                         [bench.front, "rmi", "-f", there]),
                 docker.command("pull", "-q", there, reset=[*docker.client, "rmi", "-f", there]))
     except RuntimeError as problem:
