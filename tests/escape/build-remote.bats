@@ -152,6 +152,7 @@ teardown_file() { common_teardown_file; remote_end; }
         "mount --bind $BATS_TEST_TMPDIR/bin/ssh /usr/bin/ssh && $CAISSON_BUILD/caisson build --ssh default ."
     kill "$SSH_AGENT_PID"
     [[ $output == *"kept out"* ]]
+    [[ $output != *"read it"* && $output != *"wrote it"* && $output != *"namespaces"* && $output != *"mounts"* ]]
     [ ! -e "$BATS_FILE_TMPDIR/written" ]
 }
 
