@@ -250,3 +250,44 @@ layer_rule() { rule GET '/blobs/sha256' "$@"; }
     grep -q "No space left" told || grep -q "no space left" told
     [ "$left" = 0 ]
 }
+
+@test "connections that are cut anywhere, in every layer" {
+    put app:torn layers=6 size=600000 bare >/dev/null
+    local i
+    for i in 1 2 3 4 5 6 7 8; do rule GET '/blobs/' 2 cut $((RANDOM * 17 + 1)); done
+    caisson pull -q $F/app:torn
+    [ "$(caisson image inspect $F/app:torn -f '{{len .RootFS.Layers}}')" = 6 ]
+    for i in 0 1 2 3 4 5; do
+        layer=$(caisson image inspect $F/app:torn -f "{{index .RootFS.Layers $i}}")
+        [ "$(stat -c %s "$CAISSON_ROOT/layers/${layer#sha256:}/fs/layer-$i")" = 600000 ]
+    done
+}
+
+# CAISSON_TEST_PULLS: how often; .ci/run says 100.
+@test "pulls that are killed at any moment, then one that is not" {
+    put app:mortal layers=6 size=1500000 bare >/dev/null
+    rule GET '/blobs/' 0 slow 30000000
+    local i pid
+    for ((i = 0; i < ${CAISSON_TEST_PULLS:-12}; i++)); do
+        nsenter --net="/proc/$NET/ns/net" "${PERSON[@]}" "$CAISSON_BUILD/caisson" pull -q $F/app:mortal >/dev/null 2>&1 3>&- &
+        pid=$!
+        sleep "0.$(printf %03d $((RANDOM % 500)))"
+        kill -KILL "$pid" 2>/dev/null || true
+        wait "$pid" 2>/dev/null || true
+        # It is whole, or it is not there.
+        if caisson image inspect $F/app:mortal >/dev/null 2>&1; then
+            caisson rmi $F/app:mortal >/dev/null
+        fi
+    done
+    : >"$BATS_FILE_TMPDIR/rules"
+    caisson pull -q $F/app:mortal
+    for ((i = 0; i < 6; i++)); do
+        layer=$(caisson image inspect $F/app:mortal -f "{{index .RootFS.Layers $i}}")
+        [ "$(stat -c %s "$CAISSON_ROOT/layers/${layer#sha256:}/fs/layer-$i")" = 1500000 ]
+    done
+    [ -z "$(ls -A "$CAISSON_ROOT/tmp")" ]
+    [ -z "$(ls -A "$CAISSON_ROOT/partial")" ]
+    caisson rmi $F/app:mortal
+    nothing_left
+    waits 10 sh -c '! pgrep --ns "$NET" --nslist net -f -x caisson-registry >/dev/null'
+}
