@@ -205,12 +205,12 @@ layer_rule() { rule GET '/blobs/sha256' "$@"; }
     layer=$(caisson image inspect $F/app:rotten --format '{{index .RootFS.Layers 0}}')
     blob=$(cut -d' ' -f1 "$CAISSON_ROOT/layers/${layer#sha256:}/blobs")
     caisson rmi $F/app:rotten
-    head -c 1500000 /dev/zero >"$CAISSON_ROOT/partial/${blob#sha256:}"
+    head -c 1500000 /dev/zero | partial "$blob"
     caisson pull -q $F/app:rotten
     [ -z "$(ls -A "$CAISSON_ROOT/partial")" ]
     caisson rmi $F/app:rotten
     # More than there is.
-    head -c 9000000 /dev/zero >"$CAISSON_ROOT/partial/${blob#sha256:}"
+    head -c 9000000 /dev/zero | partial "$blob"
     caisson pull -q $F/app:rotten
 }
 

@@ -52,7 +52,7 @@ P
     caisson pull -q $R/good:1
     # A prefix that was cut off is not believed either.
     caisson rmi -f $R/good:1
-    head -c 1200000 evil >"$CAISSON_ROOT/partial/${blob#sha256:}"
+    head -c 1200000 evil | partial "$blob"
     caisson pull -q $R/good:1
 }
 

@@ -140,3 +140,9 @@ requests() { cat "$BATS_FILE_TMPDIR/requests"; }
 asked() { grep -cE "^$1 $2" "$BATS_FILE_TMPDIR/requests" || true; }
 # put REPOSITORY:TAG [WORD...]: an image, as registry_put.py makes it; its digest is printed.
 put() { in_net python3 "$BATS_TEST_DIRNAME/../lib/registry_put.py" http://127.0.0.1:5000 "$@"; }
+# partial DIGEST <BYTES: what an unfinished pull of a blob has left.
+partial() {
+    local file=$CAISSON_ROOT/partial/${1#sha256:}
+    cat >"$file"
+    [ -z "${CAISSON_TEST_USER:-}" ] || chown "$CAISSON_TEST_USER" "$file"
+}
