@@ -215,7 +215,10 @@ const struct verb verb_login = {
         "with the credential helper that Docker's configuration names, or else in "
         "$XDG_RUNTIME_DIR/containers/auth.json, which does not outlive the session. For longer, "
         "name a file with --authfile, such as ~/.config/containers/auth.json. Without REGISTRY, "
-        "it is docker.io.",
+        "it is docker.io.\n\n"
+        "Files in a home directory that belongs to somebody else are neither read nor written: "
+        "root's "
+        "commands would take their word for who is to be trusted.",
     .examples = "caisson login -u ada\n"
                 "pass show registry | caisson login -u ada --password-stdin registry.example.com",
     .options = login_table,
