@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdint.h>
+#include <string.h>
 
 static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
@@ -37,6 +38,8 @@ int base64_decode(const char *text, size_t length, struct buf *out)
     size_t padding = 0;
     if (length % 4 != 0)
         return -EINVAL;
+    buf_room(&bytes, length); /* so that it never moves, and leaves nothing where it was */
+    buf_room(out, length);
     while (padding < 2 && length > padding && text[length - 1 - padding] == '=')
         padding++;
     for (size_t i = 0; i < length; i += 4) {
@@ -53,6 +56,7 @@ int base64_decode(const char *text, size_t length, struct buf *out)
         buf_add(&bytes, decoded, i + 4 == length ? 3 - padding : 3);
     }
     buf_add(out, buf_text(&bytes), bytes.len);
+    explicit_bzero(bytes.data, bytes.len); /* passwords and keys come this way */
     buf_free(&bytes);
     return 0;
 }

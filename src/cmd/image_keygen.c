@@ -34,6 +34,8 @@ static int make(const struct keygen_options *o, struct buf *private, struct buf 
     autoprivate key = NULL;
     struct public_key half;
     int rc = secret_passphrase(o->passphrase_file, true, &passphrase, err);
+    if (rc == 0 && !*passphrase)
+        tell_warning("the passphrase is empty: whoever has the key's file can sign with it");
     if (rc == 0)
         rc = private_key_make(streq(o->type, "ed25519") ? KEY_ED25519 : KEY_ECDSA, &key, err);
     if (rc == 0)

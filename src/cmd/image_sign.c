@@ -83,8 +83,11 @@ static int start_signer(struct signing *s, struct error *err)
                                        .digests = &s->digests};
     autosecretbuf text = {0};
     autosecret passphrase = NULL;
+    buf_room(&text, KEY_FILE_MAX); /* it never moves, and leaves nothing where it was */
     int rc = read_key(o->key, &text, err);
-    if (rc == 0 && private_key_is_locked(buf_text(&text), text.len))
+    if (rc == 0 && !private_key_is_locked(buf_text(&text), text.len))
+        secret_forget_variable();
+    else if (rc == 0)
         rc = secret_passphrase(o->passphrase_file, false, &passphrase, err);
     if (rc < 0)
         return rc;

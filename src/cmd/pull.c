@@ -167,6 +167,11 @@ static int pull_one(struct pulling *p, const struct reference *ref, struct buf *
         rc = check_trust(p, &pull, &before, &now, err);
     if (rc < 0)
         return rc;
+    /* Who has signed is known before there is an image: a kill between the two forgets nobody. */
+    if (now.signer[0])
+        rc = pulled_write(&p->store, buf_text(&full), &now, err);
+    if (rc < 0)
+        return rc;
     layer_progress_begin(&progress, look, &pull, pull.layer_count, p->screen, p->options->quiet);
     rc = pull_fetch(&pull, err);
     layer_progress_end(&progress);

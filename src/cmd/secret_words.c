@@ -76,6 +76,10 @@ static int read_file(const char *path, char **out, struct error *err)
         return error_set(err, (int)n, "cannot read --passphrase-file %s: %s", path,
                          error_describe((int)n));
     text[n] = '\0';
+    if (strlen(text) != (size_t)n) {
+        explicit_bzero(text, sizeof text);
+        return error_set(err, -EINVAL, "--passphrase-file %s has a NUL byte in it", path);
+    }
     *out = xstrndup(text, strcspn(text, "\r\n"));
     explicit_bzero(text, sizeof text);
     return 0;
@@ -91,6 +95,12 @@ static char *take_variable(void)
     explicit_bzero(value, strlen(value));
     unsetenv(VARIABLE);
     return taken;
+}
+
+void secret_forget_variable(void)
+{
+    autosecret unused = take_variable();
+    (void)unused;
 }
 
 int secret_passphrase(const char *file, bool twice, char **out, struct error *err)

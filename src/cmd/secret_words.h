@@ -19,5 +19,7 @@ int secret_ask(const char *question, const char *ended, char **out, struct error
 /* The passphrase of a key: of a file, of $COSIGN_PASSWORD (which is gone afterwards), or asked for;
  * `twice` when it is a new one. */
 int secret_passphrase(const char *file, bool twice, char **out, struct error *err);
+/* Nobody needs the variable: it is wiped, and what is started from here on does not see it. */
+void secret_forget_variable(void);
 
 #endif

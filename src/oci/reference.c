@@ -57,7 +57,7 @@ static bool domain_valid(const char *text)
     }
     if (*at == ':') {
         size_t digits = strspn(at + 1, "0123456789");
-        if (digits == 0 || digits > 5)
+        if (digits == 0 || digits > 5 || at[1] == '0')
             return false;
         at += 1 + digits;
     }
@@ -128,9 +128,13 @@ static int split_name(const char *text, const char *name, struct reference *ref,
     const char *slash = strchr(name, '/');
     autofree char *first = slash ? xstrndup(name, (size_t)(slash - name)) : NULL;
     bool named = first && is_domain(first);
+    /* A host is the same in any letters; as a name it has one spelling, to which rules hold. */
+    for (char *c = first; named && *c; c++)
+        if (*c >= 'A' && *c <= 'Z')
+            *c |= 0x20;
     const char *path = named ? slash + 1 : name;
     const char *domain = named ? first : "docker.io";
-    if (streq(domain, "index.docker.io"))
+    if (streq(domain, "index.docker.io") || streq(domain, "registry-1.docker.io"))
         domain = "docker.io";
     if (!*path)
         return refuse(err, text, "there is no name before the tag or after the registry");

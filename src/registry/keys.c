@@ -67,13 +67,16 @@ int pem_read(const char *text, size_t length, char label[PEM_LABEL_MAX], struct 
     const char *at = take_fence(text, BEGIN, begin);
     if (!at)
         return no_pem(err);
-    autofree char *body = xmalloc(length + 1);
+    autobuf body_text = {0}; /* it may be a private key's */
+    char *body = buf_room(&body_text, length);
     size_t used = 0;
     for (; *at && *at != '-'; at++)
         if (!is_space(*at))
             body[used++] = *at;
     at = take_fence(at, END, end);
-    if (!at || !streq(begin, end) || base64_decode(body, used, out) < 0)
+    int rc = at && streq(begin, end) ? base64_decode(body, used, out) : -EINVAL;
+    explicit_bzero(body, used);
+    if (rc < 0)
         return no_pem(err);
     while (is_space(*at))
         at++;

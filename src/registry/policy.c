@@ -4,12 +4,14 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/base64.h"
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "registry/conf.h"
 
 #define SYSTEM_FILE "/etc/containers/policy.json"
 #define TRANSPORT "docker"
@@ -358,20 +360,21 @@ static int read_path(const char *path, struct policy **out, struct error *err)
 
 int policy_read(const char *named, struct policy **out, struct error *err)
 {
-    const char *variable = getenv("CONTAINERS_POLICY"), *home = getenv("HOME");
+    const char *variable = getenv("CONTAINERS_POLICY"), *home = own_directory("HOME");
     if (!named && variable && *variable)
         named = variable;
     if (named)
         return read_path(named, out, err);
-    autofree char *own =
-        home && *home == '/' ? xasprintf("%s/.config/containers/policy.json", home) : NULL;
+    autofree char *own = home ? xasprintf("%s/.config/containers/policy.json", home) : NULL;
     const char *const places[] = {own, SYSTEM_FILE};
     for (size_t i = 0; i < 2; i++) {
         struct error why = {0};
         int rc = places[i] ? read_path(places[i], out, &why) : -ENOENT;
         if (rc == 0)
             return 0;
-        if (rc != -ENOENT && rc != -ENOTDIR)
+        /* A link that leads nowhere was meant to be a policy. */
+        if ((rc != -ENOENT && rc != -ENOTDIR) ||
+            (places[i] && faccessat(AT_FDCWD, places[i], F_OK, AT_SYMLINK_NOFOLLOW) == 0))
             return error_set(err, rc, "%s", why.text);
     }
     struct policy *shipped = xcalloc(1, sizeof *shipped);

@@ -223,3 +223,12 @@ END
     wait
     grep -q "signed:" out
 }
+
+@test "keygen: a passphrase that is none is told, one with a NUL is refused" {
+    printf '\0secret' >zero
+    fails 1 "has a NUL byte in it" caisson image keygen --passphrase-file "$PWD/zero" nul
+    [ ! -e nul.key ]
+    echo >empty
+    run -0 --separate-stderr caisson image keygen --passphrase-file "$PWD/empty" bare
+    [[ $stderr == *"the passphrase is empty"* ]]
+}

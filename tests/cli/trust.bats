@@ -437,3 +437,25 @@ END
     fails 1 "it has 64 signatures, none by" caisson pull -q 127.0.0.1:5002/t26/app:1
     [ "$(asked GET /v2/t26/app/blobs/)" -le 70 ]
 }
+
+@test "a policy of somebody else's home is not root's; one that leads nowhere is a mistake" {
+    by_root || skip "it is about root"
+    put t30/app:1 >/dev/null
+    mkdir -p theirs/.config/containers
+    echo '{"default": [{"type": "reject"}]}' >theirs/.config/containers/policy.json
+    unset CONTAINERS_POLICY
+    HOME=$PWD/theirs fails 1 "" caisson pull -q $R/t30/app:1
+    chown -R 65534 theirs
+    HOME=$PWD/theirs caisson pull -q $R/t30/app:1
+    mkdir -p own/.config/containers
+    ln -s nowhere own/.config/containers/policy.json
+    HOME=$PWD/own fails 1 "cannot read the policy" caisson pull -q $R/t30/app:1
+}
+
+@test "a scope holds for a host however it is spelt" {
+    put t31/app:1 >/dev/null
+    scopes localhost:5003 '{"type": "reject"}'
+    fails 1 "is refused by" caisson pull -q --creds ada:secret localhost:5003/t31/app:1
+    fails 1 "is refused by" caisson pull -q --creds ada:secret LOCALHOST:5003/t31/app:1
+    fails 1 "no registry host" caisson pull -q localhost:05003/t31/app:1
+}
