@@ -2,6 +2,7 @@
 #include "oci/reference.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "base/cleanup.h"
 #include "base/memory.h"
@@ -128,10 +129,12 @@ static int split_name(const char *text, const char *name, struct reference *ref,
     const char *slash = strchr(name, '/');
     autofree char *first = slash ? xstrndup(name, (size_t)(slash - name)) : NULL;
     bool named = first && is_domain(first);
-    /* A host is the same in any letters; as a name it has one spelling, to which rules hold. */
-    for (char *c = first; named && *c; c++)
-        if (*c >= 'A' && *c <= 'Z')
-            *c |= 0x20;
+    /* A host is the same in any letters; as a name it has one spelling, to which rules hold. Of one
+     * word that is a host only for its capitals, they stay. */
+    if (named && (strpbrk(first, ".:") || strcasecmp(first, "localhost") == 0))
+        for (char *c = first; *c; c++)
+            if (*c >= 'A' && *c <= 'Z')
+                *c |= 0x20;
     const char *path = named ? slash + 1 : name;
     const char *domain = named ? first : "docker.io";
     if (streq(domain, "index.docker.io") || streq(domain, "registry-1.docker.io"))
