@@ -3,7 +3,8 @@
 
 #include <errno.h>
 #include <stdint.h>
-#include <string.h>
+
+#include "base/secret.h"
 
 static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
@@ -34,7 +35,7 @@ static int value_of(char c)
 
 int base64_decode(const char *text, size_t length, struct buf *out)
 {
-    struct buf bytes = {0};
+    autosecretbuf bytes = {0}; /* passwords and keys come this way */
     size_t padding = 0;
     if (length % 4 != 0)
         return -EINVAL;
@@ -46,17 +47,13 @@ int base64_decode(const char *text, size_t length, struct buf *out)
         uint32_t three = 0;
         for (size_t j = 0; j < 4; j++) {
             int value = i + j >= length - padding ? 0 : value_of(text[i + j]);
-            if (value < 0) {
-                buf_free(&bytes);
+            if (value < 0)
                 return -EINVAL;
-            }
             three = three << 6 | (uint32_t)value;
         }
         char decoded[3] = {(char)(three >> 16), (char)(three >> 8), (char)three};
         buf_add(&bytes, decoded, i + 4 == length ? 3 - padding : 3);
     }
     buf_add(out, buf_text(&bytes), bytes.len);
-    explicit_bzero(bytes.data, bytes.len); /* passwords and keys come this way */
-    buf_free(&bytes);
     return 0;
 }

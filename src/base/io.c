@@ -106,6 +106,12 @@ ssize_t read_small_at(int dirfd, const char *name, char *out, size_t size)
     return n;
 }
 
+int read_named_file(const char *path, size_t limit, struct buf *out)
+{
+    autofd fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    return fd < 0 ? -errno : read_fd(fd, limit, out);
+}
+
 int read_kernel_file(const char *path, size_t limit, struct buf *out, struct error *err)
 {
     autofd fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);

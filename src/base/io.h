@@ -28,6 +28,9 @@ int read_file_at(int dirfd, const char *name, size_t limit, struct buf *out, str
  * after which there is a NUL; -EFBIG when they do not fit into `size`, then read_file_at() does it.
  */
 ssize_t read_small_at(int dirfd, const char *name, char *out, size_t size);
+/* Appends a whole file that a person names, links followed; a pipe or a terminal is not waited for.
+ * 0 or -errno, without a sentence; -EFBIG over `limit`. */
+int read_named_file(const char *path, size_t limit, struct buf *out);
 /* As read_file_at() for files of /proc and /sys, whose size is unknown and whose paths are ours. */
 int read_kernel_file(const char *path, size_t limit, struct buf *out, struct error *err);
 /* Writes one value into an existing file of /proc or /sys in a single write(2). 0 or -errno. */

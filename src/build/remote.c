@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "base/memory.h"
+#include "base/secret.h"
 #include "base/strv.h"
 #include "base/text.h"
 
@@ -293,11 +294,9 @@ int remote_parse(const char *text, struct remote *out, struct error *err)
 
 void remote_free(struct remote *r)
 {
-    if (r->password)
-        explicit_bzero(r->password, strlen(r->password));
     free(r->address);
     free(r->user);
-    free(r->password);
+    secret_forget(&r->password);
     free(r->host);
     free(r->name);
     free(r->ref);

@@ -25,8 +25,7 @@ static int read_value(const char *id, const char *source, const char *variable, 
         buf_str(out, value);
         return 0;
     }
-    autofd fd = open(source, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    int rc = fd < 0 ? -errno : read_fd(fd, SECRET_MAX, out);
+    int rc = read_named_file(source, SECRET_MAX, out);
     if (rc < 0)
         return error_set(err, rc, "--secret id=%s: cannot read %s (at most %u bytes): %s", id,
                          source, SECRET_MAX, error_describe(rc));

@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "base/hash.h"
 #include "base/io.h"
 #include "base/json.h"
 #include "base/memory.h"
@@ -254,10 +253,8 @@ static int publish(const struct build_options *o, const char *worker, struct bui
 static void find_id(struct build_result *result)
 {
     autobuf text = {0};
-    char hex[SHA256_HEX];
     image_config_write(&result->config, &text);
-    sha256_hex(text.data, text.len, hex);
-    snprintf(result->id, sizeof result->id, "sha256:%s", hex);
+    digest_of(&text, result->id);
 }
 
 static int write_text(const char *flag, const char *path, const char *text, struct error *err)

@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "archive/confine.h"
-#include "base/hash.h"
 #include "base/io.h"
 #include "base/memory.h"
 #include "base/text.h"
@@ -41,7 +40,6 @@ static int publish(struct staging *staging, struct ingest_layer *layer, const ch
                    struct image_config *config, char id[DIGEST_MAX], struct error *err)
 {
     struct ingest_image image = {0};
-    char hex[SHA256_HEX];
     bool empty = layer->tar_bytes <= EMPTY_TAR;
     add_layer(config, layer, empty);
     if (config->diff_ids.len > OCI_LAYERS_MAX)
@@ -50,8 +48,7 @@ static int publish(struct staging *staging, struct ingest_layer *layer, const ch
                          "export and caisson import",
                          OCI_LAYERS_MAX);
     image_config_write(config, &image.config);
-    sha256_hex(image.config.data, image.config.len, hex);
-    snprintf(image.id, DIGEST_MAX, "sha256:%s", hex);
+    digest_of(&image.config, image.id);
     if (name)
         strv_add(&image.names, name);
     int rc = worker_manifest(staging->store, config, layer, &image, err);

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "archive/confine.h"
-#include "base/hash.h"
 #include "base/io.h"
 #include "base/memory.h"
 #include "base/text.h"
@@ -136,9 +135,8 @@ static int take_names(const struct invocation *call, struct ingest_image *image,
 /* Nothing is to be done, and nothing to be written to disk, where all of it is there already. */
 static bool is_there(struct store *store, const struct ingest_image *image)
 {
-    char id[DIGEST_MAX], hex[SHA256_HEX], manifest[DIGEST_MAX];
-    sha256_hex(image->manifest.data, image->manifest.len, hex);
-    snprintf(manifest, sizeof manifest, "sha256:%s", hex);
+    char id[DIGEST_MAX], manifest[DIGEST_MAX];
+    digest_of(&image->manifest, manifest);
     autoimage known = {0};
     if (store_resolve(store, image->id, &known, NULL) < 0 || !streq(known.manifest, manifest))
         return false;
@@ -161,15 +159,13 @@ static int publish_image(struct store *store, int fd, const struct publish_optio
                          struct ingest_image *image, struct error *err)
 {
     autoconfig config = {0};
-    char hex[SHA256_HEX];
     autofd events = image_events_open();
     int rc = confine_to_store(store, -1, -1, err);
     if (rc == 0)
         rc = worker_config(fd, &image->config, &config, err);
     if (rc < 0)
         return rc;
-    sha256_hex(image->config.data, image->config.len, hex);
-    snprintf(image->id, DIGEST_MAX, "sha256:%s", hex);
+    digest_of(&image->config, image->id);
     rc = worker_manifest(store, &config, NULL, image, err);
     if (rc == 0)
         rc = annotate(image, &o->annotations, err);
@@ -186,7 +182,7 @@ int command_publish(const struct invocation *call, void *options, struct error *
     autostore store = {0};
     struct ingest_image image = {0};
     autobuf line = {0};
-    char hex[SHA256_HEX];
+    char manifest[DIGEST_MAX];
     int config;
     int rc = worker_descriptor(call->arguments[0], &config, err);
     if (rc == 0)
@@ -198,8 +194,8 @@ int command_publish(const struct invocation *call, void *options, struct error *
     if (rc == 0)
         rc = publish_image(&store, config, options, &image, err);
     if (rc == 0) {
-        sha256_hex(image.manifest.data, image.manifest.len, hex);
-        buf_fmt(&line, "%s sha256:%s\n", image.id, hex);
+        digest_of(&image.manifest, manifest);
+        buf_fmt(&line, "%s %s\n", image.id, manifest);
     }
     ingest_image_free(&image);
     return rc < 0 ? rc : print(&line);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* image sign: a signature beside an image in its registry. cmd/signer.h says what happens when. */
-#include <fcntl.h>
 #include <string.h>
 #include <sys/prctl.h>
 
@@ -70,8 +69,7 @@ static int read_key(const char *path, struct buf *out, struct error *err)
     if (!path)
         return error_set(err, -EINVAL,
                          "a private key is needed: --key FILE ('caisson image keygen' makes one)");
-    autofd fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    int rc = fd < 0 ? -errno : read_fd(fd, KEY_FILE_MAX, out);
+    int rc = read_named_file(path, KEY_FILE_MAX, out);
     return rc < 0 ? error_set(err, rc, "cannot read the key %s: %s", path, error_describe(rc)) : 0;
 }
 

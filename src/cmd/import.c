@@ -5,7 +5,6 @@
 #include <sys/stat.h>
 
 #include "base/clock.h"
-#include "base/hash.h"
 #include "base/io.h"
 #include "base/memory.h"
 #include "base/text.h"
@@ -71,11 +70,9 @@ static int publish(struct store *store, struct staging *staging, struct ingest_l
 {
     struct ingest_image image = {0};
     const struct ingest_layer *layers[] = {layer};
-    char hex[SHA256_HEX];
     strv_add(&config->diff_ids, layer->diff_id);
     image_config_write(config, &image.config);
-    sha256_hex(image.config.data, image.config.len, hex);
-    snprintf(image.id, DIGEST_MAX, "sha256:%s", hex);
+    digest_of(&image.config, image.id);
     if (request->name)
         strv_add(&image.names, request->name);
     ingest_manifest(&image, layers, 1);

@@ -13,13 +13,6 @@
 #define WORD_MAX 4096
 #define VARIABLE "COSIGN_PASSWORD"
 
-void secret_forget(char **secret)
-{
-    if (*secret)
-        explicit_bzero(*secret, strlen(*secret));
-    free(*secret);
-}
-
 int secret_read_line(char **out, struct error *err)
 {
     char text[WORD_MAX];
@@ -109,7 +102,6 @@ int secret_passphrase(const char *file, bool twice, char **out, struct error *er
     *out = take_variable();
     if (file) {
         secret_forget(out);
-        *out = NULL;
         return read_file(file, out, err);
     }
     if (*out)

@@ -6,10 +6,7 @@
 #include <stdbool.h>
 
 #include "base/error.h"
-
-/* Overwrites and frees. */
-void secret_forget(char **secret);
-#define autosecret __attribute__((cleanup(secret_forget))) char *
+#include "base/secret.h"
 
 /* A line of standard input, without its end; the caller's. */
 int secret_read_line(char **out, struct error *err);

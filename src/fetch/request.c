@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/memory.h"
+#include "base/secret.h"
 #include "base/strv.h"
 #include "base/text.h"
 #include "fetch/fetch.h"
@@ -84,11 +85,9 @@ int fetch_request_read(const char *text, struct fetch_request *out, struct error
 
 void fetch_request_free(struct fetch_request *r)
 {
-    if (r->password)
-        explicit_bzero(r->password, strlen(r->password));
     free(r->url);
     free(r->user);
-    free(r->password);
+    secret_forget(&r->password);
     free(r->etag);
     egress_free(&r->egress);
     *r = (struct fetch_request){0};

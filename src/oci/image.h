@@ -25,6 +25,8 @@
 
 /* "sha256:" and 64 lower-case hexadecimal digits, nothing else. */
 bool digest_valid(const char *digest);
+/* That of a text. */
+void digest_of(const struct buf *text, char out[DIGEST_MAX]);
 /* The part after "sha256:"; only for valid digests. */
 const char *digest_hex(const char *digest);
 

@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "base/cleanup.h"
+#include "base/hash.h"
 #include "base/memory.h"
 #include "base/text.h"
 
@@ -16,6 +17,13 @@ bool digest_valid(const char *digest)
 {
     return starts_with(digest, "sha256:") && strlen(digest) == DIGEST_MAX - 1 &&
            is_hex(digest + 7, 64);
+}
+
+void digest_of(const struct buf *text, char out[DIGEST_MAX])
+{
+    char hex[SHA256_HEX];
+    sha256_hex(buf_text(text), text->len, hex);
+    snprintf(out, DIGEST_MAX, "sha256:%s", hex);
 }
 
 const char *digest_hex(const char *digest)

@@ -17,10 +17,8 @@
 
 static void describe(struct descriptor *out, const char *type, const struct buf *text)
 {
-    char hex[SHA256_HEX];
-    sha256_hex(buf_text(text), text->len, hex);
     out->media_type = xstrdup(type);
-    snprintf(out->digest, sizeof out->digest, "sha256:%s", hex);
+    digest_of(text, out->digest);
     out->size = (int64_t)text->len;
 }
 

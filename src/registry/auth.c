@@ -15,6 +15,7 @@
 #include "base/io.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "base/secret.h"
 #include "base/text.h"
 #include "registry/auth_helper.h"
 #include "registry/conf.h"
@@ -23,19 +24,12 @@
 #define LOCK_NAPS 200 /* of 50 ms */
 #define DOCKER_KEY "https://index.docker.io/v1/"
 
-static void forget(char *secret)
-{
-    if (secret)
-        explicit_bzero(secret, strlen(secret));
-    free(secret);
-}
-
 void auth_free(struct auth *auth)
 {
     free(auth->user);
-    forget(auth->password);
-    forget(auth->identity);
-    forget(auth->bearer);
+    secret_forget(&auth->password);
+    secret_forget(&auth->identity);
+    secret_forget(&auth->bearer);
     *auth = (struct auth){0};
 }
 
@@ -87,18 +81,16 @@ static void list_files(const char *authfile, struct strv *out)
 /* *out is NULL where there is no file. */
 static int read_file(const char *path, json_t **out, struct error *err)
 {
-    autobuf text = {0};
-    autofd fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    autosecretbuf text = {0};
     *out = NULL;
-    if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+    int rc = read_named_file(path, FILE_MAX, &text);
+    if (rc == -ENOENT || rc == -ENOTDIR)
         return 0;
-    int rc = fd < 0 ? -errno : read_fd(fd, FILE_MAX, &text);
     if (rc < 0)
         return error_set(err, rc, "cannot read %s: %s", path, error_describe(rc));
     if (text.len == 0)
         return 0;
     *out = json_parse(text.data, text.len, path, err);
-    explicit_bzero(text.data, text.len);
     if (*out && !json_is_object(*out)) {
         json_decref(*out);
         *out = NULL;
@@ -111,7 +103,7 @@ static int read_file(const char *path, json_t **out, struct error *err)
 
 static int split_pair(const char *text, size_t length, struct auth *out)
 {
-    autobuf pair = {0};
+    autosecretbuf pair = {0};
     int rc = base64_decode(text, length, &pair);
     char *colon = rc == 0 && pair.len > 0 ? memchr(pair.data, ':', pair.len) : NULL;
     if (!colon || memchr(pair.data, '\0', pair.len))
@@ -119,12 +111,10 @@ static int split_pair(const char *text, size_t length, struct auth *out)
     if (rc == 0) {
         *colon = '\0';
         free(out->user);
-        forget(out->password);
+        secret_forget(&out->password);
         out->user = xstrdup(pair.data);
         out->password = xstrdup(colon + 1);
     }
-    if (pair.data)
-        explicit_bzero(pair.data, pair.len);
     return rc;
 }
 
@@ -132,7 +122,7 @@ static void take_text(const char *text, char **out)
 {
     if (!text || !*text)
         return;
-    forget(*out);
+    secret_forget(out);
     *out = xstrdup(text);
 }
 
@@ -310,12 +300,10 @@ static int open_for_change(const char *path, int *directory, json_t **json, stru
 static int write_file(int directory, const char *path, const json_t *json, struct error *err)
 {
     autofree char *copy = xstrdup(path);
-    char *text = json_dumps(json, JSON_INDENT(2));
+    autosecret text = json_dumps(json, JSON_INDENT(2));
     if (!text)
         return error_set(err, -ENOMEM, "cannot write %s", path);
     int rc = write_file_at(directory, basename(copy), text, strlen(text), 0600, DURABLE, err);
-    explicit_bzero(text, strlen(text));
-    free(text);
     return rc < 0 ? error_prefix(err, "%s", path) : 0;
 }
 
@@ -349,12 +337,10 @@ static json_t *entry_of(const struct auth *auth)
     if (auth->identity)
         json_object_set_new(entry, "identitytoken", json_string(auth->identity));
     if (auth->user) {
-        autofree char *pair = xasprintf("%s:%s", auth->user, auth->password ? auth->password : "");
-        autobuf text = {0};
+        autosecret pair = xasprintf("%s:%s", auth->user, auth->password ? auth->password : "");
+        autosecretbuf text = {0};
         base64_encode(pair, strlen(pair), &text);
         json_object_set_new(entry, "auth", json_string(buf_text(&text)));
-        explicit_bzero(pair, strlen(pair));
-        explicit_bzero(text.data, text.len);
     }
     return entry;
 }

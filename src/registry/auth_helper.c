@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/process.h"
+#include "base/secret.h"
 #include "base/text.h"
 
 #define ANSWER_MAX (64u << 10)
@@ -89,22 +90,21 @@ static int read_answer(const char *name, const struct buf *said, struct auth *ou
 
 int auth_helper_get(const char *name, const char *server, struct auth *out, struct error *err)
 {
-    autobuf said = {0};
+    autosecretbuf said = {0};
     int status = 0;
     int rc = run(name, "get", server, &said, &status, err);
     if (rc == 0 && status != 0)
         rc = strstr(buf_text(&said), "not found") ? 0 : failed(name, "get", &said, err);
     else if (rc == 0)
         rc = read_answer(name, &said, out, err);
-    if (said.data)
-        explicit_bzero(said.data, said.len);
     return rc;
 }
 
 int auth_helper_store(const char *name, const char *server, const struct auth *auth,
                       struct error *err)
 {
-    autobuf input = {0}, said = {0};
+    autosecretbuf input = {0};
+    autobuf said = {0};
     struct json_out w = {.buf = &input};
     int status = 0;
     json_begin(&w, NULL, '{');
@@ -113,7 +113,6 @@ int auth_helper_store(const char *name, const char *server, const struct auth *a
     json_str(&w, "Secret", auth->identity ? auth->identity : auth->password);
     json_end(&w, '}');
     int rc = run(name, "store", buf_text(&input), &said, &status, err);
-    explicit_bzero(input.data, input.len);
     return rc == 0 && status != 0 ? failed(name, "store", &said, err) : rc;
 }
 

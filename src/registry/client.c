@@ -14,23 +14,15 @@
 #include "base/io.h"
 #include "base/memory.h"
 #include "base/process.h"
+#include "base/secret.h"
 #include "base/text.h"
-
-static void forget(char *secret)
-{
-    if (secret)
-        explicit_bzero(secret, strlen(secret));
-    free(secret);
-}
 
 static void wipe(struct endpoint *e)
 {
-    char **const secrets[] = {&e->password, &e->identity, &e->bearer};
     e->signed_in = e->user || e->identity || e->bearer;
-    for (size_t i = 0; i < sizeof secrets / sizeof *secrets; i++) {
-        forget(*secrets[i]);
-        *secrets[i] = NULL;
-    }
+    secret_forget(&e->password);
+    secret_forget(&e->identity);
+    secret_forget(&e->bearer);
 }
 
 void endpoint_free(struct endpoint *e)
@@ -39,9 +31,7 @@ void endpoint_free(struct endpoint *e)
     free(e->host);
     free(e->repository);
     free(e->user);
-    forget(e->password);
-    forget(e->identity);
-    forget(e->bearer);
+    wipe(e);
     strv_free(&e->authorities);
     free(e->certificate);
     free(e->key);
@@ -93,7 +83,7 @@ static int describe(const struct endpoint *e, struct buf *out, struct error *err
 static int settings_file(const struct endpoints *endpoints, size_t lanes, bool writes,
                          struct error *err)
 {
-    autobuf text = {0};
+    autosecretbuf text = {0};
     int rc = 0;
     buf_fmt(&text, "lanes %zu\n%s", lanes, writes ? "writes\n" : "");
     for (size_t i = 0; rc == 0 && i < endpoints->count; i++)
@@ -106,7 +96,6 @@ static int settings_file(const struct endpoints *endpoints, size_t lanes, bool w
         if (rc < 0)
             error_set(err, rc, "cannot tell caisson-registry what to do: %s", error_describe(rc));
     }
-    explicit_bzero(text.data, text.len);
     return rc < 0 ? rc : take_fd(&fd);
 }
 

@@ -2,7 +2,6 @@
 #include "registry/conf.h"
 
 #include <dirent.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -237,10 +236,9 @@ const char *own_directory(const char *variable)
 static int read_path(const char *path, struct conf **conf, bool *found, struct error *err)
 {
     autobuf text = {0};
-    autofd fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+    int rc = read_named_file(path, TOML_MAX, &text);
+    if (rc == -ENOENT || rc == -ENOTDIR)
         return 0;
-    int rc = fd < 0 ? -errno : read_fd(fd, TOML_MAX, &text);
     if (rc < 0)
         return error_set(err, rc, "cannot read %s: %s", path, error_describe(rc));
     *found = true;

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "base/hash.h"
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/text.h"
@@ -19,13 +18,6 @@ void document_free(struct document *document)
 char *scope_of(const struct endpoint *endpoint, const char *actions)
 {
     return xasprintf("repository:%s:%s", endpoint->repository, actions);
-}
-
-static void digest_of(const struct buf *text, char out[DIGEST_MAX])
-{
-    char hex[SHA256_HEX];
-    sha256_hex(buf_text(text), text->len, hex);
-    snprintf(out, DIGEST_MAX, "sha256:%s", hex);
 }
 
 /* What it says it is has to be what it was sent as, where it says: a document that is read one way

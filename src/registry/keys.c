@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "registry/keys.h"
 
-#include <fcntl.h>
 #include <openssl/ec.h>
 #include <openssl/evp.h>
 #include <openssl/x509.h>
@@ -153,8 +152,7 @@ int public_key_parse(const char *text, size_t length, const char *from, struct p
 int public_key_read(const char *path, struct public_key *out, struct error *err)
 {
     autobuf text = {0};
-    autofd fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    int rc = fd < 0 ? -errno : read_fd(fd, KEY_FILE_MAX, &text);
+    int rc = read_named_file(path, KEY_FILE_MAX, &text);
     if (rc < 0)
         return error_set(err, rc, "cannot read the key %s: %s", path, error_describe(rc));
     rc = public_key_parse(buf_text(&text), text.len, path, out, err);

@@ -348,8 +348,7 @@ int policy_parse(const char *text, size_t length, const char *file, struct polic
 static int read_path(const char *path, struct policy **out, struct error *err)
 {
     autobuf text = {0};
-    autofd fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    int rc = fd < 0 ? -errno : read_fd(fd, POLICY_MAX, &text);
+    int rc = read_named_file(path, POLICY_MAX, &text);
     if (rc < 0)
         return error_set(err, rc, "cannot read the policy %s: %s", path, error_describe(rc));
     rc = policy_parse(buf_text(&text), text.len, path, out, err);

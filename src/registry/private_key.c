@@ -36,13 +36,6 @@ void private_key_free(struct private_key *key)
     EVP_PKEY_free(evp(key));
 }
 
-void secret_free(struct buf *secret)
-{
-    if (secret->data)
-        explicit_bzero(secret->data, secret->cap);
-    buf_free(secret);
-}
-
 static int broken(struct error *err)
 {
     return error_set(err, -ENOMEM, "libcrypto refuses to work with the key");

@@ -7,6 +7,7 @@
 #ifndef CAISSON_REGISTRY_PRIVATE_KEY_H
 #define CAISSON_REGISTRY_PRIVATE_KEY_H
 
+#include "base/secret.h"
 #include "registry/keys.h"
 
 #define SIGNATURE_MAX 128
@@ -33,9 +34,5 @@ int private_key_public(const struct private_key *key, struct public_key *out, st
 /* As cosign writes it. */
 int private_key_lock(const struct private_key *key, const char *passphrase, struct buf *out,
                      struct error *err);
-
-/* Overwrites and frees. */
-void secret_free(struct buf *secret);
-#define autosecretbuf __attribute__((cleanup(secret_free))) struct buf
 
 #endif

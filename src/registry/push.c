@@ -325,13 +325,6 @@ static void rename_layers(const struct push *p, struct manifest *m)
     }
 }
 
-static void digest_of(const struct buf *text, char out[DIGEST_MAX])
-{
-    char hex[SHA256_HEX];
-    sha256_hex(buf_text(text), text->len, hex);
-    snprintf(out, DIGEST_MAX, "sha256:%s", hex);
-}
-
 static int make_manifest(const struct push *p, struct buf *out, const char **type,
                          struct error *err)
 {

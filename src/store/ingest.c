@@ -8,7 +8,6 @@
 #include <sys/stat.h>
 
 #include "base/cleanup.h"
-#include "base/hash.h"
 #include "base/io.h"
 #include "base/memory.h"
 #include "base/text.h"
@@ -229,13 +228,6 @@ void ingest_manifest(struct ingest_image *image, const struct ingest_layer *cons
     manifest_write(&manifest, &image->manifest);
 }
 
-static void manifest_digest(const struct ingest_image *image, char digest[DIGEST_MAX])
-{
-    char hex[SHA256_HEX];
-    sha256_hex(image->manifest.data, image->manifest.len, hex);
-    snprintf(digest, DIGEST_MAX, "sha256:%s", hex);
-}
-
 static void blob_entry(char out[STORE_PATH_MAX], const char *digest)
 {
     snprintf(out, STORE_PATH_MAX, "blob-%s", digest_hex(digest));
@@ -244,7 +236,7 @@ static void blob_entry(char out[STORE_PATH_MAX], const char *digest)
 static int stage_image(struct staging *staging, const struct ingest_image *image, struct error *err)
 {
     char manifest[DIGEST_MAX], entry[STORE_PATH_MAX];
-    manifest_digest(image, manifest);
+    digest_of(&image->manifest, manifest);
     blob_entry(entry, image->id);
     int rc = staging_write(staging, entry, image->config.data, image->config.len, err);
     blob_entry(entry, manifest);
@@ -270,7 +262,7 @@ static int publish_documents(struct staging *staging, const struct ingest_image 
                              struct error *err)
 {
     char manifest[DIGEST_MAX], entry[STORE_PATH_MAX];
-    manifest_digest(image, manifest);
+    digest_of(&image->manifest, manifest);
     blob_entry(entry, image->id);
     int rc = publish_entry(staging, entry, BLOBS_DIR, image->id, err);
     blob_entry(entry, manifest);

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "base/hash.h"
 #include "base/memory.h"
 #include "base/text.h"
 
@@ -36,7 +35,6 @@ int load_add_image(struct load_plan *plan, struct buf *text, const struct platfo
                    struct load_image **out, struct error *err)
 {
     autoconfig config = {0};
-    char hex[SHA256_HEX];
     int rc = image_config_parse(buf_text(text), text->len, &config, err);
     if (rc == 0)
         rc = check_platform(&config, platform, err);
@@ -45,8 +43,7 @@ int load_add_image(struct load_plan *plan, struct buf *text, const struct platfo
     plan->images = xrealloc(plan->images, plan->image_count + 1, sizeof *plan->images);
     struct load_image *image = &plan->images[plan->image_count++];
     *image = (struct load_image){0};
-    sha256_hex(buf_text(text), text->len, hex);
-    snprintf(image->image.id, DIGEST_MAX, "sha256:%s", hex);
+    digest_of(text, image->image.id);
     image->image.config = *text;
     *text = (struct buf){0};
     *out = image;

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "base/hash.h"
 #include "base/json.h"
 #include "base/memory.h"
 #include "base/text.h"
@@ -27,15 +26,15 @@ static void blob_path(char out[96], const char *digest)
 static int read_document(struct bundle *bundle, const struct descriptor *descriptor,
                          struct buf *out, struct error *err)
 {
-    char path[96], hex[SHA256_HEX];
+    char path[96], digest[DIGEST_MAX];
     blob_path(path, descriptor->digest);
     int rc = bundle_read(bundle, path, OCI_DOCUMENT_MAX, out, err);
     if (rc < 0)
         return rc;
-    sha256_hex(buf_text(out), out->len, hex);
-    if (!streq(hex, digest_hex(descriptor->digest)))
-        return error_set(err, -EBADMSG, "%s is damaged: its content has the digest sha256:%s",
-                         descriptor->digest, hex);
+    digest_of(out, digest);
+    if (!streq(digest, descriptor->digest))
+        return error_set(err, -EBADMSG, "%s is damaged: its content has the digest %s",
+                         descriptor->digest, digest);
     return 0;
 }
 

@@ -8,7 +8,6 @@
 #include "archive/layer.h"
 #include "archive/tar.h"
 #include "base/cleanup.h"
-#include "base/hash.h"
 #include "base/io.h"
 #include "base/json.h"
 #include "base/memory.h"
@@ -212,13 +211,6 @@ static void index_entry(struct json_out *w, const struct item *item, const char 
 /* --- attestations: an index of the image and of what is said of it ---
  * https://docs.docker.com/build/metadata/attestations/attestation-storage/ */
 
-static void digest_of(const struct buf *text, char digest[DIGEST_MAX])
-{
-    char hex[SHA256_HEX];
-    sha256_hex(text->data, text->len, hex);
-    snprintf(digest, DIGEST_MAX, "sha256:%s", hex);
-}
-
 static void write_statement(const struct item *item, const struct save_attestation *a,
                             struct buf *out)
 {
@@ -415,7 +407,6 @@ static void take_own_manifest(struct output *out, struct item *item)
 
 static int read_documents(struct output *out, struct item *item, struct error *err)
 {
-    char hex[SHA256_HEX];
     struct strv *diff_ids = &item->image.config.diff_ids;
     autofree struct ingest_layer *layers = xcalloc(diff_ids->len + 1, sizeof *layers);
     autofree const struct ingest_layer **pointers = xcalloc(diff_ids->len + 1, sizeof *pointers);
@@ -432,8 +423,7 @@ static int read_documents(struct output *out, struct item *item, struct error *e
         return rc;
     ingest_manifest(&item->documents, pointers, diff_ids->len);
     take_own_manifest(out, item);
-    sha256_hex(item->documents.manifest.data, item->documents.manifest.len, hex);
-    snprintf(item->manifest, DIGEST_MAX, "sha256:%s", hex);
+    digest_of(&item->documents.manifest, item->manifest);
     return 0;
 }
 

@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/memory.h"
+#include "base/secret.h"
 #include "base/text.h"
 #include "registry/wire.h"
 #include "transport/transport.h"
@@ -378,7 +379,7 @@ static int sign_in(struct exchange *x, const struct hop *hop, struct error *err)
                             &token, err);
         if (rc < 0)
             return rc;
-        free(x->token);
+        secret_forget(&x->token);
         x->token = token;
         return 1;
     }
@@ -500,9 +501,7 @@ int exchange_run(CURL *curl, struct settings *settings, int lane, const struct q
         rc = wire_send(lane, WIRE_END, NULL, 0);
     else if (rc < 0 && drained == 0)
         rc = say_error(&x, &err);
-    if (x.token)
-        explicit_bzero(x.token, strlen(x.token));
-    free(x.token);
+    secret_forget(&x.token);
     free(x.url);
     return drained < 0 ? drained : rc;
 }

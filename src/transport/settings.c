@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <fcntl.h>
 #include <string.h>
 
 #include "base/cleanup.h"
 #include "base/io.h"
 #include "base/memory.h"
+#include "base/secret.h"
 #include "base/text.h"
 #include "registry/wire.h"
 #include "transport/transport.h"
@@ -20,8 +20,7 @@ static int wrong(const char *key, struct error *err)
 
 static int take_file(const char *path, struct buf *out, struct error *err)
 {
-    autofd fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    int rc = fd < 0 ? -errno : read_fd(fd, PEM_MAX, out);
+    int rc = read_named_file(path, PEM_MAX, out);
     buf_char(out, '\n');
     return rc < 0 ? error_set(err, rc, "cannot read %.400s: %s", path, error_describe(rc)) : 0;
 }
@@ -114,13 +113,6 @@ int settings_read(char *text, struct settings *out, struct error *err)
     return 0;
 }
 
-static void forget(char *secret)
-{
-    if (secret)
-        explicit_bzero(secret, strlen(secret));
-    free(secret);
-}
-
 void settings_free(struct settings *s)
 {
     for (size_t i = 0; i < s->place_count; i++) {
@@ -128,14 +120,12 @@ void settings_free(struct settings *s)
         free(p->name);
         free(p->base);
         free(p->user);
-        forget(p->password);
-        forget(p->identity);
-        forget(p->bearer);
+        secret_forget(&p->password);
+        secret_forget(&p->identity);
+        secret_forget(&p->bearer);
         buf_free(&p->authorities);
         buf_free(&p->certificate);
-        if (p->key.data)
-            explicit_bzero(p->key.data, p->key.len);
-        buf_free(&p->key);
+        secret_free(&p->key);
     }
     free(s->places);
     tokens_free(s->tokens);

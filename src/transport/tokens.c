@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "base/secret.h"
 #include "base/text.h"
 #include "transport/transport.h"
 
@@ -33,9 +34,7 @@ struct tokens *tokens_new(void)
 
 static void token_free(struct token *token)
 {
-    if (token->text)
-        explicit_bzero(token->text, strlen(token->text));
-    free(token->text);
+    secret_forget(&token->text);
     free(token->scopes);
     *token = (struct token){0};
 }
@@ -258,11 +257,7 @@ int tokens_ask(CURL *curl, struct settings *s, size_t place, const struct challe
     else
         rc = read_answer(s, place, scopes, &form.answer, out, err);
     hop_free(&hop);
-    if (form.text.data)
-        explicit_bzero(form.text.data, form.text.len);
-    buf_free(&form.text);
-    if (form.answer.data)
-        explicit_bzero(form.answer.data, form.answer.len);
-    buf_free(&form.answer);
+    secret_free(&form.text);
+    secret_free(&form.answer);
     return rc;
 }

@@ -67,7 +67,7 @@ static void add_bzip2(struct buf *out, const void *bytes, size_t length)
     out->len += made;
 }
 
-static void digest_of(const void *bytes, size_t length, char out[DIGEST_MAX])
+static void digest_of_bytes(const void *bytes, size_t length, char out[DIGEST_MAX])
 {
     memcpy(out, "sha256:", 7);
     sha256_hex(bytes, length, out + 7);
@@ -92,9 +92,9 @@ static void comes_out(const struct buf *packed, enum stream_format format, const
     }
     assert_int_equal(stream_read(stream, out, 1, &err), 0);
     assert_int_equal(stream_finish(stream, &result, &err), 0);
-    digest_of(packed->data, packed->len, digest);
+    digest_of_bytes(packed->data, packed->len, digest);
     assert_string_equal(result.compressed_digest, digest);
-    digest_of(bytes, length, digest);
+    digest_of_bytes(bytes, length, digest);
     assert_string_equal(result.plain_digest, digest);
     assert_int_equal(result.plain_bytes, length);
     assert_int_equal(result.compressed_bytes, packed->len);

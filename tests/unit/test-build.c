@@ -243,7 +243,7 @@ static void put(const struct tree *tree, const char *name, const char *text)
     close(fd);
 }
 
-static void digest_of(const struct tree *tree, const char *source, char out[STEP_KEY_MAX])
+static void digest_below(const struct tree *tree, const char *source, char out[STEP_KEY_MAX])
 {
     const struct source_root root = {.root = tree->fd, .what = "the test", .context = true};
     struct step step = {.kind = INSTRUCTION_COPY};
@@ -263,29 +263,29 @@ static void the_digest_is_of_contents_modes_names_and_links_and_not_of_times(voi
     char before[STEP_KEY_MAX], now[STEP_KEY_MAX];
     assert_int_equal(mkdirat(tree->fd, "d", 0755), 0);
     put(tree, "d/f", "one");
-    digest_of(tree, "d", before);
+    digest_below(tree, "d", before);
     assert_int_equal(utimensat(tree->fd, "d/f", old, 0), 0);
-    digest_of(tree, "d", now);
+    digest_below(tree, "d", now);
     assert_string_equal(before, now);
     put(tree, "d/f", "two");
-    digest_of(tree, "d", now);
+    digest_below(tree, "d", now);
     assert_string_not_equal(before, now);
     put(tree, "d/f", "one");
-    digest_of(tree, "d", now);
+    digest_below(tree, "d", now);
     assert_string_equal(before, now);
     assert_int_equal(fchmodat(tree->fd, "d/f", 0755, 0), 0);
-    digest_of(tree, "d", now);
+    digest_below(tree, "d", now);
     assert_string_not_equal(before, now);
     assert_int_equal(fchmodat(tree->fd, "d/f", 0644, 0), 0);
     assert_int_equal(symlinkat("f", tree->fd, "d/l"), 0);
-    digest_of(tree, "d", now);
+    digest_below(tree, "d", now);
     assert_string_not_equal(before, now);
     assert_int_equal(unlinkat(tree->fd, "d/l", 0), 0);
     assert_int_equal(renameat(tree->fd, "d/f", tree->fd, "d/g"), 0);
-    digest_of(tree, "d", now);
+    digest_below(tree, "d", now);
     assert_string_not_equal(before, now);
     assert_int_equal(mkdirat(tree->fd, "d/empty", 0755), 0);
-    digest_of(tree, "d", before);
+    digest_below(tree, "d", before);
     assert_string_not_equal(before, now);
 }
 
@@ -300,13 +300,13 @@ static void attributes_that_are_copied_count_and_those_of_overlayfs_are_not_copi
     assert_false(selection_keeps_attribute("security.selinux"));
     assert_false(selection_keeps_attribute("trusted.overlay.opaque"));
     put(tree, "f", "x");
-    digest_of(tree, "f", before);
+    digest_below(tree, "f", before);
     int fd = openat(tree->fd, "f", O_RDWR | O_CLOEXEC);
     int rc = fsetxattr(fd, "user.mark", "1", 1, 0);
     close(fd);
     if (rc < 0)
         skip();
-    digest_of(tree, "f", now);
+    digest_below(tree, "f", now);
     assert_string_not_equal(before, now);
 }
 
@@ -326,10 +326,10 @@ static void long_attributes_count_to_their_end(void **state)
     }
     if (fsetxattr(fd, "user.long", value, sizeof value, 0) < 0)
         skip();
-    digest_of(tree, "f", before);
+    digest_below(tree, "f", before);
     value[sizeof value - 1] = 'y';
     assert_int_equal(fsetxattr(fd, "user.long", value, sizeof value, 0), 0);
-    digest_of(tree, "f", now);
+    digest_below(tree, "f", now);
     assert_string_not_equal(before, now);
 }
 
