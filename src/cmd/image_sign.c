@@ -34,14 +34,6 @@ static void signing_close(struct signing *s)
     strv_free(&s->digests);
 }
 
-static void show(const struct reference *ref, struct buf *out)
-{
-    if (ref->digest[0])
-        buf_fmt(out, "%s/%s@%s", ref->domain, ref->path, ref->digest);
-    else
-        reference_full(ref, out);
-}
-
 static int parse_names(struct signing *s, const struct conf *conf, const struct invocation *call,
                        struct error *err)
 {
@@ -57,7 +49,7 @@ static int parse_names(struct signing *s, const struct conf *conf, const struct 
         if (rc < 0)
             return rc;
         s->count++;
-        show(&s->refs[i], &name);
+        reference_exact(&s->refs[i], &name);
         strv_add(&s->names, s->options->identity ? s->options->identity : buf_text(&name));
         strv_add(&s->digests, s->refs[i].digest);
     }
@@ -100,8 +92,8 @@ static int sign_one(struct signing *s, size_t number, struct buf *said, struct e
     autodocument document = {0};
     autosignature signature = {.form = s->options->bundle ? FORM_STATEMENT : FORM_SIMPLE};
     autobuf name = {0};
-    show(ref, &name);
-    int rc = document_fetch(client, 0, ref->digest[0] ? ref->digest : ref->tag, &document, err);
+    reference_exact(ref, &name);
+    int rc = document_fetch(client, 0, reference_version(ref), &document, err);
     if (rc == 0)
         rc = signer_sign(&s->signer, number, document.digest, &signature, err);
     if (rc == 0)

@@ -28,7 +28,7 @@ static int verify(struct connection *c, const struct reference *ref, const struc
 {
     autodocument document = {0};
     char signer[PULLED_SIGNER_MAX];
-    int rc = document_find(&c->client, ref->digest[0] ? ref->digest : ref->tag, &document, err);
+    int rc = document_find(&c->client, reference_version(ref), &document, err);
     const struct trust trust = {
         .client = &c->client, .ref = ref, .policy = policy, .documents = {&document}, .count = 1};
     if (rc == 0)

@@ -56,7 +56,7 @@ int command_manifest_inspect(const struct invocation *call, void *options, struc
     if (rc == 0)
         rc = confine_to_nothing(err);
     if (rc == 0)
-        rc = document_find(&c.client, ref.digest[0] ? ref.digest : ref.tag, &d, err);
+        rc = document_find(&c.client, reference_version(&ref), &d, err);
     if (rc == 0)
         rc = show(&d, o, &out, err);
     return rc < 0 ? rc : print(&out);

@@ -45,14 +45,6 @@ static void show_name(const struct reference *ref, struct buf *out)
     }
 }
 
-static void show_full(const struct reference *ref, struct buf *out)
-{
-    if (ref->digest[0])
-        buf_fmt(out, "%s/%s@%s", ref->domain, ref->path, ref->digest);
-    else
-        reference_full(ref, out);
-}
-
 /* --- what is said --- */
 
 /* Beside the name itself. */
@@ -67,8 +59,7 @@ static void tell_beginning(const struct pulling *p, const struct reference *ref)
 {
     autobuf line = {0}, repository = {0};
     reference_repository(ref, &repository);
-    buf_fmt(&line, "%.20s: Pulling from %s\n", ref->digest[0] ? ref->digest : ref->tag,
-            buf_text(&repository));
+    buf_fmt(&line, "%.20s: Pulling from %s\n", reference_version(ref), buf_text(&repository));
     say(p, &line);
 }
 
@@ -97,7 +88,7 @@ static void tell_end(const struct pulling *p, const struct reference *ref, const
     buf_fmt(&status, "Status: %s %s\n",
             fresh ? "Downloaded newer image for" : "Image is up to date for", buf_text(&name));
     say(p, &status);
-    show_full(ref, out);
+    reference_exact(ref, out);
     buf_char(out, '\n');
 }
 
@@ -159,7 +150,7 @@ static int pull_one(struct pulling *p, const struct reference *ref, struct buf *
     if (rc == 0)
         rc = partial_sweep(&p->store, false, &swept, err);
     autobuf full = {0};
-    show_full(ref, &full);
+    reference_exact(ref, &full);
     pulled_read(&p->store, buf_text(&full), &before);
     if (rc == 0)
         rc = pull_find(&pull, err);
@@ -209,7 +200,7 @@ static int is_there(struct pulling *p, const struct reference *ref, struct error
     autobuf full = {0};
     autoimage image = {0};
     struct error why = {0};
-    show_full(ref, &full);
+    reference_exact(ref, &full);
     int rc = store_lock(&p->store, LOCK_SH, err);
     if (rc < 0)
         return rc;
@@ -251,7 +242,7 @@ static int pull_words(struct pulling *p, const char *text, struct buf *said, str
     if (rc == 0 && o->when && !streq(o->when, "always")) {
         rc = is_there(p, &ref, err);
         if (rc == 1) {
-            show_full(&ref, said);
+            reference_exact(&ref, said);
             buf_char(said, '\n');
             return 0;
         }

@@ -2,24 +2,7 @@
 /* The verbs of images, as data. Carried out by caisson-image. */
 #include "cmd/image_options.h"
 #include "cmd/list.h"
-#include "cmd/verb.h"
-
-#define LIMITS(type)                                                                               \
-    {"max-size",       0,                                                                          \
-     OPTION_SIZE,      offsetof(struct type, limits.max_size),                                     \
-     "BYTES",          "Refuse a layer that unpacks to more than this (64g)",                      \
-     .group = "Limits"},                                                                           \
-        {"max-ratio",                                                                              \
-         0,                                                                                        \
-         OPTION_COUNT,                                                                             \
-         offsetof(struct type, limits.max_ratio),                                                  \
-         "N",                                                                                      \
-         "Refuse compressed data that grows by more than this factor (200)",                       \
-         .group = "Limits"},                                                                       \
-    {                                                                                              \
-        "max-files", 0, OPTION_COUNT, offsetof(struct type, limits.max_files), "N",                \
-            "Refuse a layer of more files than this (5000000)", .group = "Limits"                  \
-    }
+#include "cmd/option_groups.h"
 
 static const struct option import_table[] = {
     {"change", 'c', OPTION_LIST, offsetof(struct import_options, changes), "INSTRUCTION",
@@ -29,7 +12,7 @@ static const struct option import_table[] = {
      "Comment for the history of the image"},
     {"platform", 0, OPTION_STRING, offsetof(struct import_options, platform), "OS/ARCH[/VARIANT]",
      "Platform that the files are for (this machine's)"},
-    LIMITS(import_options),
+    LIMIT_OPTIONS(import_options),
     {NULL},
 };
 
@@ -67,7 +50,7 @@ static const struct option load_table[] = {
      "Print only ids and names"},
     {"unnamed", 0, OPTION_BOOL, offsetof(struct load_options, unnamed), NULL,
      "One image, whose names are left out", .flags = OPTION_HIDDEN},
-    LIMITS(load_options),
+    LIMIT_OPTIONS(load_options),
     {NULL},
 };
 

@@ -1,46 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The verbs that talk to registries, as data. Carried out by caisson-image. */
+#include "cmd/option_groups.h"
 #include "cmd/registry_options.h"
-#include "cmd/verb.h"
-
-#define REACH(type)                                                                                \
-    {"tls-verify",                                                                                 \
-     0,                                                                                            \
-     OPTION_TRISTATE,                                                                              \
-     offsetof(struct type, reach.tls_verify),                                                      \
-     NULL,                                                                                         \
-     "Want TLS with a certificate that can be trusted (as registries.conf says, else yes)",        \
-     .group = "Registry"},                                                                         \
-        {"authfile",                                                                               \
-         0,                                                                                        \
-         OPTION_STRING,                                                                            \
-         offsetof(struct type, reach.authfile),                                                    \
-         "FILE",                                                                                   \
-         "Read user and password from this file",                                                  \
-         .group = "Registry"},                                                                     \
-    {                                                                                              \
-        "creds", 0, OPTION_STRING, offsetof(struct type, reach.creds), "USER:PASSWORD",            \
-            "Sign in with these, once (others can see them in the list of processes: prefer "      \
-            "login)",                                                                              \
-            .group = "Registry"                                                                    \
-    }
-
-#define LIMITS(type)                                                                               \
-    {"max-size",       0,                                                                          \
-     OPTION_SIZE,      offsetof(struct type, limits.max_size),                                     \
-     "BYTES",          "Refuse a layer that unpacks to more than this (64g)",                      \
-     .group = "Limits"},                                                                           \
-        {"max-ratio",                                                                              \
-         0,                                                                                        \
-         OPTION_COUNT,                                                                             \
-         offsetof(struct type, limits.max_ratio),                                                  \
-         "N",                                                                                      \
-         "Refuse compressed data that grows by more than this factor (200)",                       \
-         .group = "Limits"},                                                                       \
-    {                                                                                              \
-        "max-files", 0, OPTION_COUNT, offsetof(struct type, limits.max_files), "N",                \
-            "Refuse a layer of more files than this (5000000)", .group = "Limits"                  \
-    }
 
 static const struct option pull_table[] = {
     {"all-tags", 'a', OPTION_BOOL, offsetof(struct pull_options, all_tags), NULL,
@@ -58,8 +19,8 @@ static const struct option pull_table[] = {
      "Let this policy.json say who has to have signed what", .group = "Trust"},
     {"accept-unsigned", 0, OPTION_BOOL, offsetof(struct pull_options, accept_unsigned), NULL,
      "Take an image that was signed when it was last pulled, and is not now", .group = "Trust"},
-    REACH(pull_options),
-    LIMITS(pull_options),
+    REACH_OPTIONS(pull_options),
+    LIMIT_OPTIONS(pull_options),
     {NULL},
 };
 
@@ -111,7 +72,7 @@ static const struct option push_table[] = {
      "How hard to compress: 1 to 9 for gzip, 1 to 22 for zstd"},
     {"digestfile", 0, OPTION_STRING, offsetof(struct push_options, digest_file), "FILE",
      "Write the manifest's digest to this file"},
-    REACH(push_options),
+    REACH_OPTIONS(push_options),
     {NULL},
 };
 
@@ -143,7 +104,7 @@ static const struct option manifest_inspect_table[] = {
      "Print it byte for byte as the registry has it"},
     {"verbose", 'v', OPTION_BOOL, offsetof(struct manifest_inspect_options, verbose), NULL,
      "Print also its digest, type and size"},
-    REACH(manifest_inspect_options),
+    REACH_OPTIONS(manifest_inspect_options),
     {NULL},
 };
 
@@ -171,7 +132,7 @@ static const struct option search_table[] = {
      "Show whole descriptions"},
     {"format", 0, OPTION_STRING, offsetof(struct search_options, format), "FORMAT",
      "Print as table, as json, or by a Go template such as '{{.Name}}'"},
-    REACH(search_options),
+    REACH_OPTIONS(search_options),
     {NULL},
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The verbs about signatures, as data. Carried out by caisson-image. */
+#include "cmd/option_groups.h"
 #include "cmd/registry_options.h"
-#include "cmd/verb.h"
 
 static const struct option sign_table[] = {
     {"key", 'k', OPTION_STRING, offsetof(struct sign_options, key), "FILE",
@@ -12,14 +12,7 @@ static const struct option sign_table[] = {
      "Sign it as this name (the image's own, with its tag or digest)"},
     {"bundle", 0, OPTION_BOOL, offsetof(struct sign_options, bundle), NULL,
      "Write a sigstore bundle that refers to the image, as cosign 3 does"},
-    {"tls-verify", 0, OPTION_TRISTATE, offsetof(struct sign_options, reach.tls_verify), NULL,
-     "Want TLS with a certificate that can be trusted (as registries.conf says, else yes)",
-     .group = "Registry"},
-    {"authfile", 0, OPTION_STRING, offsetof(struct sign_options, reach.authfile), "FILE",
-     "Read user and password from this file", .group = "Registry"},
-    {"creds", 0, OPTION_STRING, offsetof(struct sign_options, reach.creds), "USER:PASSWORD",
-     "Sign in with these, once (others can see them in the list of processes: prefer login)",
-     .group = "Registry"},
+    REACH_OPTIONS(sign_options),
     {NULL},
 };
 
@@ -57,14 +50,7 @@ static const struct option verify_table[] = {
      "Want a signature by this public key, or by another one named so"},
     {"signature-policy", 0, OPTION_STRING, offsetof(struct verify_options, signature_policy),
      "FILE", "Let this policy.json say who has to have signed"},
-    {"tls-verify", 0, OPTION_TRISTATE, offsetof(struct verify_options, reach.tls_verify), NULL,
-     "Want TLS with a certificate that can be trusted (as registries.conf says, else yes)",
-     .group = "Registry"},
-    {"authfile", 0, OPTION_STRING, offsetof(struct verify_options, reach.authfile), "FILE",
-     "Read user and password from this file", .group = "Registry"},
-    {"creds", 0, OPTION_STRING, offsetof(struct verify_options, reach.creds), "USER:PASSWORD",
-     "Sign in with these, once (others can see them in the list of processes: prefer login)",
-     .group = "Registry"},
+    REACH_OPTIONS(verify_options),
     {NULL},
 };
 

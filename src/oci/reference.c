@@ -232,6 +232,17 @@ void reference_full(const struct reference *ref, struct buf *out)
     add_tail(ref, out);
 }
 
+const char *reference_version(const struct reference *ref)
+{
+    return ref->digest[0] ? ref->digest : ref->tag;
+}
+
+void reference_exact(const struct reference *ref, struct buf *out)
+{
+    buf_fmt(out, "%s/%s%c%s", ref->domain, ref->path, ref->digest[0] ? '@' : ':',
+            reference_version(ref));
+}
+
 /* Whether the path alone would be read as the same name again, and not its first part as a
  * registry or the whole as an image id. */
 static bool stands_alone(const char *path)

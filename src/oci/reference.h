@@ -25,6 +25,11 @@ void reference_free(struct reference *ref);
 bool tag_valid(const char *tag);
 /* "docker.io/library/alpine:3.19", the form under which the store files it. */
 void reference_full(const struct reference *ref, struct buf *out);
+/* What a registry is asked for: by the digest alone where there is one, whatever the tag says;
+ * "docker.io/library/alpine@sha256:…", else as reference_full(). */
+void reference_exact(const struct reference *ref, struct buf *out);
+/* Its last part: "sha256:…" or "3.19"; borrowed. */
+const char *reference_version(const struct reference *ref);
 /* "alpine:3.19", the form people see. */
 void reference_familiar(const struct reference *ref, struct buf *out);
 /* "alpine", the same without tag and digest. */

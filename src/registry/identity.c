@@ -154,7 +154,7 @@ static int remap(const struct identity *identity, const struct reference *pulled
                   (name[length] == '/' || name[length] == '\0');
     autofree char *mapped =
         xasprintf("%s%s%s%s", inside ? identity->signed_prefix : "", inside ? name + length : name,
-                  pulled->digest[0] ? "@" : ":", pulled->digest[0] ? pulled->digest : pulled->tag);
+                  pulled->digest[0] ? "@" : ":", reference_version(pulled));
     return reference_parse(mapped, out, NULL);
 }
 

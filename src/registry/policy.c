@@ -403,9 +403,9 @@ static const struct rules *find(const struct policy *policy, const char *scope)
 const struct rules *policy_rules(const struct policy *policy, const struct reference *ref)
 {
     autofree char *name = xasprintf("%s/%s", ref->domain, ref->path);
-    autofree char *whole = xasprintf("%s%s%s", name, ref->digest[0] ? "@" : ":",
-                                     ref->digest[0] ? ref->digest : ref->tag);
-    const struct rules *rules = find(policy, whole);
+    autobuf whole = {0};
+    reference_exact(ref, &whole);
+    const struct rules *rules = find(policy, buf_text(&whole));
     while (!rules) {
         rules = find(policy, name);
         char *slash = strrchr(name, '/');

@@ -90,10 +90,7 @@ static int add_layers(struct pull *p, const struct manifest *manifest, struct lo
 static void add_name(struct pull *p, struct load_image *image)
 {
     autobuf full = {0};
-    if (p->ref->digest[0])
-        buf_fmt(&full, "%s/%s@%s", p->ref->domain, p->ref->path, p->ref->digest);
-    else
-        reference_full(p->ref, &full);
+    reference_exact(p->ref, &full);
     strv_add(&image->image.names, buf_text(&full));
 }
 
@@ -119,8 +116,7 @@ int pull_find(struct pull *p, struct error *err)
 {
     automanifest manifest = {0};
     autobuf config = {0};
-    const char *reference = p->ref->digest[0] ? p->ref->digest : p->ref->tag;
-    int rc = document_find(p->client, reference, &p->top, err);
+    int rc = document_find(p->client, reference_version(p->ref), &p->top, err);
     if (rc == 0 && document_is_index(&p->top))
         rc = descend(p, &p->top, 0, err);
     if (rc < 0)
