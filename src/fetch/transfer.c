@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "fetch/fetch.h"
+#include "fetch/url.h"
 
 #define HEADERS_MAX 200
 
@@ -95,16 +96,6 @@ static int wrong(const struct transfer *t, int code, const char *why, struct err
     return error_set(err, code, "cannot fetch %.300s: %.400s", buf_text(&url), buf_text(&said));
 }
 
-static char *part(CURLU *url, CURLUPart which, unsigned flags)
-{
-    char *text = NULL;
-    if (curl_url_get(url, which, &text, flags) != CURLUE_OK)
-        return NULL;
-    char *copy = xstrdup(text);
-    curl_free(text);
-    return copy;
-}
-
 /* Takes the address apart once more, as libcurl understands it: whatever was checked is what is
  * connected to. A user and a password in it are dropped: those of the request are not in it. */
 static int look_at(struct transfer *t, struct error *err)
@@ -113,20 +104,18 @@ static int look_at(struct transfer *t, struct error *err)
     uint64_t number;
     int rc = -EINVAL;
     if (curl_url_set(url, CURLUPART_URL, t->url, 0) == CURLUE_OK) {
-        curl_url_set(url, CURLUPART_USER, NULL, 0);
-        curl_url_set(url, CURLUPART_PASSWORD, NULL, 0);
-        curl_url_set(url, CURLUPART_FRAGMENT, NULL, 0);
-        autofree char *scheme = part(url, CURLUPART_SCHEME, 0);
-        autofree char *port = part(url, CURLUPART_PORT, CURLU_DEFAULT_PORT);
-        char *host = part(url, CURLUPART_HOST, 0), *bare = part(url, CURLUPART_URL, 0);
+        url_strip(url);
+        autofree char *scheme = url_part(url, CURLUPART_SCHEME, 0);
+        autofree char *port = url_part(url, CURLUPART_PORT, CURLU_DEFAULT_PORT);
+        char *host = url_part(url, CURLUPART_HOST, 0), *bare = url_part(url, CURLUPART_URL, 0);
         free(t->host);
         t->host = host;
         if (bare) {
             free(t->url);
             t->url = bare;
         }
-        bool https = streq(scheme, "https");
-        if (host && bare && port && (https || streq(scheme, "http")) &&
+        bool https = scheme && strcmp(scheme, "https") == 0;
+        if (host && bare && port && (https || (scheme && strcmp(scheme, "http") == 0)) &&
             parse_u64(port, UINT16_MAX, &number) == 0) {
             rc = t->https && !https ? -EPROTO : 0;
             t->https |= https;

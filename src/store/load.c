@@ -94,6 +94,31 @@ int load_add_layer(struct load_plan *plan, struct load_image *image,
     return 0;
 }
 
+int load_add_layers(struct load_plan *plan, struct load_image *image,
+                    const struct manifest *manifest, load_source *find, void *closure,
+                    struct error *err)
+{
+    autoconfig config = {0};
+    int rc = image_config_parse(image->image.config.data, image->image.config.len, &config, err);
+    if (rc == 0 && manifest->layer_count != config.diff_ids.len)
+        rc = error_set(err, -EBADMSG, "the manifest has %zu layers, the configuration %zu",
+                       manifest->layer_count, config.diff_ids.len);
+    for (size_t i = 0; rc == 0 && i < manifest->layer_count; i++) {
+        const struct descriptor *descriptor = &manifest->layers[i];
+        const char *type = descriptor->media_type ? descriptor->media_type : "";
+        struct ingest_layer layer = {0};
+        if (!strstr(type, "tar") || strstr(type, "encrypted"))
+            return error_set(err, -EINVAL, "layer %zu has the type \"%.100s\", which is no tar",
+                             i + 1, type);
+        memcpy(layer.digest, descriptor->digest, DIGEST_MAX);
+        memcpy(layer.diff_id, config.diff_ids.items[i], DIGEST_MAX);
+        rc = find(closure, descriptor, &layer, err);
+        if (rc == 0)
+            rc = load_add_layer(plan, image, &layer, err);
+    }
+    return rc;
+}
+
 /* One configuration under two entries is one image; of two images with one name the later has it.
  */
 static void merge_images(struct load_plan *plan)

@@ -52,6 +52,13 @@ int load_add_name(struct load_plan *plan, struct load_image *image, const char *
                   struct error *err);
 int load_add_layer(struct load_plan *plan, struct load_image *image,
                    const struct ingest_layer *layer, struct error *err);
+/* Where the bytes of a manifest's layer are. */
+typedef int load_source(void *closure, const struct descriptor *descriptor,
+                        struct ingest_layer *layer, struct error *err);
+/* All of a manifest's, whose image has its configuration already. */
+int load_add_layers(struct load_plan *plan, struct load_image *image,
+                    const struct manifest *manifest, load_source *find, void *closure,
+                    struct error *err);
 int load_docker(struct bundle *bundle, const struct platform *platform, struct load_plan *plan,
                 struct error *err);
 int load_oci(struct bundle *bundle, const struct platform *platform, struct load_plan *plan,

@@ -38,33 +38,17 @@ static int read_document(struct bundle *bundle, const struct descriptor *descrip
     return 0;
 }
 
-static int add_layers(const struct reader *reader, const struct manifest *manifest,
-                      struct load_image *image, struct error *err)
+static int find_layer(void *closure, const struct descriptor *descriptor,
+                      struct ingest_layer *layer, struct error *err)
 {
-    autoconfig config = {0};
-    int rc = image_config_parse(image->image.config.data, image->image.config.len, &config, err);
-    if (rc == 0 && manifest->layer_count != config.diff_ids.len)
-        rc = error_set(err, -EBADMSG, "the manifest has %zu layers, the configuration %zu",
-                       manifest->layer_count, config.diff_ids.len);
-    for (size_t i = 0; rc == 0 && i < manifest->layer_count; i++) {
-        const struct descriptor *descriptor = &manifest->layers[i];
-        struct ingest_layer layer = {0};
-        char path[96];
-        if (!descriptor->media_type || !strstr(descriptor->media_type, "tar") ||
-            strstr(descriptor->media_type, "encrypted"))
-            return error_set(err, -EINVAL, "layer %zu has the type \"%.100s\", which is no tar",
-                             i + 1, descriptor->media_type ? descriptor->media_type : "");
-        memcpy(layer.digest, descriptor->digest, DIGEST_MAX);
-        memcpy(layer.diff_id, config.diff_ids.items[i], DIGEST_MAX);
-        blob_path(path, descriptor->digest);
-        rc = bundle_find(reader->bundle, path, &layer.source, err);
-        if (rc == 0 && layer.source.length != (uint64_t)descriptor->size)
-            rc = error_set(err, -EBADMSG, "layer %s is damaged: it has %llu bytes instead of %lld",
-                           descriptor->digest, (unsigned long long)layer.source.length,
-                           (long long)descriptor->size);
-        if (rc == 0)
-            rc = load_add_layer(reader->plan, image, &layer, err);
-    }
+    const struct reader *reader = closure;
+    char path[96];
+    blob_path(path, descriptor->digest);
+    int rc = bundle_find(reader->bundle, path, &layer->source, err);
+    if (rc == 0 && layer->source.length != (uint64_t)descriptor->size)
+        rc = error_set(err, -EBADMSG, "layer %s is damaged: it has %llu bytes instead of %lld",
+                       descriptor->digest, (unsigned long long)layer->source.length,
+                       (long long)descriptor->size);
     return rc;
 }
 
@@ -91,7 +75,8 @@ static int add_manifest(const struct reader *reader, const struct descriptor *de
         return rc;
     image->image.manifest = text;
     text = (struct buf){0};
-    return add_layers(reader, &manifest, image, err);
+    return load_add_layers(reader->plan, image, &manifest, find_layer,
+                           (struct reader *)(uintptr_t)reader, err);
 }
 
 /* An index within: one image for several platforms. The first that fits is it. */

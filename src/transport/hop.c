@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "fetch/fetch.h"
+#include "fetch/url.h"
 #include "transport/transport.h"
 
 #define HEADERS_MAX 200
@@ -17,24 +18,14 @@
 
 /* --- addresses --- */
 
-static char *part(CURLU *url, CURLUPart which, unsigned flags)
-{
-    char *text = NULL;
-    if (curl_url_get(url, which, &text, flags) != CURLUE_OK)
-        return NULL;
-    char *copy = xstrdup(text);
-    curl_free(text);
-    return copy;
-}
-
 char *hop_origin(const char *text)
 {
     char *origin = NULL;
     CURLU *url = curl_url();
     if (curl_url_set(url, CURLUPART_URL, text, 0) == CURLUE_OK) {
-        autofree char *scheme = part(url, CURLUPART_SCHEME, 0);
-        autofree char *host = part(url, CURLUPART_HOST, 0);
-        autofree char *port = part(url, CURLUPART_PORT, CURLU_DEFAULT_PORT);
+        autofree char *scheme = url_part(url, CURLUPART_SCHEME, 0);
+        autofree char *host = url_part(url, CURLUPART_HOST, 0);
+        autofree char *port = url_part(url, CURLUPART_PORT, CURLU_DEFAULT_PORT);
         if (host && port && (streq(scheme, "https") || streq(scheme, "http")))
             origin = xasprintf("%s://%s:%s", scheme, host, port);
     }
@@ -50,7 +41,7 @@ static char *host_of(const char *text)
     char *host = NULL;
     CURLU *url = curl_url();
     if (curl_url_set(url, CURLUPART_URL, text, 0) == CURLUE_OK)
-        host = part(url, CURLUPART_HOST, 0);
+        host = url_part(url, CURLUPART_HOST, 0);
     curl_url_cleanup(url);
     return host;
 }
@@ -67,12 +58,10 @@ char *hop_follow(const char *base, const char *location)
     CURLU *url = curl_url();
     if (curl_url_set(url, CURLUPART_URL, base, 0) == CURLUE_OK &&
         curl_url_set(url, CURLUPART_URL, location, 0) == CURLUE_OK) {
-        curl_url_set(url, CURLUPART_USER, NULL, 0);
-        curl_url_set(url, CURLUPART_PASSWORD, NULL, 0);
-        curl_url_set(url, CURLUPART_FRAGMENT, NULL, 0);
-        autofree char *scheme = part(url, CURLUPART_SCHEME, 0);
+        url_strip(url);
+        autofree char *scheme = url_part(url, CURLUPART_SCHEME, 0);
         if (streq(scheme, "https") || streq(scheme, "http"))
-            bare = part(url, CURLUPART_URL, 0);
+            bare = url_part(url, CURLUPART_URL, 0);
     }
     curl_url_cleanup(url);
     return bare;
@@ -282,7 +271,7 @@ static const char *proxy_for(const char *url)
     const char *proxy = NULL;
     CURLU *parsed = curl_url();
     if (curl_url_set(parsed, CURLUPART_URL, url, 0) == CURLUE_OK) {
-        autofree char *host = part(parsed, CURLUPART_HOST, 0);
+        autofree char *host = url_part(parsed, CURLUPART_HOST, 0);
         size_t length = host ? strlen(host) : 0;
         if (length > 2 && host[0] == '[') {
             memmove(host, host + 1, length - 2);

@@ -3,6 +3,7 @@
 # build: ADD of what is elsewhere, and contexts from there.
 load ../lib/common
 load ../lib/network
+load ../lib/certificates
 load ../lib/remote
 
 setup_file() { common_setup_file; remote_usable || return 0; remote_begin; }

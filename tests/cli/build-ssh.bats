@@ -4,6 +4,7 @@
 # namespace, with the key that an agent of its own has.
 load ../lib/common
 load ../lib/network
+load ../lib/certificates
 load ../lib/remote
 
 ssh_usable() {

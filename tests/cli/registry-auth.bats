@@ -3,6 +3,7 @@
 # login and logout, and who a registry is told that we are.
 load ../lib/common
 load ../lib/network
+load ../lib/certificates
 load ../lib/registry
 
 setup_file() { common_setup_file; registry_usable || return 0; registry_begin; }

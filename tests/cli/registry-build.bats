@@ -3,6 +3,7 @@
 # build: images that are not here come from their registries.
 load ../lib/common
 load ../lib/network
+load ../lib/certificates
 load ../lib/registry
 
 setup_file() { common_setup_file; registry_usable || return 0; registry_begin; }

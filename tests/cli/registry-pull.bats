@@ -3,6 +3,7 @@
 # pull: images of a registry into the store.
 load ../lib/common
 load ../lib/network
+load ../lib/certificates
 load ../lib/registry
 
 setup_file() { common_setup_file; registry_usable || return 0; registry_begin; }

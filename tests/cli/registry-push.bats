@@ -3,6 +3,7 @@
 # push: images of the store to a registry.
 load ../lib/common
 load ../lib/network
+load ../lib/certificates
 load ../lib/registry
 
 setup_file() { common_setup_file; registry_usable || return 0; registry_begin; image; }

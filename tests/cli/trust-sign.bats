@@ -3,6 +3,7 @@
 # image keygen, image sign, image verify.
 load ../lib/common
 load ../lib/network
+load ../lib/certificates
 load ../lib/registry
 load ../lib/trust
 

@@ -3,6 +3,7 @@
 # policy.json and signatures: what may be pulled.
 load ../lib/common
 load ../lib/network
+load ../lib/certificates
 load ../lib/registry
 load ../lib/trust
 

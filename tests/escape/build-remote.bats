@@ -3,6 +3,7 @@
 # build: repositories, archives and addresses that want to reach what is not theirs.
 load ../lib/common
 load ../lib/network
+load ../lib/certificates
 load ../lib/remote
 
 setup_file() {

@@ -4,6 +4,7 @@
 # it before it was closed.
 load ../lib/common
 load ../lib/network
+load ../lib/certificates
 load ../lib/registry
 
 setup_file() { common_setup_file; registry_usable || return 0; registry_begin; }

@@ -3,6 +3,7 @@
 #
 #   load ../lib/common
 #   load ../lib/network
+#   load ../lib/certificates
 #   load ../lib/registry
 #   setup_file() { common_setup_file; registry_usable || return 0; registry_begin; }
 #   setup() { registry_usable || skip "needs root, docker-registry, openssl and python3"; registry_place; }
@@ -25,19 +26,6 @@ registry_usable() {
 
 in_net() { nsenter --net="/proc/$NET/ns/net" "$@"; }
 caisson() { in_net "${PERSON[@]}" "$CAISSON_BUILD/caisson" "$@"; }
-
-certificates() {
-    (
-        cd "$BATS_FILE_TMPDIR"
-        openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 2 \
-            -subj /CN=tests -addext basicConstraints=critical,CA:TRUE
-        openssl req -newkey rsa:2048 -nodes -keyout key.pem -out request.pem -subj /CN=localhost
-        openssl x509 -req -in request.pem -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 \
-            -extfile <(echo subjectAltName=DNS:localhost,IP:127.0.0.1) -out cert.pem
-        openssl req -newkey rsa:2048 -nodes -keyout client.key -out request.pem -subj /CN=the-client
-        openssl x509 -req -in request.pem -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -out client.pem
-    ) >/dev/null 2>&1
-}
 
 # server NAME COMMAND...: in the background, its process id in the file NAME.pid.
 server() {

@@ -3,6 +3,7 @@
 #
 #   load ../lib/common
 #   load ../lib/network
+#   load ../lib/certificates
 #   load ../lib/remote
 #   setup_file() { common_setup_file; remote_usable && remote_begin; }
 #   setup() { remote_usable || skip "needs root, git, openssl and python3"; build_place; }
@@ -21,17 +22,6 @@ remote_usable() {
 
 in_net() { nsenter --net="/proc/$NET/ns/net" "$@"; }
 build() { in_net "$CAISSON_BUILD/caisson" build --progress plain "$@"; }
-
-certificates() {
-    (
-        cd "$BATS_FILE_TMPDIR"
-        openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 2 \
-            -subj /CN=tests -addext basicConstraints=critical,CA:TRUE
-        openssl req -newkey rsa:2048 -nodes -keyout key.pem -out request.pem -subj /CN=localhost
-        openssl x509 -req -in request.pem -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 \
-            -extfile <(echo subjectAltName=DNS:localhost,IP:127.0.0.1) -out cert.pem
-    ) >/dev/null 2>&1
-}
 
 remote_begin() {
     NET=$(namespace)
