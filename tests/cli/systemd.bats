@@ -195,12 +195,12 @@ scope_of() {
 @test "the limits of a user's container are in force, wherever its command was typed" {
     skip_root
     unset CAISSON_HINTS
-    run -0 caisson run --rm -m 64m --pids-limit 33 --cpus 0.5 busybox sh -c \
+    run -0 caisson run --rm --network none -m 64m --pids-limit 33 --cpus 0.5 busybox sh -c \
         'cd /sys/fs/cgroup; cat memory.max pids.max cpu.max memory.swap.max'
     [ "$output" = $'67108864\n33\n50000 100000\n0' ]
-    run -0 caisson run --rm busybox cat /sys/fs/cgroup/pids.max
+    run -0 caisson run --rm --network none busybox cat /sys/fs/cgroup/pids.max
     [ "$output" = 512 ]
-    run caisson run --rm -m 8m busybox sh -c 'head -c 50m /dev/zero | tail'
+    run caisson run --rm --network none -m 8m busybox sh -c 'head -c 50m /dev/zero | tail'
     [ "$status" = 137 ]
     [[ $output == *"ran out of memory"* ]]
 }
@@ -318,9 +318,9 @@ E
     export XDG_RUNTIME_DIR=$BATS_TEST_TMPDIR
     fails 125 "--memory cannot be enforced: no control group is delegated to this user, and one could not be had: no user manager" \
         caisson run --rm -m 64m busybox true
-    run caisson run --rm busybox true
+    run caisson run --rm --network none busybox true
     [ "$status" = 0 ]
     [[ $output == "caisson: warning: no limits of memory"* ]]
-    run caisson run -q --rm busybox true
+    run caisson run -q --rm --network none busybox true
     [ -z "$output" ]
 }
