@@ -67,6 +67,8 @@ repairs() {
     [ "$(caisson network check shop)" = "networks are as they should be" ]
     [ "$(caisson network check -q)" = "" ]
     [ "$(caisson network check --format json)" = "" ]
+    # The kernel sees by itself that nobody else has an address of a new link.
+    waits 10 sh -c '! nsenter --net="/proc/$1/ns/net" ip address | grep -q tentative' - "$(networks_pid)"
     in_networks nft -a list ruleset >"$BATS_TEST_TMPDIR/before"
     in_networks ip -d address >>"$BATS_TEST_TMPDIR/before"
     well
