@@ -27,13 +27,13 @@ static int verify(struct connection *c, const struct reference *ref, const struc
                   struct buf *said, struct error *err)
 {
     autodocument document = {0};
-    char signer[PULLED_SIGNER_MAX];
+    struct vouched vouched;
     int rc = document_find(&c->client, reference_version(ref), &document, err);
     const struct trust trust = {
         .client = &c->client, .ref = ref, .policy = policy, .documents = {&document}, .count = 1};
     if (rc == 0)
-        rc = trust_check(&trust, signer, err);
-    if (rc == 0 && !signer[0])
+        rc = trust_check(&trust, &vouched, err);
+    if (rc == 0 && !vouched.signer[0])
         rc = error_set(err, -EACCES,
                        "nothing was verified: the policy wants no signature of %s/%s; name a "
                        "public key with --key",
@@ -41,7 +41,7 @@ static int verify(struct connection *c, const struct reference *ref, const struc
     if (rc < 0)
         return rc;
     buf_fmt(said, "Digest: %s\nSigned by: ", document.digest);
-    trust_show(signer, said);
+    trust_show(vouched.signer, said);
     buf_str(said, "\n");
     return 0;
 }

@@ -70,7 +70,7 @@ static void tell_move(const char *before, const char *now, const struct buf *nam
 }
 
 static void tell_end(const struct pulling *p, const struct reference *ref, const struct pull *pull,
-                     const char *before, const char *signer, struct buf *out)
+                     const char *before, const struct vouched *vouched, struct buf *out)
 {
     autobuf name = {0}, status = {0};
     bool fetched = false;
@@ -79,9 +79,12 @@ static void tell_end(const struct pulling *p, const struct reference *ref, const
     show_name(ref, &name);
     bool fresh = fetched || !streq(before, pull->top.digest);
     buf_fmt(&status, "Digest: %s\n", pull->top.digest);
-    if (*signer) {
+    if (vouched->signer[0]) {
         buf_str(&status, "Signed by: ");
-        trust_show(signer, &status);
+        trust_show(vouched->signer, &status);
+        /* Of an index only the image in it that was taken may be signed: then the rest is not. */
+        if (!streq(vouched->digest, pull->top.digest))
+            buf_fmt(&status, ", the image in it %s", vouched->digest);
         buf_char(&status, '\n');
     }
     tell_move(before, pull->top.digest, &name, &status);
@@ -118,7 +121,7 @@ static void look(const void *closure, size_t number, struct layer_view *out)
 
 /* Before a layer is fetched: whether it may be. */
 static int check_trust(const struct pulling *p, const struct pull *pull,
-                       const struct pulled *before, struct pulled *now, struct error *err)
+                       const struct pulled *before, struct vouched *out, struct error *err)
 {
     const struct document *manifest = pull_manifest(pull);
     const struct trust trust = {.client = pull->client,
@@ -127,8 +130,28 @@ static int check_trust(const struct pulling *p, const struct pull *pull,
                                 .documents = {&pull->top, manifest},
                                 .count = manifest == &pull->top ? 1 : 2,
                                 .before = p->options->accept_unsigned ? NULL : before};
-    memcpy(now->digest, pull->top.digest, DIGEST_MAX);
-    return trust_check(&trust, now->signer, err);
+    return trust_check(&trust, out, err);
+}
+
+/* Who has signed is known before there is an image: a kill between the two forgets nobody. */
+static int remember_signer(struct pulling *p, const char *name, const struct pulled *before,
+                           const struct vouched *vouched, struct error *err)
+{
+    struct pulled known = *before;
+    if (!vouched->signer[0])
+        return 0;
+    memcpy(known.signer, vouched->signer, sizeof known.signer);
+    known.when = clock_wall();
+    return pulled_write(&p->store, name, &known, err);
+}
+
+static int remember(struct pulling *p, const char *name, const struct pull *pull,
+                    const struct vouched *vouched, struct error *err)
+{
+    struct pulled now = {.when = clock_wall()};
+    memcpy(now.digest, pull->top.digest, DIGEST_MAX);
+    memcpy(now.signer, vouched->signer, sizeof now.signer);
+    return pulled_write(&p->store, name, &now, err);
 }
 
 static int pull_one(struct pulling *p, const struct reference *ref, struct buf *said,
@@ -136,7 +159,8 @@ static int pull_one(struct pulling *p, const struct reference *ref, struct buf *
 {
     autostaging staging = {0};
     struct layer_progress progress = {0};
-    struct pulled before = {0}, now = {.when = clock_wall()};
+    struct pulled before = {0};
+    struct vouched vouched = {0};
     autopull pull = {.store = &p->store,
                      .staging = &staging,
                      .client = &p->connection.client,
@@ -151,28 +175,26 @@ static int pull_one(struct pulling *p, const struct reference *ref, struct buf *
         rc = partial_sweep(&p->store, false, &swept, err);
     autobuf full = {0};
     reference_exact(ref, &full);
-    pulled_read(&p->store, buf_text(&full), &before);
+    if (rc == 0)
+        rc = pulled_read(&p->store, buf_text(&full), &before, err);
     if (rc == 0)
         rc = pull_find(&pull, err);
     if (rc == 0)
-        rc = check_trust(p, &pull, &before, &now, err);
-    if (rc < 0)
-        return rc;
-    /* Who has signed is known before there is an image: a kill between the two forgets nobody. */
-    if (now.signer[0])
-        rc = pulled_write(&p->store, buf_text(&full), &now, err);
+        rc = check_trust(p, &pull, &before, &vouched, err);
+    if (rc == 0)
+        rc = remember_signer(p, buf_text(&full), &before, &vouched, err);
     if (rc < 0)
         return rc;
     layer_progress_begin(&progress, look, &pull, pull.layer_count, p->screen, p->options->quiet);
     rc = pull_fetch(&pull, err);
     layer_progress_end(&progress);
     if (rc == 0)
-        rc = pulled_write(&p->store, buf_text(&full), &now, err);
+        rc = remember(p, buf_text(&full), &pull, &vouched, err);
     if (rc < 0)
         return rc;
     image_event_names(p->events, "pull", pull.plan.images[0].image.id,
                       &pull.plan.images[0].image.names);
-    tell_end(p, ref, &pull, before.digest, now.signer, said);
+    tell_end(p, ref, &pull, before.digest, &vouched, said);
     return 0;
 }
 

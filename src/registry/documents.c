@@ -135,8 +135,10 @@ int document_blob(struct client *client, size_t endpoint, const struct descripto
         return client_refused(e, &answer, what, err);
     digest_of(&text, digest);
     if (!streq(digest, descriptor->digest))
-        return error_set(err, -EBADMSG, "%s sent another %s than the manifest names (%s): %s",
-                         e->name, what, descriptor->digest, digest);
+        return error_set(err, -EBADMSG,
+                         "%s sent something else for %s than the manifest names: its content has "
+                         "the digest %s instead of %s",
+                         e->name, what, digest, descriptor->digest);
     buf_add(out, buf_text(&text), text.len);
     return 0;
 }

@@ -13,24 +13,38 @@
 
 #define RECORD_MAX 2048
 
-void pulled_read(struct store *store, const char *full_name, struct pulled *out)
+static bool take_line(const char *key, const char *value, struct pulled *out)
+{
+    if (streq(key, "digest") && digest_valid(value))
+        memcpy(out->digest, value, DIGEST_MAX);
+    else if (streq(key, "signer") && *value && strlen(value) < sizeof out->signer)
+        memcpy(out->signer, value, strlen(value) + 1);
+    else
+        return streq(key, "when") && parse_rfc3339(value, &out->when) == 0;
+    return true;
+}
+
+int pulled_read(struct store *store, const char *full_name, struct pulled *out, struct error *err)
 {
     char file[STORE_PATH_MAX], path[STORE_PATH_MAX + sizeof PULLED_DIR];
     autobuf text = {0};
     char *key, *value;
+    struct error why = {0};
     *out = (struct pulled){0};
     layout_name_file(full_name, file);
     snprintf(path, sizeof path, PULLED_DIR "/%s", file);
-    if (read_file_at(store->root_fd, path, RECORD_MAX, &text, NULL) < 0 || text.len == 0)
-        return;
-    for (char *at = text.data; wire_line(&at, &key, &value);) {
-        if (streq(key, "digest") && digest_valid(value))
-            memcpy(out->digest, value, DIGEST_MAX);
-        else if (streq(key, "when"))
-            (void)parse_rfc3339(value, &out->when);
-        else if (streq(key, "signer") && strlen(value) < sizeof out->signer)
-            memcpy(out->signer, value, strlen(value) + 1);
-    }
+    int rc = read_file_at(store->root_fd, path, RECORD_MAX, &text, &why);
+    if (rc == -ENOENT)
+        return 0;
+    buf_room(&text, 0)[0] = '\0';
+    bool good = rc == 0 && text.len > 0 && text.data[text.len - 1] == '\n';
+    for (char *at = text.data; good && wire_line(&at, &key, &value);)
+        good = take_line(key, value, out);
+    if (good && (out->digest[0] || out->signer[0]))
+        return 0;
+    return error_set(err, rc < 0 ? rc : -EBADMSG,
+                     "%s/%s, which says who had signed %s, is damaged: if nobody had, remove it",
+                     store->root, path, full_name);
 }
 
 int pulled_write(struct store *store, const char *full_name, const struct pulled *pulled,
@@ -45,7 +59,9 @@ int pulled_write(struct store *store, const char *full_name, const struct pulled
         return directory;
     layout_name_file(full_name, file);
     format_rfc3339(pulled->when, when);
-    buf_fmt(&text, "digest %s\nwhen %s\n", pulled->digest, when);
+    if (pulled->digest[0])
+        wire_add(&text, "digest", pulled->digest);
+    wire_add(&text, "when", when);
     if (pulled->signer[0])
         wire_add(&text, "signer", pulled->signer);
     return write_file_at(directory, file, text.data, text.len, 0600, DURABLE, err);

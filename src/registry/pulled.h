@@ -17,8 +17,9 @@ struct pulled {
     char signer[PULLED_SIGNER_MAX]; /* whose signature was verified; "": nobody's */
 };
 
-/* What cannot be read is as if it were not there. */
-void pulled_read(struct store *store, const char *full_name, struct pulled *out);
+/* None: all of *out is empty. One that is there and cannot be read is an error, or whoever damaged
+ * it had taken a signer's name off. */
+int pulled_read(struct store *store, const char *full_name, struct pulled *out, struct error *err);
 int pulled_write(struct store *store, const char *full_name, const struct pulled *pulled,
                  struct error *err);
 

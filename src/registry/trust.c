@@ -103,9 +103,10 @@ static int check_one(const struct checking *c, const struct signature *s,
     return check_claim(c, s, identity, document, err);
 }
 
-/* The key of the first signature that holds; NULL, and the sentence why none does. */
-static const struct public_key *find_signer(const struct checking *c, const struct requirement *r,
-                                            struct error *why)
+/* Notes the key of the first signature that holds, unless one is noted; false, and the sentence why
+ * none does. */
+static bool find_signer(const struct checking *c, const struct requirement *r, struct vouched *out,
+                        struct error *why)
 {
     size_t found = 0;
     for (size_t d = 0; d < c->trust->count; d++)
@@ -114,13 +115,17 @@ static const struct public_key *find_signer(const struct checking *c, const stru
                 struct error other = {0};
                 int rc = check_one(c, &c->attached[d].items[i], &r->keys[k], &r->identity,
                                    c->trust->documents[d], &other);
+                if (rc == 0 && !out->signer[0]) {
+                    public_key_remember(&r->keys[k], out->signer);
+                    memcpy(out->digest, c->trust->documents[d]->digest, DIGEST_MAX);
+                }
                 if (rc == 0)
-                    return &r->keys[k];
+                    return true;
                 if (rc != -ENOKEY && why->code == 0)
                     *why = other;
             }
     if (why->code)
-        return NULL;
+        return false;
     const struct buf *damaged =
         c->attached[0].damaged.len ? &c->attached[0].damaged : &c->attached[1].damaged;
     if (found == 0)
@@ -129,7 +134,7 @@ static const struct public_key *find_signer(const struct checking *c, const stru
     else
         error_set(why, -EACCES, "it has %zu signature%s, none by a key that the policy names",
                   found, found > 1 ? "s" : "");
-    return NULL;
+    return false;
 }
 
 /* --- rules --- */
@@ -145,7 +150,7 @@ static void show_rules(const struct policy *policy, const struct rules *rules, s
 }
 
 static int check_signature(struct checking *c, const struct requirement *r, const char *whose,
-                           char signer[PULLED_SIGNER_MAX], struct error *err)
+                           struct vouched *out, struct error *err)
 {
     struct error why = {0};
     if (r->broken)
@@ -154,16 +159,13 @@ static int check_signature(struct checking *c, const struct requirement *r, cons
     int rc = find(c, err);
     if (rc < 0)
         return rc;
-    const struct public_key *key = find_signer(c, r, &why);
-    if (!key)
+    if (!find_signer(c, r, out, &why))
         return error_set(err, -EACCES, "%s has to be signed, says %s, but %s", c->name, whose,
                          why.text);
-    if (!signer[0])
-        public_key_remember(key, signer);
     return 0;
 }
 
-static int check_rules(struct checking *c, char signer[PULLED_SIGNER_MAX], struct error *err)
+static int check_rules(struct checking *c, struct vouched *out, struct error *err)
 {
     const struct rules *rules = policy_rules(c->trust->policy, c->trust->ref);
     autobuf whose = {0};
@@ -179,7 +181,7 @@ static int check_rules(struct checking *c, char signer[PULLED_SIGNER_MAX], struc
                            "sigstoreSigned with keys is",
                            c->name, buf_text(&whose), r->what);
         else if (r->kind == REQUIRE_SIGNATURE)
-            rc = check_signature(c, r, buf_text(&whose), signer, err);
+            rc = check_signature(c, r, buf_text(&whose), out, err);
     }
     return rc;
 }
@@ -187,7 +189,7 @@ static int check_rules(struct checking *c, char signer[PULLED_SIGNER_MAX], struc
 /* --- who signed before --- */
 
 /* Nobody who asks now says who has to sign, so it is who did. */
-static int check_remembered(struct checking *c, char signer[PULLED_SIGNER_MAX], struct error *err)
+static int check_remembered(struct checking *c, struct vouched *out, struct error *err)
 {
     const struct pulled *before = c->trust->before;
     struct public_key key;
@@ -199,10 +201,8 @@ static int check_remembered(struct checking *c, char signer[PULLED_SIGNER_MAX], 
     int rc = public_key_recall(before->signer, &key);
     if (rc == 0)
         rc = find(c, &why);
-    if (rc == 0 && find_signer(c, &r, &why)) {
-        public_key_remember(&key, signer);
+    if (rc == 0 && find_signer(c, &r, out, &why))
         return 0;
-    }
     trust_show(before->signer, &who);
     format_rfc3339(before->when, when);
     return error_set(err, -EACCES,
@@ -220,18 +220,18 @@ void trust_show(const char *signer, struct buf *out)
         buf_str(out, "a key that cannot be read any more");
 }
 
-int trust_check(const struct trust *trust, char signer[PULLED_SIGNER_MAX], struct error *err)
+int trust_check(const struct trust *trust, struct vouched *out, struct error *err)
 {
     struct checking c __attribute__((cleanup(checking_free))) = {.trust = trust};
     autobuf name = {0};
     if (trust->ref->digest[0])
-        buf_fmt(&name, "%s/%s@%s", trust->ref->domain, trust->ref->path, trust->ref->digest);
+        reference_exact(trust->ref, &name);
     else
         reference_familiar(trust->ref, &name);
     snprintf(c.name, sizeof c.name, "%s", buf_text(&name));
-    signer[0] = '\0';
-    int rc = check_rules(&c, signer, err);
-    if (rc == 0 && !signer[0] && trust->before && trust->before->signer[0])
-        rc = check_remembered(&c, signer, err);
+    *out = (struct vouched){0};
+    int rc = check_rules(&c, out, err);
+    if (rc == 0 && !out->signer[0] && trust->before && trust->before->signer[0])
+        rc = check_remembered(&c, out, err);
     return rc;
 }

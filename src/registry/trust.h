@@ -25,8 +25,14 @@ struct trust {
     const struct pulled *before; /* NULL: nothing is remembered */
 };
 
-/* `signer` becomes what is to be remembered; "": nobody. -EACCES: it may not be used. */
-int trust_check(const struct trust *trust, char signer[PULLED_SIGNER_MAX], struct error *err);
+/* Who vouches for what. */
+struct vouched {
+    char signer[PULLED_SIGNER_MAX]; /* to be remembered; "": nobody */
+    char digest[DIGEST_MAX];        /* of the document that was signed: one of two */
+};
+
+/* -EACCES: it may not be used. */
+int trust_check(const struct trust *trust, struct vouched *out, struct error *err);
 /* A signer that was remembered, for people. */
 void trust_show(const char *signer, struct buf *out);
 

@@ -31,7 +31,7 @@ layer_rule() { rule GET '/blobs/sha256' "$@"; }
     : >"$BATS_FILE_TMPDIR/rules"
     # The first blob that is asked for is the configuration.
     rule GET '/blobs/' 1 flip
-    fails 1 "another the image's configuration than the manifest names" caisson pull -q $F/app:1
+    fails 1 "sent something else for the image's configuration than the manifest names" caisson pull -q $F/app:1
     : >"$BATS_FILE_TMPDIR/rules"
     caisson pull -q $F/app:1
     caisson rmi $F/app:1

@@ -183,23 +183,20 @@ END
     caisson image verify -k "$KEYS/ecdsa.pub" --creds ada:secret localhost:5003/s10/app:1
 }
 
-@test "sign: the process that asks the registry has no key, and the one with the key has no file or network" {
-    put s11/app:1 >/dev/null
-    rule GET '/v2/s11/app/manifests/1' 1 stall 8
-    COSIGN_PASSWORD="a b" caisson image sign -k "$KEYS/ecdsa.key" 127.0.0.1:5002/s11/app:1 >out 2>&1 </dev/null 3>&- &
-    # One program, one the child of the other: that has the key.
-    find_them() {
-        child=
-        for parent in $(pgrep -f "sign -k $KEYS/ecdsa.key"); do
-            child=$(pgrep -P "$parent" -f " sign -k" | head -1) || true
-            [ -z "$child" ] || [ "$(readlink "/proc/$parent/exe")" != "$CAISSON_BUILD/caisson-image" ] || return 0
-        done
-        return 1
-    }
-    waits 6 find_them
-    sleep 2
-    python3 "$SIGN" unlock "$KEYS/ecdsa.key" "a b" | openssl pkcs8 -topk8 -nocrypt -outform DER >der
-    run -0 python3 - "$parent" "$child" der <<'END'
+# find_them KEY: the processes of "image sign" with it. One program, one the child of the other: that
+# has the key.
+find_them() {
+    child=
+    for parent in $(pgrep -f "sign -k $KEYS/$1"); do
+        child=$(pgrep -P "$parent" -f " sign -k" | head -1) || true
+        [ -z "$child" ] || [ "$(readlink "/proc/$parent/exe")" != "$CAISSON_BUILD/caisson-image" ] || return 0
+    done
+    return 1
+}
+
+# has_key PID PID PKCS8: for each whether the key's number is anywhere in its memory.
+has_key() {
+    python3 - "$@" <<'END'
 import re, sys
 key = open(sys.argv[3], "rb").read()[36:68]  # the number itself
 def has(pid):
@@ -217,10 +214,33 @@ def has(pid):
     return False
 print(has(sys.argv[1]), has(sys.argv[2]))
 END
+}
+
+@test "sign: the process that asks the registry has no key, and the one with the key has no file or network" {
+    put s11/app:1 >/dev/null
+    rule GET '/v2/s11/app/manifests/1' 1 stall 8
+    COSIGN_PASSWORD="a b" caisson image sign -k "$KEYS/ecdsa.key" 127.0.0.1:5002/s11/app:1 >out 2>&1 </dev/null 3>&- &
+    waits 6 find_them ecdsa.key
+    sleep 2
+    python3 "$SIGN" unlock "$KEYS/ecdsa.key" "a b" | openssl pkcs8 -topk8 -nocrypt -outform DER >der
+    run -0 has_key "$parent" "$child" der
     echo "parent and child: $output"
     [ "$output" = "False True" ]
     [ "$(awk '/^Seccomp:/ {print $2}' "/proc/$child/status")" = 2 ]
     [ "$(ls "/proc/$child/fd" | wc -l)" = 4 ]
+    wait
+    grep -q "signed:" out
+}
+
+@test "sign: nor has the process that asks the registry a key that no passphrase protects" {
+    put s12/app:1 >/dev/null
+    rule GET '/v2/s12/app/manifests/1' 1 stall 8
+    caisson image sign -k "$KEYS/ecdsa.pem" 127.0.0.1:5002/s12/app:1 >out 2>&1 </dev/null 3>&- &
+    waits 6 find_them ecdsa.pem
+    sleep 2
+    openssl pkcs8 -in "$KEYS/ecdsa.pem" -topk8 -nocrypt -outform DER >der
+    run -0 has_key "$parent" "$child" der
+    [ "$output" = "False True" ]
     wait
     grep -q "signed:" out
 }

@@ -286,6 +286,24 @@ identity() {
     caisson pull -q $R/t13/app:2
 }
 
+@test "a record of who signed that was damaged is no way around it either" {
+    digest=$(put t19/app:1)
+    sign t19/app "$digest" ecdsa name=$R/t19/app:1
+    CONTAINERS_POLICY=$(policy "$(signed ecdsa)" && echo "$PWD/policy.json") caisson pull -q $R/t19/app:1
+    put t19/app:1 seed=other layers=1 >/dev/null
+    CONTAINERS_POLICY=$OPEN
+    record=$CAISSON_ROOT/pulled/$(ls "$CAISSON_ROOT/pulled" | grep t19)
+    cp "$record" kept
+    for damage in ': >' 'head -c 90 kept >' 'sed "s/^signer/sinner/" kept >' 'tr "\n" " " <kept >'; do
+        eval "$damage \"\$record\""
+        fails 1 "which says who had signed $R/t19/app:1, is damaged: if nobody had, remove it" caisson pull -q $R/t19/app:1
+    done
+    cp kept "$record"
+    fails 1 "was signed by" caisson pull -q $R/t19/app:1
+    rm "$record"
+    caisson pull -q $R/t19/app:1
+}
+
 @test "--accept-unsigned is no way around the policy" {
     put t14/app:1 >/dev/null
     policy "$(signed ecdsa)"
@@ -296,14 +314,17 @@ identity() {
     policy "$(signed ecdsa)"
     digest=$(put t15/app:1 platforms=linux/s390x,linux/arm64)
     sign t15/app "$digest" ecdsa name=$R/t15/app:1
-    caisson pull -q --platform linux/s390x $R/t15/app:1
+    run -0 caisson pull --platform linux/s390x $R/t15/app:1
+    [[ $output == *"Signed by: $KEYS/ecdsa.pub (SHA256:"* ]]
+    [[ $output != *"the image in it"* ]]
     put t15/app:2 platforms=linux/s390x,linux/arm64 seed=two layers=1 >index
     of() { in_net curl -s -H 'Accept: application/vnd.oci.image.index.v1+json' "http://$R/v2/t15/app/manifests/2" |
         python3 -c 'import json, sys
 for entry in json.load(sys.stdin)["manifests"]:
     if entry["platform"]["architecture"] == sys.argv[1]: print(entry["digest"])' "$1"; }
     sign t15/app "$(of s390x)" ecdsa name=$R/t15/app:2
-    caisson pull -q --platform linux/s390x $R/t15/app:2
+    run -0 caisson pull --platform linux/s390x $R/t15/app:2
+    [[ $output == *"Signed by: $KEYS/ecdsa.pub (SHA256:"*"), the image in it $(of s390x)"* ]]
     fails 1 "has no signature" caisson pull -q --platform linux/arm64 $R/t15/app:2
 }
 
