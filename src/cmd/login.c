@@ -64,7 +64,7 @@ static int ask_person(const struct login_options *o, char **user, char **passwor
         *password = xstrdup(o->password);
     else if (rc == 0)
         rc = o->password_stdin ? secret_read_line(password, err)
-                               : secret_ask("Password: ", "not signed in", password, err);
+                               : secret_ask("Password: ", password, err);
     if (rc == 0 && !**password)
         rc = error_set(err, -EINVAL, "a password is needed");
     return rc;

@@ -10,9 +10,9 @@
 
 /* A line of standard input, without its end; the caller's. */
 int secret_read_line(char **out, struct error *err);
-/* From the terminal, not shown; however that ends, the terminal is as it was. -EINTR, with `ended`
- * as sentence, when the person wants none of it. */
-int secret_ask(const char *question, const char *ended, char **out, struct error *err);
+/* From the terminal, not shown; however that ends, the terminal is as it was. A signal does what it
+ * does elsewhere, and who comes back from one that stops is asked again. */
+int secret_ask(const char *question, char **out, struct error *err);
 /* The passphrase of a key: of a file, of $COSIGN_PASSWORD (which is gone afterwards), or asked for;
  * `twice` when it is a new one. */
 int secret_passphrase(const char *file, bool twice, char **out, struct error *err);

@@ -133,6 +133,30 @@ END
     [[ $output != *"a b"* ]]
 }
 
+terminal() { timeout 60 python3 "$BATS_TEST_DIRNAME/../lib/terminal.py" "$@"; }
+
+@test "a signal at the passphrase does what it does elsewhere, and leaves a terminal that shows what is typed" {
+    cat >ask <<'END'
+trap : INT
+sh -c 'trap - INT; echo $$ >pid; exec caisson image keygen none'
+echo "code $?"
+stty -a | grep -ow -e -echo -e echo
+END
+    for signal in TERM HUP QUIT INT; do
+        run -0 terminal "see Passphrase" "do kill -$signal \$(cat pid)" -- sh ask
+        [[ $output == *"code $((128 + $(kill -l $signal)))"*echo* ]]
+        [[ $output != *-echo* ]]
+    done
+    run -0 terminal "see Passphrase" "type half\x03" -- sh ask
+    [[ $output == *"code 130"*echo* ]]
+    [[ $output != *half* ]]
+    [[ $output != *-echo* ]]
+    # Who stops it and comes back is asked again, and begins anew.
+    run -0 terminal "see Passphrase" "type half" "do kill -TSTP \$(cat pid); sleep 0.3; kill -CONT \$(cat pid)" \
+        "see Passphrase" "type a b\n" "see more: " "type a b\n" "see code 0" -- sh ask
+    python3 "$SIGN" unlock none.key "a b" >/dev/null
+}
+
 @test "keygen: files as cosign's, which nobody else can read and nobody writes over" {
     digest=$(put s7/app:1)
     export COSIGN_PASSWORD=pass
