@@ -131,18 +131,31 @@ static bool is_domain(const char *part)
     return strpbrk(part, ".:") || streq(part, "localhost") || has_upper(part);
 }
 
+void reference_plain_host(char *name)
+{
+    size_t host = strcspn(name, "/");
+    bool port = host > 4 && strncmp(name + host - 4, ":443", 4) == 0;
+    size_t bare = port ? host - 4 : host;
+    /* Of one word that is a host only for its capitals or its port, they stay. */
+    bool is_host = memchr(name, '.', bare) || memchr(name, ':', bare) ||
+                   (bare == 9 && strncasecmp(name, "localhost", 9) == 0);
+    if (!is_host && !memchr(name, ':', host))
+        return;
+    for (size_t i = 0; i < host; i++)
+        if (name[i] >= 'A' && name[i] <= 'Z')
+            name[i] |= 0x20;
+    if (is_host && port)
+        memmove(name + bare, name + host, strlen(name + host) + 1);
+}
+
 /* Splits `name` (without tag and digest) into domain and path, filling in Docker's defaults. */
 static int split_name(const char *text, const char *name, struct reference *ref, struct error *err)
 {
     const char *slash = strchr(name, '/');
     autofree char *first = slash ? xstrndup(name, (size_t)(slash - name)) : NULL;
     bool named = first && is_domain(first);
-    /* A host is the same in any letters; as a name it has one spelling, to which rules hold. Of one
-     * word that is a host only for its capitals, they stay. */
-    if (named && (strpbrk(first, ".:") || strcasecmp(first, "localhost") == 0))
-        for (char *c = first; *c; c++)
-            if (*c >= 'A' && *c <= 'Z')
-                *c |= 0x20;
+    if (named)
+        reference_plain_host(first);
     const char *path = named ? slash + 1 : name;
     const char *domain = named ? first : "docker.io";
     if (streq(domain, "index.docker.io") || streq(domain, "registry-1.docker.io"))

@@ -21,6 +21,9 @@ struct reference {
  * sentence that shows the text and what is wrong with it. */
 int reference_parse(const char *text, struct reference *out, struct error *err);
 void reference_free(struct reference *ref);
+/* Writes the host that a name begins with in the one way that references have it, to which rules
+ * hold: in small letters, without the port that it has anyway. In place. */
+void reference_plain_host(char *name);
 /* Letters, digits, '_', '.' and '-', at most 128, none of the last two first. */
 bool tag_valid(const char *tag);
 /* "docker.io/library/alpine:3.19", the form under which the store files it. */

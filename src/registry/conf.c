@@ -141,19 +141,6 @@ static int read_fields(const json_t *table, struct registry *r, struct error *er
     return rc;
 }
 
-/* A host is the same in any letters, and with the port that it has anyway. */
-static char *plain_name(const char *name)
-{
-    char *copy = xstrdup(name);
-    size_t host = strcspn(copy, "/");
-    for (size_t i = 0; i < host; i++)
-        if (copy[i] >= 'A' && copy[i] <= 'Z')
-            copy[i] |= 0x20;
-    if (host > 4 && strncmp(copy + host - 4, ":443", 4) == 0)
-        memmove(copy + host - 4, copy + host, strlen(copy + host) + 1);
-    return copy;
-}
-
 /* A later file's entry for the same prefix replaces an earlier one's. */
 static void put(struct conf *conf, const struct registry *r)
 {
@@ -180,9 +167,7 @@ static int read_registries(const json_t *root, const char *file, struct conf *co
         struct registry r = {.file = xstrdup(file)};
         rc = read_fields(json_array_get(list, i), &r, err);
         if (rc == 0) {
-            char *plain = plain_name(r.prefix);
-            free(r.prefix);
-            r.prefix = plain;
+            reference_plain_host(r.prefix);
             put(conf, &r);
         } else
             registry_free(&r);
@@ -402,7 +387,8 @@ static int find_places(const struct conf *conf, const char *name, bool digest, b
                        enum tls_verify verify, struct endpoints *out, struct error *err)
 {
     size_t matched = 0;
-    autofree char *plain = plain_name(name);
+    autofree char *plain = xstrdup(name);
+    reference_plain_host(plain);
     name = plain;
     const struct registry *r = find(conf, name, &matched);
     if (!r) {

@@ -281,6 +281,14 @@ static int parse_rules(const json_t *list, struct rules *rules, struct error *er
 
 /* --- the file --- */
 
+static const struct rules *find(const struct policy *policy, const char *scope)
+{
+    for (size_t i = 0; i < policy->count; i++)
+        if (streq(policy->scopes[i].scope, scope))
+            return &policy->scopes[i];
+    return NULL;
+}
+
 static int parse_scopes(const char *transport, const json_t *object, struct policy *policy,
                         struct error *err)
 {
@@ -293,7 +301,10 @@ static int parse_scopes(const char *transport, const json_t *object, struct poli
     json_object_foreach((json_t *)object, scope, list)
     {
         struct rules rules = {.scope = xstrdup(scope)};
-        int rc = parse_rules(list, &rules, err);
+        reference_plain_host(rules.scope);
+        int rc = ours && find(policy, rules.scope)
+                     ? error_set(err, -EINVAL, "the scope is there twice")
+                     : parse_rules(list, &rules, err);
         if (rc == 0 && ours) {
             policy->scopes = xrealloc(policy->scopes, policy->count + 1, sizeof rules);
             policy->scopes[policy->count++] = rules;
@@ -389,14 +400,6 @@ const char *policy_file(const struct policy *policy)
 }
 
 /* --- which rules --- */
-
-static const struct rules *find(const struct policy *policy, const char *scope)
-{
-    for (size_t i = 0; i < policy->count; i++)
-        if (streq(policy->scopes[i].scope, scope))
-            return &policy->scopes[i];
-    return NULL;
-}
 
 /* Its image, its repository, the namespaces above, the host, "*." and what follows a dot of the
  * host; then the transport's, then the file's. */

@@ -479,5 +479,9 @@ END
     scopes localhost:5003 '{"type": "reject"}'
     fails 1 "is refused by" caisson pull -q --creds ada:secret localhost:5003/t31/app:1
     fails 1 "is refused by" caisson pull -q --creds ada:secret LOCALHOST:5003/t31/app:1
+    scopes LocalHost:5003 '{"type": "reject"}'
+    fails 1 "is refused by" caisson pull -q --creds ada:secret localhost:5003/t31/app:1
+    scopes localhost '{"type": "reject"}], "LOCALHOST:443": [{"type": "insecureAcceptAnything"}'
+    fails 1 "the scope is there twice" caisson pull -q $R/t31/app:1
     fails 1 "no registry host" caisson pull -q localhost:05003/t31/app:1
 }

@@ -48,8 +48,24 @@ static void registries_ports_and_digests_are_kept(void **state)
     assert_name("r.example.com/a/b__c/d-e.f:T_1", "r.example.com/a/b__c/d-e.f:T_1",
                 "r.example.com/a/b__c/d-e.f:T_1");
     assert_name("[::1]:5000/x", "[::1]:5000/x:latest", "[::1]:5000/x:latest");
+    assert_name("host:5000/x", "host:5000/x:latest", "host:5000/x:latest");
     assert_name("alpine@" DIGEST, "docker.io/library/alpine@" DIGEST, "alpine@" DIGEST);
     assert_name("alpine:1@" DIGEST, "docker.io/library/alpine:1@" DIGEST, "alpine:1@" DIGEST);
+}
+
+static void a_host_has_one_spelling(void **state)
+{
+    (void)state;
+    assert_name("R.Example.COM/x", "r.example.com/x:latest", "r.example.com/x:latest");
+    assert_name("r.example.com:443/x", "r.example.com/x:latest", "r.example.com/x:latest");
+    assert_name("LocalHost:443/x", "localhost/x:latest", "localhost/x:latest");
+    assert_name("index.docker.io:443/x", "docker.io/library/x:latest", "x:latest");
+    assert_name("[::1]:443/x", "[::1]/x:latest", "[::1]/x:latest");
+    assert_name("r.example.com:4430/x", "r.example.com:4430/x:latest",
+                "r.example.com:4430/x:latest");
+    /* Without these it would be no host. */
+    assert_name("host:443/x", "host:443/x:latest", "host:443/x:latest");
+    assert_name("HOST/x", "HOST/x:latest", "HOST/x:latest");
 }
 
 static void a_name_of_docker_hub_is_not_shown_as_one_of_another_registry(void **state)
@@ -338,6 +354,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(short_names_mean_docker_hub),
         cmocka_unit_test(registries_ports_and_digests_are_kept),
+        cmocka_unit_test(a_host_has_one_spelling),
         cmocka_unit_test(a_name_of_docker_hub_is_not_shown_as_one_of_another_registry),
         cmocka_unit_test(names_outside_of_the_grammar_are_refused),
         cmocka_unit_test(names_and_tags_have_a_length),
