@@ -18,6 +18,10 @@ int confine_to_nothing(struct error *err)
 static int show(const struct document *d, const struct manifest_inspect_options *o, struct buf *out,
                 struct error *err)
 {
+    if (o->digest) {
+        buf_fmt(out, "%s\n", d->digest);
+        return 0;
+    }
     if (o->raw) {
         buf_add(out, d->text.data, d->text.len);
         return 0;
@@ -48,6 +52,8 @@ int command_manifest_inspect(const struct invocation *call, void *options, struc
     autoconnection c = {0};
     autodocument d = {0};
     autobuf out = {0};
+    if (o->digest + o->raw + o->verbose > 1)
+        return error_set(err, -EINVAL, "of --digest, --raw and --verbose only one can be asked for");
     int rc = conf_read(&conf, err);
     if (rc == 0)
         rc = registry_reference(conf, call->arguments[0], &ref, err);

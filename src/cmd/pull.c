@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/io.h"
 #include "base/memory.h"
+#include "base/process.h"
 #include "base/text.h"
 #include "cmd/image_events.h"
 #include "cmd/image_worker.h"
@@ -11,6 +17,7 @@
 #include "cmd/print.h"
 #include "cmd/registry_worker.h"
 #include "cmd/trust_worker.h"
+#include "oci/lockfile.h"
 #include "registry/pull.h"
 #include "registry/tags.h"
 
@@ -20,6 +27,7 @@ struct pulling {
     struct connection connection;
     struct platform platform;
     struct policy *policy;
+    struct lockfile lock; /* empty where there is none */
     struct screen screen;
     int events;
 };
@@ -29,6 +37,7 @@ static void pulling_close(struct pulling *p)
     connection_close(&p->connection);
     platform_free(&p->platform);
     policy_free(p->policy);
+    lockfile_free(&p->lock);
     store_close(&p->store);
     if (p->events >= 0)
         close(p->events);
@@ -45,6 +54,39 @@ static void show_name(const struct reference *ref, struct buf *out)
     }
 }
 
+/* --- the lock file --- */
+
+static const char *lock_name(const struct pull_options *o)
+{
+    return o->lock_file ? o->lock_file : LOCKFILE_NAME;
+}
+
+/* That of this directory holds what it names, and one that was named everything. */
+static int lock_read(const struct pull_options *o, struct lockfile *out, struct error *err)
+{
+    autobuf text = {0};
+    const char *file = lock_name(o);
+    if (o->no_lock)
+        return 0;
+    struct stat st;
+    int rc = read_named_file(file, LOCKFILE_MAX, &text);
+    /* A link that leads nowhere is not none. */
+    if (rc == -ENOENT && !o->lock_file && lstat(file, &st) < 0)
+        return 0;
+    if (rc < 0)
+        return error_set(err, rc, "cannot read the lock file %s: %s", file, error_describe(rc));
+    return lockfile_parse(buf_text(&text), text.len, file, out, err);
+}
+
+static int check_locked(const struct pulling *p, const struct reference *ref, struct error *err)
+{
+    autobuf name = {0};
+    if (!p->options->lock_file || ref->digest[0] || lockfile_find(&p->lock, ref))
+        return 0;
+    reference_familiar(ref, &name);
+    return error_set(err, -EACCES, "%s is not in %s", buf_text(&name), p->options->lock_file);
+}
+
 /* --- what is said --- */
 
 /* Beside the name itself. */
@@ -55,11 +97,14 @@ static void say(const struct pulling *p, const struct buf *text)
                         text->len);
 }
 
-static void tell_beginning(const struct pulling *p, const struct reference *ref)
+static void tell_beginning(const struct pulling *p, const struct reference *ref, const char *held)
 {
     autobuf line = {0}, repository = {0};
     reference_repository(ref, &repository);
-    buf_fmt(&line, "%.20s: Pulling from %s\n", reference_version(ref), buf_text(&repository));
+    buf_fmt(&line, "%.20s: Pulling from %s", reference_version(ref), buf_text(&repository));
+    if (held)
+        buf_fmt(&line, ", held to %.19s by %.500s", held, lock_name(p->options));
+    buf_char(&line, '\n');
     say(p, &line);
 }
 
@@ -165,11 +210,12 @@ static int pull_one(struct pulling *p, const struct reference *ref, struct buf *
                      .staging = &staging,
                      .client = &p->connection.client,
                      .ref = ref,
+                     .held = lockfile_find(&p->lock, ref),
                      .platform = &p->platform};
     limits_from_options(&p->options->limits, &pull.limits);
     pull.limits.workers = p->connection.client.lane_count;
     uint64_t swept = 0;
-    tell_beginning(p, ref);
+    tell_beginning(p, ref, pull.held);
     int rc = staging_open(&p->store, &staging, err);
     if (rc == 0)
         rc = partial_sweep(&p->store, false, &swept, err);
@@ -216,24 +262,37 @@ static int pull_tags(struct pulling *p, const struct reference *ref, struct buf 
 
 /* --- before anything foreign is read --- */
 
-/* 1: the image is there, for the platform that was asked for. */
-static int is_there(struct pulling *p, const struct reference *ref, struct error *err)
+/* 1: the image is there, for the platform that was asked for. The store is locked. */
+static int resolve_there(struct pulling *p, const struct reference *ref, struct error *err)
 {
     autobuf full = {0};
-    autoimage image = {0};
+    autoimage image = {0}, meant = {0};
     struct error why = {0};
+    const char *held = lockfile_find(&p->lock, ref);
     reference_exact(ref, &full);
-    int rc = store_lock(&p->store, LOCK_SH, err);
-    if (rc < 0)
-        return rc;
-    rc = store_resolve(&p->store, buf_text(&full), &image, &why);
-    store_unlock(&p->store);
+    int rc = store_resolve(&p->store, buf_text(&full), &image, &why);
+    if (rc == 0 && held) {
+        autofree char *exact = xasprintf("%s/%s@%s", ref->domain, ref->path, held);
+        rc = store_resolve(&p->store, exact, &meant, &why);
+        if (rc == 0 && !streq(meant.id, image.id))
+            return 0;
+    }
     if (rc == -ENOENT || rc == -EBADMSG)
         return 0;
     if (rc < 0)
         return error_set(err, rc, "%s", why.text);
     return !p->platform.chosen || platform_matches(&p->platform, image.config.os,
                                                    image.config.architecture, image.config.variant);
+}
+
+static int is_there(struct pulling *p, const struct reference *ref, struct error *err)
+{
+    int rc = store_lock(&p->store, LOCK_SH, err);
+    if (rc < 0)
+        return rc;
+    rc = resolve_there(p, ref, err);
+    store_unlock(&p->store);
+    return rc;
 }
 
 static int check_words(const struct pull_options *o, const char *text, const struct reference *ref,
@@ -247,6 +306,17 @@ static int check_words(const struct pull_options *o, const char *text, const str
     return 0;
 }
 
+/* Some mirrors are for digests only. */
+static int open_connection(struct pulling *p, const struct conf *conf, const struct reference *ref,
+                           struct error *err)
+{
+    struct reference asked = *ref;
+    const char *held = p->options->all_tags ? NULL : lockfile_find(&p->lock, ref);
+    if (held)
+        snprintf(asked.digest, DIGEST_MAX, "%s", held);
+    return connect_to_read(conf, &asked, &p->options->reach, registry_lanes(), &p->connection, err);
+}
+
 static int pull_words(struct pulling *p, const char *text, struct buf *said, struct error *err)
 {
     const struct pull_options *o = p->options;
@@ -257,6 +327,10 @@ static int pull_words(struct pulling *p, const char *text, struct buf *said, str
         rc = registry_reference(conf, text, &ref, err);
     if (rc == 0)
         rc = check_words(o, text, &ref, err);
+    if (rc == 0)
+        rc = lock_read(o, &p->lock, err);
+    if (rc == 0 && !o->all_tags)
+        rc = check_locked(p, &ref, err);
     if (rc == 0)
         rc = platform_parse(o->platform, &p->platform, err);
     if (rc == 0)
@@ -275,7 +349,7 @@ static int pull_words(struct pulling *p, const char *text, struct buf *said, str
     if (rc == 0)
         rc = policy_read(o->signature_policy, &p->policy, err);
     if (rc == 0)
-        rc = connect_to_read(conf, &ref, &o->reach, registry_lanes(), &p->connection, err);
+        rc = open_connection(p, conf, &ref, err);
     if (rc == 0)
         rc = confine_to_store(&p->store, -1, -1, err);
     if (rc < 0)
@@ -285,16 +359,67 @@ static int pull_words(struct pulling *p, const char *text, struct buf *said, str
     return o->all_tags ? pull_tags(p, &ref, said, err) : pull_one(p, &ref, said, err);
 }
 
-int command_pull(const struct invocation *call, void *options, struct error *err)
+static int pull_name(const struct pull_options *o, const char *name, struct error *err)
 {
-    struct pulling p = {.options = options,
+    struct pulling p = {.options = o,
                         .store = {.root_fd = -1, .lock_fd = -1},
                         .screen = screen_of(STDERR_FILENO),
                         .events = image_events_open()};
     autobuf said = {0};
-    int rc = pull_words(&p, call->arguments[0], &said, err);
+    int rc = pull_words(&p, name, &said, err);
     pulling_close(&p);
     if (rc < 0)
         return rc;
     return print(&said);
+}
+
+/* Each in a process of its own: one that has talked to one registry does not talk to another. One
+ * that fails keeps the others from nothing. */
+static int pull_names(const struct pull_options *o, const char *const *names, size_t count,
+                      struct error *err)
+{
+    int result = 0, status;
+    for (size_t i = 0; i < count; i++) {
+        pid_t pid = fork();
+        if (pid == 0)
+            return pull_name(o, names[i], err);
+        int rc = pid < 0 ? error_errno(err, "cannot fork") : process_wait(pid, &status, err);
+        if (rc < 0)
+            return rc;
+        if (WIFSIGNALED(status) || process_exit_code(status) == 130)
+            return process_exit_code(status);
+        if (status != 0)
+            result = 1;
+    }
+    return result;
+}
+
+/* Without a name: all that the lock file has. */
+static int pull_locked(const struct pull_options *o, struct error *err)
+{
+    autolockfile lock = {0};
+    int rc = lock_read(o, &lock, err);
+    if (rc < 0)
+        return rc;
+    if (lock.count == 0)
+        return error_set(err, -EINVAL, "a name is needed: there is no %s here to say which",
+                         LOCKFILE_NAME);
+    const char **names = xcalloc(lock.count, sizeof *names);
+    for (size_t i = 0; i < lock.count; i++)
+        names[i] = lock.items[i].name;
+    rc = pull_names(o, names, lock.count, err);
+    free(names);
+    return rc;
+}
+
+int command_pull(const struct invocation *call, void *options, struct error *err)
+{
+    const struct pull_options *o = options;
+    if (o->lock_file && o->no_lock)
+        return error_set(err, -EINVAL, "--lock-file and --no-lock contradict each other");
+    if (call->count == 0)
+        return pull_locked(o, err);
+    if (call->count == 1)
+        return pull_name(o, call->arguments[0], err);
+    return pull_names(o, (const char *const *)call->arguments, call->count, err);
 }

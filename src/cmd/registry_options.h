@@ -13,8 +13,8 @@ struct reach_options {
 
 struct pull_options {
     struct reach_options reach;
-    const char *platform, *when, *signature_policy;
-    bool quiet, all_tags, accept_unsigned;
+    const char *platform, *when, *signature_policy, *lock_file;
+    bool no_lock, quiet, all_tags, accept_unsigned;
     bool for_run; /* only the name goes to standard output */
     struct limit_options limits;
 };
@@ -28,7 +28,7 @@ struct push_options {
 
 struct manifest_inspect_options {
     struct reach_options reach;
-    bool raw, verbose;
+    bool raw, verbose, digest;
 };
 
 struct search_options {

@@ -19,6 +19,10 @@ static const struct option pull_table[] = {
      "Let this policy.json say who has to have signed what", .group = "Trust"},
     {"accept-unsigned", 0, OPTION_BOOL, offsetof(struct pull_options, accept_unsigned), NULL,
      "Take an image that was signed when it was last pulled, and is not now", .group = "Trust"},
+    {"lock-file", 0, OPTION_STRING, offsetof(struct pull_options, lock_file), "FILE",
+     "Hold all images to the digests of this file, and take no others", .group = "Trust"},
+    {"no-lock", 0, OPTION_BOOL, offsetof(struct pull_options, no_lock), NULL,
+     "Hold none to the caisson.lock of this directory", .group = "Trust"},
     REACH_OPTIONS(pull_options),
     LIMIT_OPTIONS(pull_options),
     {NULL},
@@ -28,8 +32,8 @@ const struct verb verb_pull = {
     .name = "pull",
     .group = GROUP_IMAGES,
     .alias = "image_pull",
-    .arguments = "NAME[:TAG|@DIGEST]",
-    .summary = "Download an image from a registry",
+    .arguments = "[NAME[:TAG|@DIGEST] ...]",
+    .summary = "Download images from registries",
     .description =
         "Downloads an image: each layer is fetched, verified, decompressed and unpacked in one "
         "go, several at once. A pull that was interrupted goes on where it was. Short names mean "
@@ -45,7 +49,9 @@ const struct verb verb_pull = {
         "looked for as cosign leaves them: under the tag sha256-HEX.sig, and as bundles among the "
         "image's referrers. A bundle names no image: it is accepted where the policy has no "
         "signedIdentity. An image that was signed once has to be signed by the same key when it "
-        "is pulled again, whatever the policy accepts; --accept-unsigned ends that.",
+        "is pulled again, whatever the policy accepts; --accept-unsigned ends that.\n\n"
+        "Where this directory has a caisson.lock (see caisson lock), what it names is pulled by "
+        "the digest there; without a NAME, all that it names.",
     .examples = "caisson pull alpine:3.19\n"
                 "# What it is, not what it is called\n"
                 "caisson pull alpine@sha256:"
@@ -54,8 +60,8 @@ const struct verb verb_pull = {
                 "caisson pull --tls-verify=false localhost:5000/app",
     .options = pull_table,
     .options_size = sizeof(struct pull_options),
-    .least = 1,
-    .most = 1,
+    .least = 0,
+    .most = -1,
     .program = "caisson-image",
     .completes = "image",
 };
@@ -104,6 +110,8 @@ static const struct option manifest_inspect_table[] = {
      "Print it byte for byte as the registry has it"},
     {"verbose", 'v', OPTION_BOOL, offsetof(struct manifest_inspect_options, verbose), NULL,
      "Print also its digest, type and size"},
+    {"digest", 0, OPTION_BOOL, offsetof(struct manifest_inspect_options, digest), NULL,
+     "Print its digest only"},
     REACH_OPTIONS(manifest_inspect_options),
     {NULL},
 };
@@ -116,7 +124,7 @@ const struct verb verb_manifest_inspect = {
     .description = "Asks the registry what a name means there, and downloads nothing else. The "
                    "document is held against its digest.",
     .examples = "caisson manifest inspect alpine:3.19\n"
-                "caisson manifest inspect --verbose localhost:5000/app | jq -r .Digest",
+                "caisson manifest inspect --digest localhost:5000/app",
     .options = manifest_inspect_table,
     .options_size = sizeof(struct manifest_inspect_options),
     .least = 1,

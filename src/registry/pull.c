@@ -95,7 +95,8 @@ int pull_find(struct pull *p, struct error *err)
 {
     automanifest manifest = {0};
     autobuf config = {0};
-    int rc = document_find(p->client, reference_version(p->ref), &p->top, err);
+    const char *version = p->held ? p->held : reference_version(p->ref);
+    int rc = document_find(p->client, version, &p->top, err);
     if (rc == 0 && document_is_index(&p->top))
         rc = descend(p, &p->top, 0, err);
     if (rc < 0)

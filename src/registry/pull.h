@@ -32,6 +32,7 @@ struct pull {
     struct staging *staging;
     struct client *client;
     const struct reference *ref;
+    const char *held; /* the digest that its tag has to have; NULL */
     const struct platform *platform;
     struct ingest_limits limits;
     /* found by pull_find() */
