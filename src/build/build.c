@@ -37,6 +37,7 @@ static void build_free(struct build *b)
     strv_free(&b->globals);
     strv_free(&b->arguments);
     strv_free(&b->fetched);
+    lockfile_free(&b->lock);
     if (b->ground >= 0)
         close(b->ground);
     if (b->empty >= 0)

@@ -104,7 +104,7 @@ static int fetch_context(const struct fetching *f, const char *word, size_t numb
 static int open_named(const struct fetching *f, const char *value, size_t number,
                       struct named_context *out, struct error *err)
 {
-    static const char image[] = "docker-image://", layout[] = "oci-layout://";
+    static const char image[] = IMAGE_CONTEXT, layout[] = "oci-layout://";
     if (starts_with(value, image)) {
         out->image = xstrdup(value + sizeof image - 1);
         return 0;

@@ -11,6 +11,8 @@
 
 struct fetching;
 
+#define IMAGE_CONTEXT "docker-image://"
+
 struct named_context {
     char *name;  /* lower case */
     char *image; /* or: the image that stands for the name */

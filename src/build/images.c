@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "build/images.h"
 
+#include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 
 #include "base/cleanup.h"
+#include "base/io.h"
+#include "base/memory.h"
 #include "base/text.h"
 #include "container/image_fetch.h"
+#include "path/inroot.h"
+#include "registry/pulled.h"
 #include "store/platform.h"
 
 /* --- which --- */
@@ -54,6 +60,72 @@ static void list_images(struct build *b, struct wanted *out)
                 want(out, source->name, NULL);
         }
     }
+}
+
+/* --- the lock file --- */
+
+/* That of the context, or the one that was named. */
+static int lock_read(struct build *b, struct error *err)
+{
+    const char *named = b->options->lock_file;
+    autobuf text = {0};
+    int context = b->contexts.main.fd, rc;
+    struct stat st;
+    if (b->options->no_lock || (!named && context < 0))
+        return 0;
+    if (named) {
+        rc = read_named_file(named, LOCKFILE_MAX, &text);
+    } else {
+        autofd fd = inroot_open_file(context, LOCKFILE_NAME);
+        rc = fd < 0 ? fd : read_fd(fd, LOCKFILE_MAX, &text);
+    }
+    /* A link that leads nowhere is not none. */
+    if (rc == -ENOENT && !named && fstatat(context, LOCKFILE_NAME, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return 0;
+    if (rc < 0)
+        return error_set(err, rc, "cannot read the lock file %s%s: %s",
+                         named ? named : LOCKFILE_NAME, named ? "" : " of the context",
+                         error_describe(rc));
+    b->locked = true;
+    return lockfile_parse(buf_text(&text), text.len, named ? named : LOCKFILE_NAME, &b->lock, err);
+}
+
+bool images_ours(struct store *store, const struct reference *ref)
+{
+    struct pulled pulled;
+    autobuf full = {0};
+    autoimage image = {0}, fetched = {0};
+    reference_full(ref, &full);
+    if (store_lock(store, LOCK_SH, NULL) < 0)
+        return false;
+    bool ours = store_resolve(store, buf_text(&full), &image, NULL) == 0 &&
+                pulled_read(store, buf_text(&full), &pulled, NULL) == 0;
+    if (ours && pulled.digest[0]) {
+        autofree char *name = xasprintf("%s/%s@%s", ref->domain, ref->path, pulled.digest);
+        ours = store_resolve(store, name, &fetched, NULL) < 0 || !streq(fetched.id, image.id);
+    }
+    store_unlock(store);
+    return ours;
+}
+
+/* *out becomes NAME@DIGEST where the lock file has the name; NULL: nothing holds it. */
+static int hold(const struct build *b, const char *name, char **out, struct error *err)
+{
+    autoreference ref = {0};
+    *out = NULL;
+    if (!b->locked || reference_parse(name, &ref, NULL) < 0 || ref.digest[0])
+        return 0; /* a name that is none is told by who wants it */
+    const char *digest = lockfile_find(&b->lock, &ref);
+    if (digest) {
+        *out = xasprintf("%s/%s@%s", ref.domain, ref.path, digest);
+        return 0;
+    }
+    if (!b->options->pull && images_ours(b->place->store, &ref))
+        return 0;
+    return error_set(err, -EACCES,
+                     "%.200s is not in %s, which this build is held to: 'caisson lock' adds it, "
+                     "--no-lock goes without",
+                     name, b->options->lock_file ? b->options->lock_file : LOCKFILE_NAME);
 }
 
 /* --- fetching --- */
@@ -105,29 +177,51 @@ static int fetch(struct build *b, const char *name, const char *platform, bool a
     return rc;
 }
 
+/* `held`: as settle() has it. */
+static int fetch_missing(struct build *b, const char *name, const char *platform, bool held,
+                         struct error *err)
+{
+    bool here, fits;
+    /* What a digest names does not change. */
+    bool anew = b->options->pull && !held;
+    look(b, name, platform, &here, &fits);
+    if (!anew && here && fits)
+        return 0;
+    int rc = fetch(b, name, platform, anew || here, err);
+    if (rc == 0 && b->options->pull)
+        return error_set(err, -EIO, "--pull: %.200s was not fetched, as said above", name);
+    return rc < 0 ? rc : 0;
+}
+
 int images_fetch(struct build *b, struct error *err)
 {
     __attribute__((cleanup(wanted_free))) struct wanted wanted = {0};
+    int rc = lock_read(b, err);
     list_images(b, &wanted);
-    for (size_t i = 0; i < wanted.names.len; i++) {
-        const char *name = wanted.names.items[i], *platform = wanted.platforms.items[i];
-        bool here, fits;
-        look(b, name, platform, &here, &fits);
-        if (!b->options->pull && here && fits)
-            continue;
-        int rc = fetch(b, name, platform, b->options->pull || here, err);
-        if (rc < 0)
-            return rc;
-        if (rc == 0 && b->options->pull)
-            return error_set(err, -EIO, "--pull: %.200s was not fetched, as said above", name);
+    for (size_t i = 0; rc == 0 && i < wanted.names.len; i++) {
+        const char *name = wanted.names.items[i];
+        autofree char *held = NULL;
+        rc = hold(b, name, &held, err);
+        if (rc == 0)
+            rc = fetch_missing(b, held ? held : name, wanted.platforms.items[i], held, err);
     }
-    return 0;
+    return rc;
 }
 
-const char *images_name(const struct build *b, const char *name)
+int images_name(const struct build *b, const char *name, char **out, struct error *err)
 {
+    int rc = hold(b, name, out, err);
+    if (rc < 0)
+        return rc;
+    const char *meant = *out ? *out : name;
     for (size_t i = 0; i + 1 < b->fetched.len; i += 2)
-        if (streq(b->fetched.items[i], name))
-            return b->fetched.items[i + 1];
-    return name;
+        if (streq(b->fetched.items[i], meant)) {
+            char *full = xstrdup(b->fetched.items[i + 1]);
+            free(*out);
+            *out = full;
+            return 0;
+        }
+    if (!*out)
+        *out = xstrdup(name);
+    return 0;
 }

@@ -19,6 +19,10 @@ int look_check(const struct build_options *options, const struct build_input *in
 int look_targets(const struct build_input *input, struct look *out, struct error *err);
 int look_outline(const struct build_options *options, const struct build_input *input,
                  struct look *out, struct error *err);
+/* Names of images that it begins with or takes files from, as written, each once: of all stages, or
+ * of those that options->target needs. */
+int look_images(const struct build_options *options, const struct build_input *input,
+                struct strv *out, struct error *err);
 /* The checks alone, for a build. `context` NULL: there is none. */
 struct named_context;
 int checks_of(const struct build_options *options, const struct dockerfile *file,

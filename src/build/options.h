@@ -20,6 +20,8 @@ struct build_options {
     /* the cache */
     bool no_cache, pull;
     struct strv no_cache_filter, cache_from, cache_to;
+    const char *lock_file;
+    bool no_lock;
     /* steps */
     struct strv secrets, ssh, allow, allow_secret, add_hosts, ulimits, egress;
     const char *network, *cpus, *cgroup_parent;

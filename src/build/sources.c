@@ -23,9 +23,12 @@ int image_use(struct build *build, const char *name, struct stage_result *out, s
 {
     autoimage image = {0};
     struct store *store = build->place->store;
-    int rc = store_lock(store, LOCK_SH, err);
+    autofree char *meant = NULL;
+    int rc = images_name(build, name, &meant, err);
     if (rc == 0)
-        rc = store_resolve(store, images_name(build, name), &image, err);
+        rc = store_lock(store, LOCK_SH, err);
+    if (rc == 0)
+        rc = store_resolve(store, meant, &image, err);
     for (size_t i = 0; rc == 0 && i < image.config.diff_ids.len; i++)
         rc = staging_uses(&build->staging, image.config.diff_ids.items[i], err);
     store_unlock(store);

@@ -12,6 +12,7 @@
 #include "build/key.h"
 #include "build/step.h"
 #include "build/variables.h"
+#include "oci/lockfile.h"
 #include "store/staging.h"
 #include "store/steps.h"
 
@@ -39,6 +40,8 @@ struct build {
     struct graph graph;
     char allowed[STEP_KEY_MAX]; /* a digest of --allow-secret */
     struct strv fetched;        /* images.c: a name, then under which it is here; … */
+    bool locked;                /* there is a lock file: */
+    struct lockfile lock;
 };
 
 /* A layer of a stage. */

@@ -5,7 +5,7 @@
 
 #include "cmd/verb.h"
 
-verb_handler command_build;
+verb_handler command_build, command_lock;
 
 struct build_options;
 struct build_input;

@@ -8,6 +8,7 @@
 #define OF(field) offsetof(struct build_options, field)
 #define RESULT "Result"
 #define CACHE "Cache"
+#define IMAGES "Images"
 #define STEPS "Steps"
 #define SAID "What is said"
 
@@ -53,6 +54,13 @@ static const struct option build_table[] = {
     {"compress", 0, OPTION_BOOL, 0, NULL, "there is no daemon to send a context to",
      .flags = OPTION_UNSUPPORTED},
 
+    {"pull", 0, OPTION_BOOL, OF(pull), NULL,
+     "Ask registries for base images also where they are here", .group = IMAGES},
+    {"lock-file", 0, OPTION_STRING, OF(lock_file), "FILE",
+     "Hold images to the digests of this file (caisson.lock of the context, where there is one)",
+     .group = IMAGES},
+    {"no-lock", 0, OPTION_BOOL, OF(no_lock), NULL, "Hold images to no lock file", .group = IMAGES},
+
     {"no-cache", 0, OPTION_BOOL, OF(no_cache), NULL, "Carry out every step", .group = CACHE},
     {"no-cache-filter", 0, OPTION_LIST, OF(no_cache_filter), "STAGE",
      "Carry out every step of this stage", .group = CACHE},
@@ -60,8 +68,6 @@ static const struct option build_table[] = {
      "Write what steps have made, caches of RUN --mount included, to a directory", .group = CACHE},
     {"cache-from", 0, OPTION_LIST, OF(cache_from), "type=local,src=DIR",
      "Take over what --cache-to has written there", .group = CACHE},
-    {"pull", 0, OPTION_BOOL, OF(pull), NULL,
-     "Ask registries for base images also where they are here", .group = CACHE},
 
     {"secret", 0, OPTION_LIST, OF(secrets), "id=NAME[,src=FILE|,env=NAME]",
      "What RUN --mount=type=secret sees, and no layer, key or output", .group = STEPS},

@@ -4,6 +4,7 @@
 
 static const struct verb_binding bindings[] = {
     {&verb_build, command_build},
+    {&verb_lock, command_lock},
     {NULL, NULL},
 };
 
