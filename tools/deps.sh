@@ -24,6 +24,7 @@ libzstd-dev         layers, zstd
 libbz2-dev          layers, bzip2
 libisal-dev?        layers, gzip, twice as fast
 libcurl4-openssl-dev  what ADD downloads
+libyaml-dev         compose files
 LIST
         ;;
     test) cat <<'LIST'

@@ -17,6 +17,7 @@
 #include "cmd/lock_options.h"
 #include "cmd/print.h"
 #include "cmd/worker.h"
+#include "compose/images.h"
 
 #define ASKED_AT_ONCE 8
 
@@ -94,31 +95,144 @@ static int add_name(struct locking *l, const char *name, struct error *err)
     return 0;
 }
 
-static int read_dockerfile(struct locking *l, const char *file, struct error *err)
+static int add_names(struct locking *l, const struct strv *names, const char *where,
+                     struct error *err)
 {
-    const struct lock_options *o = l->options;
-    autoinputs in = {.remote = REMOTE_CONTEXT_NONE};
-    autostrv names = {0};
-    const struct build_options build = {
-        .file = file, .target = o->target, .build_args = o->build_args, .contexts = o->contexts};
-    int rc = inputs_read(&build, l->directory, &in, err);
-    if (rc == 0)
-        rc = look_images(&build, &in.input, &names, err);
-    for (size_t i = 0; rc == 0 && i < names.len; i++) {
-        rc = add_name(l, names.items[i], err);
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < names->len; i++) {
+        rc = add_name(l, names->items[i], err);
         if (rc < 0)
-            (void)error_prefix(err, "%s", in.name);
+            (void)error_prefix(err, "%s", where);
     }
     return rc;
+}
+
+/* --- Dockerfiles --- */
+
+static int read_dockerfile(struct locking *l, const struct build_options *build,
+                           const char *context, struct error *err)
+{
+    autoinputs in = {.remote = REMOTE_CONTEXT_NONE};
+    autostrv names = {0};
+    int rc = inputs_read(build, context, &in, err);
+    if (rc == 0)
+        rc = look_images(build, &in.input, &names, err);
+    return rc < 0 ? rc : add_names(l, &names, in.name, err);
+}
+
+/* NULL: the directory's own. */
+static int read_own(struct locking *l, const char *file, struct error *err)
+{
+    const struct lock_options *o = l->options;
+    const struct build_options build = {
+        .file = file, .target = o->target, .build_args = o->build_args, .contexts = o->contexts};
+    return read_dockerfile(l, &build, l->directory, err);
+}
+
+/* --- compose files --- */
+
+/* One that is written in the compose file itself. */
+static int read_text(struct locking *l, const struct compose_build *b,
+                     const struct build_options *build, struct error *err)
+{
+    autostrv names = {0};
+    autofree char *where = xasprintf("%s: dockerfile_inline", b->service);
+    const struct build_input input = {
+        .dockerfile_name = where, .dockerfile = b->text, .length = strlen(b->text)};
+    int rc = look_images(build, &input, &names, err);
+    return rc < 0 ? rc : add_names(l, &names, where, err);
+}
+
+static int read_build(struct locking *l, const struct compose_build *b, struct error *err)
+{
+    autofree char *file = !b->dockerfile          ? NULL
+                          : *b->dockerfile == '/' ? xstrdup(b->dockerfile)
+                                                  : xasprintf("%s/%s", b->context, b->dockerfile);
+    const struct build_options build = {
+        .file = file, .target = b->target, .build_args = b->args, .contexts = b->contexts};
+    if (b->text)
+        return read_text(l, b, &build, err);
+    if (remote_context_named(b->context)) {
+        buf_fmt(&l->said, "%s: what it is built from is elsewhere: not locked\n", b->service);
+        return 0;
+    }
+    int rc = read_dockerfile(l, &build, b->context, err);
+    return rc < 0 ? error_prefix(err, "service %s", b->service) : 0;
+}
+
+static int read_compose(struct locking *l, const struct strv *files, struct error *err)
+{
+    autocompose_images images = {0};
+    int rc = compose_images_read(files, &images, err);
+    if (rc < 0)
+        return rc;
+    for (size_t i = 0; i < images.unset.len; i++)
+        tell_warning("the variable %s is not set: nothing stands for it in %s",
+                     images.unset.items[i], files->items[0]);
+    rc = add_names(l, &images.names, files->items[0], err);
+    for (size_t i = 0; rc == 0 && i < images.build_count; i++) {
+        rc = read_build(l, &images.builds[i], err);
+        if (rc < 0)
+            (void)error_prefix(err, "%s", files->items[0]);
+    }
+    return rc;
+}
+
+/* --- which files --- */
+
+static bool is_compose(const char *file)
+{
+    return ends_with(file, ".yml") || ends_with(file, ".yaml");
+}
+
+static bool add_usual(const struct locking *l, const char *name, struct strv *out)
+{
+    autofree char *path =
+        streq(l->directory, ".") ? xstrdup(name) : xasprintf("%s/%s", l->directory, name);
+    bool there = access(path, F_OK) == 0;
+    if (there)
+        strv_add(out, path);
+    return there;
+}
+
+/* As Docker's compose finds them, with what is merged over them. */
+static void find_compose(const struct locking *l, struct strv *out)
+{
+    static const char *const usual[] = {"compose.yaml", "compose.yml", "docker-compose.yml",
+                                        "docker-compose.yaml"};
+    static const char *const over[] = {"compose.override.yml", "compose.override.yaml",
+                                       "docker-compose.override.yml",
+                                       "docker-compose.override.yaml"};
+    bool found = false;
+    for (size_t i = 0; i < sizeof usual / sizeof *usual && !found; i++)
+        found = add_usual(l, usual[i], out);
+    for (size_t i = 0; found && i < sizeof over / sizeof *over; i++)
+        if (add_usual(l, over[i], out))
+            break;
+}
+
+static bool has_dockerfile(const struct locking *l)
+{
+    autostrv unused = {0};
+    return add_usual(l, "Dockerfile", &unused) || add_usual(l, "Containerfile", &unused);
 }
 
 static int read_files(struct locking *l, struct error *err)
 {
     const struct lock_options *o = l->options;
+    autostrv compose = {0};
+    bool own = o->files.len == 0;
     int rc = 0;
+    if (own)
+        find_compose(l, &compose);
+    if (own && (has_dockerfile(l) || compose.len == 0))
+        rc = read_own(l, NULL, err);
     for (size_t i = 0; rc == 0 && i < o->files.len; i++)
-        rc = read_dockerfile(l, o->files.items[i], err);
-    return o->files.len > 0 ? rc : read_dockerfile(l, NULL, err);
+        if (is_compose(o->files.items[i]))
+            strv_add(&compose, o->files.items[i]);
+        else
+            rc = read_own(l, o->files.items[i], err);
+    return rc == 0 && compose.len > 0 ? read_compose(l, &compose, err) : rc;
 }
 
 /* --- digests --- */

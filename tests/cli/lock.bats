@@ -213,6 +213,100 @@ $R/l7/b:1" ]
     fails 1 "cannot read the lock file caisson.lock: " caisson pull -q $R/l8/a:1
 }
 
+# names: what is locked, one word after another, without the registry.
+names() { sed -n "s|^$R/c/\\([^ ]*\\) .*|\\1|p" caisson.lock | xargs; }
+
+@test "compose: images of services, of what they are built from, and of what is mounted" {
+    for name in db web-base inline mounted from-env extra context; do put c/$name:1 >/dev/null; done
+    mkdir web
+    printf 'ARG FROM\nFROM $FROM AS one\nFROM extra\nFROM none:1\n' >web/Dockerfile.web
+    cat >compose.yaml <<E
+x-common: &common {image: "$R/c/db:\${DB_TAG:-1}"}
+services:
+  db: {<<: *common, ports: ["22:22"]}
+  again: *common
+  web:
+    image: ours:latest
+    build: {context: web, dockerfile: Dockerfile.web, target: one, args: {FROM: "$R/c/web-base:\$ONE"}}
+  inline:
+    build:
+      dockerfile_inline: |
+        FROM $R/c/inline:1
+        FROM extra
+      additional_contexts: ["extra=docker-image://$R/c/extra:1"]
+    volumes: [{type: image, source: "$R/c/mounted:1", target: /m}, "data:/data", {type: volume, source: x, target: /x}]
+  env: {image: "$R/c/\${NAME:?say which}:1", profiles: [never]}
+volumes: {data: {}}
+E
+    echo 'ONE="1"' >.env
+    fails 1 "compose.yaml: services.env.image: the variable NAME is required: say which" caisson lock
+    export NAME=from-env
+    caisson lock -q
+    [ "$(names)" = "db:1 extra:1 from-env:1 inline:1 mounted:1 web-base:1" ]
+    caisson lock --check
+    # The environment goes before .env.
+    ONE=none fails 1 "c/web-base" caisson lock -f compose.yaml
+}
+
+@test "compose: files merged, included and extended" {
+    for name in one two over base included inner; do put c/$name:1 >/dev/null; done
+    mkdir -p sub/deep
+    cat >compose.yaml <<E
+include: [sub/compose.yaml, {path: [sub/deep/a.yml, sub/deep/b.yml], project_directory: sub}]
+services:
+  a: {image: "$R/c/none:1"}
+  b: {build: {context: ., args: {TAG: none}}}
+  c: {image: "$R/c/none:1", build: .}
+  e: {extends: {file: sub/base.yml, service: last}}
+E
+    cat >compose.override.yml <<E
+services:
+  a: {image: "$R/c/over:1"}
+  b: {build: {args: [TAG=1]}}
+  c: {image: "$R/c/one:1", build: !reset null}
+E
+    printf 'ARG TAG\nFROM %s:$TAG\n' "$R/c/two" >Dockerfile
+    printf 'services:\n  in: {image: "%s/${WHICH}:1"}\n' "$R/c" >sub/compose.yaml
+    echo WHICH=included >sub/.env
+    printf 'services:\n  d: {image: none}\n' >sub/deep/a.yml
+    printf 'services:\n  d: {image: "%s/inner:1"}\n' "$R/c" >sub/deep/b.yml
+    printf 'services:\n  last: {extends: first}\n  first: {image: "%s/base:1"}\n' "$R/c" >sub/base.yml
+    caisson lock -q --build-arg TAG=1
+    [ "$(names)" = "base:1 included:1 inner:1 one:1 over:1 two:1" ]
+    # Files that are named are all there is.
+    rm caisson.lock
+    printf 'services:\n  a: {image: "%s/one:1"}\n' "$R/c" >other.yml
+    caisson lock -q -f other.yml
+    [ "$(names)" = one:1 ]
+}
+
+@test "compose: what is wrong is told with its place, and locks nothing" {
+    try() {
+        printf '%s\n' "$1" >compose.yaml
+        fails 1 "$2" caisson lock
+        [ ! -e caisson.lock ]
+    }
+    try "services: [" "compose.yaml:"
+    try "- a" "compose.yaml is no compose file: a mapping is needed"
+    try "services: [a]" "compose.yaml: services: a mapping is needed"
+    try "services: {a: b}" 'compose.yaml: service "a": a mapping is needed'
+    try "services: {a: {image: [b]}}" 'service "a": image: a name is needed'
+    try "services: {a: {image: 'B C'}}" 'compose.yaml: invalid image name "B C"'
+    try "services: {a: {image: 'a:\$NOT_SET'}}" "invalid image name"
+    try "services: {a: {image: 'a:\${'}}" 'services.a.image: "${" is no variable'
+    try "services: {a: {build: 1, x: [&y 1, *z]}}" "compose.yaml:1: an alias of an anchor"
+    try "services: {a: {extends: b}}" 'service "b": there is none of this name'
+    try "services: {a: {extends: a}}" "it goes round in a circle"
+    try "services: {a: {extends: {file: nowhere, service: a}}}" "cannot read the compose file nowhere"
+    try "include: [compose.yaml]" "it goes round in a circle"
+    try "include: [nowhere]" "cannot read the compose file nowhere"
+    try "include: [{path: []}]" "include: a path is needed"
+    try "services: {a: {build: {context: nowhere}}}" "compose.yaml: service a: cannot open the build context nowhere"
+    try "services: {a: {build: {args: 1}}}" "args and additional_contexts are lists"
+    head -c 5000000 /dev/zero | tr '\0' '#' >compose.yaml
+    fails 1 "cannot read the compose file compose.yaml: " caisson lock
+}
+
 @test "a context from elsewhere brings its own" {
     old=$(put l9/a:1 seed=old layers=1)
     dockerfile "FROM $R/l9/a:1"
