@@ -110,12 +110,17 @@ def own_network():
     return ["unshare", "--net", "sh", "-ec", 'ip link set lo up; exec "$@"', "sh"]
 
 
-def run_bats(path, environment, user):
+# More at a time than there are processors, since most of them wait for something most of the time.
+JOBS = int(os.environ.get("CAISSON_TEST_JOBS", 0)) or 2 * (os.cpu_count() or 1) + 1
+
+
+def run_bats(path, environment, only, user):
     began = time.monotonic()
     before, told = user.settings(path) if user else ([], {})
+    choice = ["--filter", only] if only else []
     # What a user's containers made belongs to other ids, which bats could not remove.
     keep = ["--no-tempdir-cleanup"] if user else []
-    done = subprocess.run([*own_network(), *before, "bats", "--tap", *keep, path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    done = subprocess.run([*own_network(), *before, "bats", "--tap", *choice, *keep, path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           text=True, errors="replace", env={**environment, **told}, check=False)
     return path, done.returncode, done.stdout, time.monotonic() - began
 
@@ -150,12 +155,12 @@ def read_tap(path, status, text, seconds, tally, who):
     return failed
 
 
-def run_files(files, environment, user, tally, who):
-    """One more at a time than there are processors, since many wait for something; what failed runs once more by itself, since a test that waits for another process
-    may not have got its turn beside others. Whatever passes only then is told."""
+def run_files(files, environment, only, user, tally, who):
+    """What failed runs once more by itself, since a test that waits for another process may not have
+    got its turn beside others. Whatever passes only then is told."""
     late = []
-    with concurrent.futures.ThreadPoolExecutor(max_workers=(os.cpu_count() or 1) + 1) as pool:
-        for outcome in pool.map(lambda path: run_bats(path, environment, user), files):
+    with concurrent.futures.ThreadPoolExecutor(max_workers=JOBS) as pool:
+        for outcome in pool.map(lambda path: run_bats(path, environment, only, user), files):
             first = Tally()
             if read_tap(*outcome, first, who):
                 late.append(outcome[0])
@@ -163,7 +168,7 @@ def run_files(files, environment, user, tally, who):
                 tally.add(first)
     for path in late:
         print(f"once more, alone: {os.path.basename(path)}", flush=True)
-        if not read_tap(*run_bats(path, environment, user), tally, who):
+        if not read_tap(*run_bats(path, environment, only, user), tally, who):
             print(f"unsteady: {os.path.basename(path)}{who} passed only alone", flush=True)
 
 
@@ -259,7 +264,7 @@ class OrdinaryUser:
                 "CAISSON_BUILD": f"{self.directory}/tree/build"}
 
 
-def run_as_ordinary_user(files, build, tally):
+def run_as_ordinary_user(files, build, tally, only):
     """The same tests again; what only root can do says so and is skipped."""
     if os.geteuid() != 0:
         return
@@ -273,14 +278,21 @@ def run_as_ordinary_user(files, build, tally):
     try:
         with OrdinaryUser(directory, build) as user:
             there = [f"{directory}/tree/{os.path.relpath(path, TOP)}" for path in files]
-            run_all_bats(there, build, tally, user)
+            run_all_bats(there, build, tally, only, user)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-def run_all_bats(files, build, tally, user=None):
+def tests_of(path):
+    with open(path, encoding="utf-8") as file:
+        return file.read().count("\n@test ")
+
+
+def run_all_bats(files, build, tally, only, user=None):
     print(f"== command-line tests{', as an ordinary user' if user else ''}", flush=True)
     random.shuffle(files)
+    # Those with many tests first, so that no long one is alone at the end.
+    files.sort(key=lambda path: -(tests_of(path) // 8))
     directory = user.directory if user else tempfile.mkdtemp(prefix="caisson-test.", dir="/var/tmp")
     environment = dict(os.environ, CAISSON_BUILD=build, CAISSON_TEST_DIR=directory,
                        TMPDIR=directory, LC_ALL="C.UTF-8")
@@ -289,7 +301,7 @@ def run_all_bats(files, build, tally, user=None):
     environment.update(user.environment() if user else {})
     who = " as a user" if user else ""
     try:
-        run_files(files, environment, user, tally, who)
+        run_files(files, environment, only, user, tally, who)
         for what in leftovers(directory):
             print(f"FAIL left behind: {what}")
             tally.failed += 1
@@ -305,6 +317,7 @@ def main():
     parser.add_argument("--unit", action="store_true", help="only the unit tests")
     parser.add_argument("--as", choices=["root", "user", "both"], default="both", dest="who",
                         help="who runs the command-line tests, when root starts this")
+    parser.add_argument("--filter", default="", help="only tests of bats files whose names match")
     parser.add_argument("files", nargs="*", help="only these bats files")
     words = parser.parse_args()
     build = os.path.abspath(words.build)
@@ -315,9 +328,9 @@ def main():
                                   glob.glob(f"{TOP}/tests/escape/*.bats"))
     files = [os.path.abspath(path) for path in files]
     if not words.unit and files and (words.who != "user" or os.geteuid() != 0):
-        run_all_bats(list(files), build, tally)
+        run_all_bats(list(files), build, tally, words.filter)
     if not words.unit and files and words.who != "root":
-        run_as_ordinary_user(list(files), build, tally)
+        run_as_ordinary_user(list(files), build, tally, words.filter)
     for reason, times in sorted(tally.reasons.items()):
         print(f"skipped {times}: {reason}")
     print(f"{tally.passed} passed, {tally.failed} failed, {tally.skipped} skipped")

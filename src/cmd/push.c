@@ -116,7 +116,8 @@ static int push_one(struct pushing *p, const struct reference *ref, struct error
                      .image = &image,
                      .format = o->compression && streq(o->compression, "zstd") ? STREAM_ZSTD
                                                                                : STREAM_GZIP,
-                     .level = o->level > 0 ? (int)o->level : 0};
+                     .level = o->level > 0 ? (int)o->level : 0,
+                     .nondistributable = o->nondistributable};
     reference_full(ref, &full);
     int rc = prepare(p, buf_text(&full), &staging, &image, &push, err);
     if (rc < 0)

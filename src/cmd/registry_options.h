@@ -21,7 +21,7 @@ struct pull_options {
 
 struct push_options {
     struct reach_options reach;
-    bool quiet, all_tags;
+    bool quiet, all_tags, nondistributable;
     const char *compression, *digest_file;
     int64_t level; /* INT64_MIN */
 };

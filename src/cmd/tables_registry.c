@@ -76,6 +76,8 @@ static const struct option push_table[] = {
      .words = (const char *const[]){"gzip", "zstd", NULL}},
     {"compression-level", 0, OPTION_COUNT, offsetof(struct push_options, level), "N",
      "How hard to compress: 1 to 9 for gzip, 1 to 22 for zstd"},
+    {"allow-nondistributable", 0, OPTION_BOOL, offsetof(struct push_options, nondistributable),
+     NULL, "Push also layers that came as ones that may not be passed on (foreign ones)"},
     {"digestfile", 0, OPTION_STRING, offsetof(struct push_options, digest_file), "FILE",
      "Write the manifest's digest to this file"},
     REACH_OPTIONS(push_options),

@@ -27,6 +27,21 @@ static const struct endpoint *endpoint_of(const struct push *p)
 
 /* --- which layers --- */
 
+/* Whether it came as one that its maker lets nobody pass on (image-spec, "Non-Distributable
+ * Layers"; Docker's foreign ones). */
+static int check_distributable(const struct push *p, const char *diff_id, struct error *err)
+{
+    struct known_blob known[KNOWN_MAX];
+    size_t count = p->nondistributable ? 0 : known_read(p->store, diff_id, known);
+    for (size_t i = 0; i < count; i++)
+        if (strstr(known[i].type, "foreign") || strstr(known[i].type, "nondistributable"))
+            return error_set(err, -EPERM,
+                             "the layer %s came from %s/%s as one that may not be passed on (%s); "
+                             "--allow-nondistributable pushes it all the same",
+                             known[i].digest, known[i].host, known[i].repository, known[i].type);
+    return 0;
+}
+
 int push_prepare(struct push *p, struct error *err)
 {
     const struct strv *ids = &p->image->config.diff_ids;
@@ -45,7 +60,9 @@ int push_prepare(struct push *p, struct error *err)
             continue;
         struct push_layer *layer = &p->layers[p->layer_count++];
         memcpy(layer->diff_id, ids->items[i], DIGEST_MAX);
-        rc = store_layer_tar_size(p->store, layer->diff_id, &layer->size, err);
+        rc = check_distributable(p, layer->diff_id, err);
+        if (rc == 0)
+            rc = store_layer_tar_size(p->store, layer->diff_id, &layer->size, err);
         if (rc == 0)
             rc = staging_uses(p->staging, layer->diff_id, err);
     }

@@ -32,6 +32,7 @@ struct push {
     const struct image *image;
     enum stream_format format; /* gzip, zstd */
     int level;                 /* 0: the format's default */
+    bool nondistributable;     /* layers that may not be passed on are pushed as well */
     /* Set by push_prepare(). */
     struct buf manifest;       /* the image's own, as it is in the store */
     struct push_layer *layers; /* each once */

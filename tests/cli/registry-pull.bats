@@ -112,6 +112,11 @@ print(hashlib.sha256(out[:100000]).hexdigest())')" ]
     put packed:foreign docker foreign layers=1 seed=f save=foreign
     rule GET '/manifests/foreign$' 0 file application/vnd.docker.distribution.manifest.v2+json "$PWD/foreign"
     caisson pull -q 127.0.0.1:5002/packed:foreign
+    caisson tag 127.0.0.1:5002/packed:foreign $R/passed:on
+    fails 1 "may not be passed on (application/vnd.docker.image.rootfs.foreign.diff.tar.gzip); --allow-nondistributable" \
+        caisson push -q $R/passed:on
+    [ "$(asked PUT /v2/passed)" = 0 ]
+    caisson push -q --allow-nondistributable $R/passed:on
 }
 
 @test "pull -a: every tag" {
