@@ -198,6 +198,12 @@ static ssize_t read_partial(struct download *d, void *bytes, size_t length, stru
     return n;
 }
 
+/* The type of one that is to be had from its maker alone (Docker's foreign layers). */
+static bool is_foreign(const char *type)
+{
+    return strstr(type, "foreign") || strstr(type, "nondistributable");
+}
+
 static int ask_for_rest(struct download *d, struct error *err)
 {
     struct pull *p = d->pull;
@@ -223,6 +229,11 @@ static int ask_for_rest(struct download *d, struct error *err)
         return 0;
     autofree char *what = xasprintf("layer %s", d->layer->digest);
     rc = client_finish(d->lane, &d->answer, err);
+    if (rc == 0 && d->answer.status == 404 && is_foreign(d->type))
+        return error_set(err, -ENOENT,
+                         "%s has not the layer %s, which its maker keeps elsewhere (%s): other "
+                         "places than registries are not asked",
+                         e->name, d->layer->digest, d->type);
     return rc < 0 ? rc : client_refused(e, &d->answer, what, err);
 }
 

@@ -111,6 +111,9 @@ print(hashlib.sha256(out[:100000]).hexdigest())')" ]
     done
     put packed:foreign docker foreign layers=1 seed=f save=foreign
     rule GET '/manifests/foreign$' 0 file application/vnd.docker.distribution.manifest.v2+json "$PWD/foreign"
+    layer=$(python3 -c 'import json, sys; print(json.load(open("foreign"))["layers"][-1]["digest"])')
+    rule GET "/blobs/$layer" 1 status 404
+    fails 1 "127.0.0.1:5002 has not the layer $layer, which its maker keeps elsewhere" caisson pull -q 127.0.0.1:5002/packed:foreign
     caisson pull -q 127.0.0.1:5002/packed:foreign
     caisson tag 127.0.0.1:5002/packed:foreign $R/passed:on
     fails 1 "may not be passed on (application/vnd.docker.image.rootfs.foreign.diff.tar.gzip); --allow-nondistributable" \
