@@ -18,6 +18,7 @@
 #include "build/look.h"
 #include "build/secrets.h"
 #include "build/solve.h"
+#include "registry/conf.h"
 
 void build_result_free(struct build_result *result)
 {
@@ -38,6 +39,7 @@ static void build_free(struct build *b)
     strv_free(&b->arguments);
     strv_free(&b->fetched);
     lockfile_free(&b->lock);
+    conf_free(b->conf);
     if (b->ground >= 0)
         close(b->ground);
     if (b->empty >= 0)
@@ -111,8 +113,11 @@ static void own_names(struct build *b)
         const struct named_context *named =
             stage->context ? context_find(&b->contexts, stage->context) : NULL;
         stage->context = named ? named->name : NULL;
-        for (size_t n = 0; n < stage->source_count; n++)
-            stage->sources[n].context = NULL; /* nobody asks */
+        for (size_t n = 0; n < stage->source_count; n++) {
+            struct graph_source *source = &stage->sources[n];
+            named = source->context ? context_find(&b->contexts, source->context) : NULL;
+            source->context = named ? named->name : NULL;
+        }
     }
 }
 
@@ -163,8 +168,10 @@ static void add_bases(struct build *b, struct strv *out)
         autoimage image = {0};
         if (!b->graph.stages[i].needed || stage_result_read(b, i, &result, NULL) < 0)
             continue;
+        autofree char *meant = NULL; /* that name, as the lock file has it */
         if (result.base_name && !strv_has(out, result.base_name) &&
-            store_resolve(b->place->store, result.base_name, &image, NULL) == 0) {
+            images_name(b, result.base_name, &meant, NULL) == 0 &&
+            store_resolve(b->place->store, meant, &image, NULL) == 0) {
             strv_add(out, result.base_name);
             strv_add(out, image.manifest);
         }

@@ -11,7 +11,9 @@
 #include "base/text.h"
 #include "container/image_fetch.h"
 #include "path/inroot.h"
+#include "registry/conf.h"
 #include "registry/pulled.h"
+#include "store/layout.h"
 #include "store/platform.h"
 
 /* --- which --- */
@@ -87,40 +89,65 @@ static int lock_read(struct build *b, struct error *err)
                          named ? named : LOCKFILE_NAME, named ? "" : " of the context",
                          error_describe(rc));
     b->locked = true;
-    return lockfile_parse(buf_text(&text), text.len, named ? named : LOCKFILE_NAME, &b->lock, err);
+    rc = conf_read(&b->conf, err);
+    return rc < 0 ? rc
+                  : lockfile_parse(buf_text(&text), text.len, named ? named : LOCKFILE_NAME,
+                                   &b->lock, err);
 }
 
 bool images_ours(struct store *store, const struct reference *ref)
 {
     struct pulled pulled;
+    struct name_record record;
     autobuf full = {0};
-    autoimage image = {0}, fetched = {0};
+    char file[STORE_PATH_MAX];
     reference_full(ref, &full);
+    layout_name_file(buf_text(&full), file);
     if (store_lock(store, LOCK_SH, NULL) < 0)
         return false;
-    bool ours = store_resolve(store, buf_text(&full), &image, NULL) == 0 &&
-                pulled_read(store, buf_text(&full), &pulled, NULL) == 0;
-    if (ours && pulled.digest[0]) {
-        autofree char *name = xasprintf("%s/%s@%s", ref->domain, ref->path, pulled.digest);
-        ours = store_resolve(store, name, &fetched, NULL) < 0 || !streq(fetched.id, image.id);
+    bool ours = layout_read_name(store, file, &record, NULL) == 0;
+    if (ours) {
+        free(record.name);
+        ours = pulled_read(store, buf_text(&full), &pulled, NULL) == 0 && !record.index[0] &&
+               !streq(pulled.digest, record.manifest) && !streq(pulled.coming, record.manifest) &&
+               (pulled.digest[0] || !pulled.signer[0]);
     }
     store_unlock(store);
     return ours;
 }
 
-/* *out becomes NAME@DIGEST where the lock file has the name; NULL: nothing holds it. */
-static int hold(const struct build *b, const char *name, char **out, struct error *err)
+/* What a lock file makes of a name. */
+struct held {
+    char *tagged, *exact; /* whole names: with the tag, and NAME@DIGEST; NULL: it is not held */
+    const char *digest;   /* in b->lock */
+    bool ours;            /* no registry is to be asked for it */
+};
+
+static void held_free(struct held *held)
+{
+    free(held->tagged);
+    free(held->exact);
+}
+#define autoheld __attribute__((cleanup(held_free))) struct held
+
+/* What is known by its id, of a context that is a layout, say, has no name. */
+static int hold(const struct build *b, const char *name, struct held *out, struct error *err)
 {
     autoreference ref = {0};
-    *out = NULL;
-    if (!b->locked || reference_parse(name, &ref, NULL) < 0 || ref.digest[0])
+    *out = (struct held){0};
+    if (!b->locked || digest_valid(name) || conf_reference(b->conf, name, &ref, NULL) < 0 ||
+        ref.digest[0])
         return 0; /* a name that is none is told by who wants it */
-    const char *digest = lockfile_find(&b->lock, &ref);
-    if (digest) {
-        *out = xasprintf("%s/%s@%s", ref.domain, ref.path, digest);
+    out->digest = lockfile_find(&b->lock, &ref);
+    if (out->digest) {
+        autobuf full = {0};
+        reference_full(&ref, &full);
+        out->tagged = buf_take(&full);
+        out->exact = xasprintf("%s/%s@%s", ref.domain, ref.path, out->digest);
         return 0;
     }
-    if (!b->options->pull && images_ours(b->place->store, &ref))
+    out->ours = !b->options->pull && images_ours(b->place->store, &ref);
+    if (out->ours)
         return 0;
     return error_set(err, -EACCES,
                      "%.200s is not in %s, which this build is held to: 'caisson lock' adds it, "
@@ -148,9 +175,10 @@ static void look(const struct build *b, const char *name, const char *platform, 
                                  image.config.variant);
 }
 
-/* 1: it is here now; 0: it could not be fetched, which was told. */
+/* 1: it is here now; 0: it could not be fetched, which was told. Who has to have signed it is asked
+ * of the name that it was held by. */
 static int fetch(struct build *b, const char *name, const char *platform, bool anew,
-                 struct error *err)
+                 const struct held *held, struct error *err)
 {
     autobuf full = {0}, machine = {0};
     autoplatform ours = {0};
@@ -163,7 +191,8 @@ static int fetch(struct build *b, const char *name, const char *platform, bool a
     }
     const struct image_fetch wanted = {
         .worker = b->place->worker,
-        .name = name,
+        .name = held->digest ? held->tagged : name,
+        .held = held->digest,
         .policy = anew ? "always" : "missing",
         .platform = platform,
         .tls_verify = -1,
@@ -171,23 +200,24 @@ static int fetch(struct build *b, const char *name, const char *platform, bool a
     };
     int rc = image_fetch(&wanted, &full, err);
     if (rc == 1) {
-        strv_add(&b->fetched, name);
+        strv_add(&b->fetched, held->digest ? held->exact : name);
         strv_add(&b->fetched, buf_text(&full));
     }
     return rc;
 }
 
-/* `held`: as settle() has it. */
-static int fetch_missing(struct build *b, const char *name, const char *platform, bool held,
-                         struct error *err)
+static int fetch_missing(struct build *b, const char *name, const char *platform,
+                         const struct held *held, struct error *err)
 {
     bool here, fits;
     /* What a digest names does not change. */
-    bool anew = b->options->pull && !held;
-    look(b, name, platform, &here, &fits);
-    if (!anew && here && fits)
+    bool anew = b->options->pull && !held->digest;
+    look(b, held->digest ? held->exact : name, platform, &here, &fits);
+    /* What is ours for another platform is told by who wants it: a registry's of that name is not.
+     */
+    if ((!anew && here && fits) || held->ours)
         return 0;
-    int rc = fetch(b, name, platform, anew || here, err);
+    int rc = fetch(b, name, platform, anew || here, held, err);
     if (rc == 0 && b->options->pull)
         return error_set(err, -EIO, "--pull: %.200s was not fetched, as said above", name);
     return rc < 0 ? rc : 0;
@@ -199,29 +229,24 @@ int images_fetch(struct build *b, struct error *err)
     int rc = lock_read(b, err);
     list_images(b, &wanted);
     for (size_t i = 0; rc == 0 && i < wanted.names.len; i++) {
-        const char *name = wanted.names.items[i];
-        autofree char *held = NULL;
-        rc = hold(b, name, &held, err);
+        autoheld held = {0};
+        rc = hold(b, wanted.names.items[i], &held, err);
         if (rc == 0)
-            rc = fetch_missing(b, held ? held : name, wanted.platforms.items[i], held, err);
+            rc = fetch_missing(b, wanted.names.items[i], wanted.platforms.items[i], &held, err);
     }
     return rc;
 }
 
 int images_name(const struct build *b, const char *name, char **out, struct error *err)
 {
-    int rc = hold(b, name, out, err);
+    autoheld held = {0};
+    int rc = hold(b, name, &held, err);
     if (rc < 0)
         return rc;
-    const char *meant = *out ? *out : name;
-    for (size_t i = 0; i + 1 < b->fetched.len; i += 2)
-        if (streq(b->fetched.items[i], meant)) {
-            char *full = xstrdup(b->fetched.items[i + 1]);
-            free(*out);
-            *out = full;
-            return 0;
-        }
-    if (!*out)
-        *out = xstrdup(name);
+    const char *meant = held.exact ? held.exact : name;
+    size_t i = 0;
+    while (i + 1 < b->fetched.len && !streq(b->fetched.items[i], meant))
+        i += 2;
+    *out = xstrdup(i + 1 < b->fetched.len ? b->fetched.items[i + 1] : meant);
     return 0;
 }

@@ -19,6 +19,7 @@
 /* In plans, where an image has to be named and there is none. */
 #define NO_DIGEST "sha256:0000000000000000000000000000000000000000000000000000000000000000"
 
+struct conf;
 struct secrets;
 struct stage_result;
 
@@ -42,6 +43,7 @@ struct build {
     struct strv fetched;        /* images.c: a name, then under which it is here; … */
     bool locked;                /* there is a lock file: */
     struct lockfile lock;
+    struct conf *conf; /* of registries, when there is one */
 };
 
 /* A layer of a stage. */

@@ -208,7 +208,7 @@ static int inspect_remote(const struct image_inspect_options *o, const char *tex
     autopull pull = {.client = &c.client, .ref = &ref, .platform = &platform};
     int rc = conf_read(&conf, err);
     if (rc == 0)
-        rc = registry_reference(conf, text, &ref, err);
+        rc = conf_reference(conf, text, &ref, err);
     if (rc == 0)
         rc = platform_parse(o->platform, &platform, err);
     if (rc == 0)

@@ -45,7 +45,7 @@ static int parse_names(struct signing *s, const struct conf *conf, const struct 
     s->connections = xcalloc(call->count, sizeof *s->connections);
     for (size_t i = 0; i < call->count; i++) {
         autobuf name = {0};
-        rc = registry_reference(conf, call->arguments[i], &s->refs[i], err);
+        rc = conf_reference(conf, call->arguments[i], &s->refs[i], err);
         if (rc < 0)
             return rc;
         s->count++;

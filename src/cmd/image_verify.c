@@ -57,7 +57,7 @@ int command_image_verify(const struct invocation *call, void *options, struct er
     autobuf said = {0};
     int rc = conf_read(&conf, err);
     if (rc == 0)
-        rc = registry_reference(conf, call->arguments[0], &ref, err);
+        rc = conf_reference(conf, call->arguments[0], &ref, err);
     if (rc == 0)
         rc = find_policy(o, &policy, err);
     if (rc == 0)

@@ -18,8 +18,10 @@
 #include "cmd/print.h"
 #include "cmd/worker.h"
 #include "compose/images.h"
+#include "registry/conf.h"
 
 #define ASKED_AT_ONCE 8
+#define NAMES_MAX 1000
 
 struct locking {
     const struct lock_options *options;
@@ -27,10 +29,12 @@ struct locking {
     char *path; /* of the lock file */
     struct lockfile lock;
     struct store store;
+    struct conf *conf;
     char *worker;
     struct strv names;  /* full, of images that are to be locked */
     struct strv needed; /* … of them those that are asked for */
     struct buf said;
+    bool elsewhere; /* something is built from what is not here */
     size_t added, moved, dropped;
 };
 
@@ -39,6 +43,7 @@ static void locking_free(struct locking *l)
     free(l->path);
     lockfile_free(&l->lock);
     store_close(&l->store);
+    conf_free(l->conf);
     free(l->worker);
     strv_free(&l->names);
     strv_free(&l->needed);
@@ -81,12 +86,14 @@ static int add_name(struct locking *l, const char *name, struct error *err)
 {
     autoreference ref = {0};
     autobuf full = {0};
-    int rc = reference_parse(name, &ref, err);
+    int rc = conf_reference(l->conf, name, &ref, err);
     if (rc < 0 || ref.digest[0])
         return rc;
     reference_full(&ref, &full);
     if (strv_has(&l->names, buf_text(&full)))
         return 0;
+    if (l->names.len == NAMES_MAX)
+        return error_set(err, -E2BIG, "more than %d images are named", NAMES_MAX);
     if (!lockfile_find(&l->lock, &ref) && images_ours(&l->store, &ref)) {
         buf_fmt(&l->said, "%s: not locked, it was made here\n", name);
         return 0;
@@ -143,6 +150,18 @@ static int read_text(struct locking *l, const struct compose_build *b,
     return rc < 0 ? rc : add_names(l, &names, where, err);
 }
 
+/* A build of a directory looks into that for its lock file. */
+static void tell_context(struct locking *l, const char *context)
+{
+    struct stat here, there;
+    if (stat(l->directory, &here) < 0 || stat(context, &there) < 0 ||
+        (here.st_dev == there.st_dev && here.st_ino == there.st_ino))
+        return;
+    buf_str(&l->said, "'caisson build ");
+    buf_printable(&l->said, context);
+    buf_fmt(&l->said, "' is held to it with --lock-file %s\n", l->path);
+}
+
 static int read_build(struct locking *l, const struct compose_build *b, struct error *err)
 {
     autofree char *file = !b->dockerfile          ? NULL
@@ -153,11 +172,17 @@ static int read_build(struct locking *l, const struct compose_build *b, struct e
     if (b->text)
         return read_text(l, b, &build, err);
     if (remote_context_named(b->context)) {
-        buf_fmt(&l->said, "%s: what it is built from is elsewhere: not locked\n", b->service);
+        buf_printable(&l->said, b->service);
+        buf_str(&l->said, ": what it is built from is elsewhere: not locked\n");
+        l->elsewhere = true;
         return 0;
     }
     int rc = read_dockerfile(l, &build, b->context, err);
-    return rc < 0 ? error_prefix(err, "service %s", b->service) : 0;
+    if (rc < 0)
+        return error_prefix(err, "service %s", b->service);
+    if (!l->options->check)
+        tell_context(l, b->context);
+    return 0;
 }
 
 static int read_compose(struct locking *l, const struct strv *files, struct error *err)
@@ -255,8 +280,6 @@ static int ask_one(const struct locking *l, const char *name, struct asked *out,
         strv_fmt(&words, "--tls-verify=%s", reach->tls_verify ? "true" : "false");
     if (reach->authfile)
         strv_fmt(&words, "--authfile=%s", reach->authfile);
-    if (reach->creds)
-        strv_fmt(&words, "--creds=%s", reach->creds);
     strv_add(&words, "--");
     strv_add(&words, name);
     if (pipe2(ends, O_CLOEXEC) < 0)
@@ -310,9 +333,26 @@ static void take(struct locking *l, const char *name, const char *digest)
     lockfile_set(&l->lock, name, digest);
 }
 
+/* What is said of one registry is for one. */
+static int check_reach(const struct locking *l, struct error *err)
+{
+    for (size_t i = 1; l->options->reach.tls_verify == 0 && i < l->needed.len; i++) {
+        size_t host = strcspn(l->needed.items[0], "/") + 1;
+        if (strncmp(l->needed.items[0], l->needed.items[i], host) != 0)
+            return error_set(err, -EINVAL,
+                             "--tls-verify=false goes with one registry, and %s is at another than "
+                             "%s: registries.conf says which are insecure",
+                             l->needed.items[i], l->needed.items[0]);
+    }
+    return 0;
+}
+
 /* All of them, some at once; of those that cannot be had, each says why. */
 static int ask_all(struct locking *l, struct error *err)
 {
+    int reach = check_reach(l, err);
+    if (reach < 0)
+        return reach;
     struct asked asked[ASKED_AT_ONCE];
     size_t started = 0, missing = 0;
     int rc = 0;
@@ -367,7 +407,7 @@ static int check(struct locking *l)
     for (size_t i = 0; i < l->needed.len; i++)
         buf_fmt(&l->said, "%s: not in %s\n", l->needed.items[i], l->path);
     int rc = l->options->quiet ? 0 : print(&l->said);
-    return rc != 0 ? rc : l->needed.len > 0;
+    return rc != 0 ? rc : l->needed.len > 0 || l->elsewhere;
 }
 
 static int lock_them(struct locking *l, struct error *err)
@@ -399,12 +439,18 @@ int command_lock(const struct invocation *call, void *options, struct error *err
         .directory = call->count > 0 ? call->arguments[0] : ".",
         .store = {.root_fd = -1, .lock_fd = -1}};
     const struct lock_options *o = options;
+    if (o->reach.creds)
+        return error_set(err, -EINVAL,
+                         "--creds: which registries are asked is said by the project's files: sign "
+                         "in with 'caisson login', which is for one");
     if (o->check && (o->update || o->prune))
         return error_set(err, -EINVAL, "--check changes nothing: leave %s out",
                          o->update ? "--update" : "--prune");
     int rc = store_open(global_options.root, &l.store, err);
     if (rc == 0)
         rc = worker_path("caisson-image", &l.worker, err);
+    if (rc == 0)
+        rc = conf_read(&l.conf, err);
     if (rc == 0)
         rc = read_lock(&l, err);
     if (rc == 0)

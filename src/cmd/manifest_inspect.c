@@ -53,10 +53,11 @@ int command_manifest_inspect(const struct invocation *call, void *options, struc
     autodocument d = {0};
     autobuf out = {0};
     if (o->digest + o->raw + o->verbose > 1)
-        return error_set(err, -EINVAL, "of --digest, --raw and --verbose only one can be asked for");
+        return error_set(err, -EINVAL,
+                         "of --digest, --raw and --verbose only one can be asked for");
     int rc = conf_read(&conf, err);
     if (rc == 0)
-        rc = registry_reference(conf, call->arguments[0], &ref, err);
+        rc = conf_reference(conf, call->arguments[0], &ref, err);
     if (rc == 0)
         rc = connect_to_read(conf, &ref, &o->reach, 1, &c, err);
     if (rc == 0)

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -28,6 +30,7 @@ struct pulling {
     struct platform platform;
     struct policy *policy;
     struct lockfile lock; /* empty where there is none */
+    bool typed;           /* the name was, and not found in the lock file */
     struct screen screen;
     int events;
 };
@@ -61,6 +64,20 @@ static const char *lock_name(const struct pull_options *o)
     return o->lock_file ? o->lock_file : LOCKFILE_NAME;
 }
 
+/* What lies where anybody can put something is nobody's word. */
+static int check_place(struct error *err)
+{
+    struct stat file, directory;
+    if (lstat(LOCKFILE_NAME, &file) < 0 || stat(".", &directory) < 0)
+        return 0; /* told by who reads it */
+    bool ours = file.st_uid == geteuid() && (directory.st_mode & S_ISVTX);
+    if (ours || !(directory.st_mode & S_IWOTH))
+        return 0;
+    return error_set(err, -EPERM,
+                     "the " LOCKFILE_NAME " of this directory could be anybody's: name it with "
+                     "--lock-file to be held to it, or go without by --no-lock");
+}
+
 /* That of this directory holds what it names, and one that was named everything. */
 static int lock_read(const struct pull_options *o, struct lockfile *out, struct error *err)
 {
@@ -69,7 +86,10 @@ static int lock_read(const struct pull_options *o, struct lockfile *out, struct 
     if (o->no_lock)
         return 0;
     struct stat st;
-    int rc = read_named_file(file, LOCKFILE_MAX, &text);
+    int rc = o->lock_file ? 0 : check_place(err);
+    if (rc < 0)
+        return rc;
+    rc = read_named_file(file, LOCKFILE_MAX, &text);
     /* A link that leads nowhere is not none. */
     if (rc == -ENOENT && !o->lock_file && lstat(file, &st) < 0)
         return 0;
@@ -85,6 +105,21 @@ static int check_locked(const struct pulling *p, const struct reference *ref, st
         return 0;
     reference_familiar(ref, &name);
     return error_set(err, -EACCES, "%s is not in %s", buf_text(&name), p->options->lock_file);
+}
+
+/* The digest that a tag has to have; NULL: whatever it has. */
+static const char *held_to(const struct pulling *p, const struct reference *ref)
+{
+    return p->options->held ? p->options->held : lockfile_find(&p->lock, ref);
+}
+
+/* Under which name it is filed. */
+static void filed_name(const struct pulling *p, const struct reference *ref, struct buf *out)
+{
+    if (p->options->held)
+        buf_fmt(out, "%s/%s@%s", ref->domain, ref->path, p->options->held);
+    else
+        reference_exact(ref, out);
 }
 
 /* --- what is said --- */
@@ -105,6 +140,10 @@ static void tell_beginning(const struct pulling *p, const struct reference *ref,
     if (held)
         buf_fmt(&line, ", held to %.19s by %.500s", held, lock_name(p->options));
     buf_char(&line, '\n');
+    /* Whoever types a name does not have to know that there is such a file. */
+    if (held && p->options->quiet && !p->options->held && p->typed)
+        tell_warning("%s:%.20s is held to %.19s by %.300s", buf_text(&repository),
+                     reference_version(ref), held, lock_name(p->options));
     say(p, &line);
 }
 
@@ -132,11 +171,12 @@ static void tell_end(const struct pulling *p, const struct reference *ref, const
             buf_fmt(&status, ", the image in it %s", vouched->digest);
         buf_char(&status, '\n');
     }
-    tell_move(before, pull->top.digest, &name, &status);
+    if (!p->options->held)
+        tell_move(before, pull->top.digest, &name, &status);
     buf_fmt(&status, "Status: %s %s\n",
             fresh ? "Downloaded newer image for" : "Image is up to date for", buf_text(&name));
     say(p, &status);
-    reference_exact(ref, out);
+    filed_name(p, ref, out);
     buf_char(out, '\n');
 }
 
@@ -178,14 +218,19 @@ static int check_trust(const struct pulling *p, const struct pull *pull,
     return trust_check(&trust, out, err);
 }
 
-/* Who has signed is known before there is an image: a kill between the two forgets nobody. */
-static int remember_signer(struct pulling *p, const char *name, const struct pulled *before,
-                           const struct vouched *vouched, struct error *err)
+/* Who has signed, and what comes, is known before there is an image: a kill between the two forgets
+ * nobody, and leaves no image that seems to be one of ours. */
+static int remember_before(struct pulling *p, const char *name, const struct pulled *before,
+                           const struct pull *pull, const struct vouched *vouched,
+                           struct error *err)
 {
     struct pulled known = *before;
-    if (!vouched->signer[0])
+    if (pull->by_digest && !vouched->signer[0])
         return 0;
-    memcpy(known.signer, vouched->signer, sizeof known.signer);
+    if (!pull->by_digest)
+        memcpy(known.coming, pull->top.digest, DIGEST_MAX);
+    if (vouched->signer[0])
+        memcpy(known.signer, vouched->signer, sizeof known.signer);
     known.when = clock_wall();
     return pulled_write(&p->store, name, &known, err);
 }
@@ -210,7 +255,8 @@ static int pull_one(struct pulling *p, const struct reference *ref, struct buf *
                      .staging = &staging,
                      .client = &p->connection.client,
                      .ref = ref,
-                     .held = lockfile_find(&p->lock, ref),
+                     .held = held_to(p, ref),
+                     .by_digest = p->options->held,
                      .platform = &p->platform};
     limits_from_options(&p->options->limits, &pull.limits);
     pull.limits.workers = p->connection.client.lane_count;
@@ -228,13 +274,13 @@ static int pull_one(struct pulling *p, const struct reference *ref, struct buf *
     if (rc == 0)
         rc = check_trust(p, &pull, &before, &vouched, err);
     if (rc == 0)
-        rc = remember_signer(p, buf_text(&full), &before, &vouched, err);
+        rc = remember_before(p, buf_text(&full), &before, &pull, &vouched, err);
     if (rc < 0)
         return rc;
     layer_progress_begin(&progress, look, &pull, pull.layer_count, p->screen, p->options->quiet);
     rc = pull_fetch(&pull, err);
     layer_progress_end(&progress);
-    if (rc == 0)
+    if (rc == 0 && !pull.by_digest)
         rc = remember(p, buf_text(&full), &pull, &vouched, err);
     if (rc < 0)
         return rc;
@@ -255,6 +301,8 @@ static int pull_tags(struct pulling *p, const struct reference *ref, struct buf 
         /* "sha256-HEX" and what follows are signatures and the like, under names of their own. */
         if (starts_with(one.tag, "sha256-") && strlen(one.tag) >= 71 && is_hex(one.tag + 7, 64))
             continue;
+        if (p->options->lock_file && !lockfile_find(&p->lock, &one))
+            continue;
         rc = pull_one(p, &one, said, err);
     }
     return rc;
@@ -268,8 +316,8 @@ static int resolve_there(struct pulling *p, const struct reference *ref, struct 
     autobuf full = {0};
     autoimage image = {0}, meant = {0};
     struct error why = {0};
-    const char *held = lockfile_find(&p->lock, ref);
-    reference_exact(ref, &full);
+    const char *held = held_to(p, ref);
+    filed_name(p, ref, &full);
     int rc = store_resolve(&p->store, buf_text(&full), &image, &why);
     if (rc == 0 && held) {
         autofree char *exact = xasprintf("%s/%s@%s", ref->domain, ref->path, held);
@@ -311,7 +359,7 @@ static int open_connection(struct pulling *p, const struct conf *conf, const str
                            struct error *err)
 {
     struct reference asked = *ref;
-    const char *held = p->options->all_tags ? NULL : lockfile_find(&p->lock, ref);
+    const char *held = p->options->all_tags ? NULL : held_to(p, ref);
     if (held)
         snprintf(asked.digest, DIGEST_MAX, "%s", held);
     return connect_to_read(conf, &asked, &p->options->reach, registry_lanes(), &p->connection, err);
@@ -324,7 +372,7 @@ static int pull_words(struct pulling *p, const char *text, struct buf *said, str
     autoreference ref = {0};
     int rc = conf_read(&conf, err);
     if (rc == 0)
-        rc = registry_reference(conf, text, &ref, err);
+        rc = conf_reference(conf, text, &ref, err);
     if (rc == 0)
         rc = check_words(o, text, &ref, err);
     if (rc == 0)
@@ -338,7 +386,7 @@ static int pull_words(struct pulling *p, const char *text, struct buf *said, str
     if (rc == 0 && o->when && !streq(o->when, "always")) {
         rc = is_there(p, &ref, err);
         if (rc == 1) {
-            reference_exact(&ref, said);
+            filed_name(p, &ref, said);
             buf_char(said, '\n');
             return 0;
         }
@@ -359,9 +407,10 @@ static int pull_words(struct pulling *p, const char *text, struct buf *said, str
     return o->all_tags ? pull_tags(p, &ref, said, err) : pull_one(p, &ref, said, err);
 }
 
-static int pull_name(const struct pull_options *o, const char *name, struct error *err)
+static int pull_name(const struct pull_options *o, const char *name, bool typed, struct error *err)
 {
     struct pulling p = {.options = o,
+                        .typed = typed,
                         .store = {.root_fd = -1, .lock_fd = -1},
                         .screen = screen_of(STDERR_FILENO),
                         .events = image_events_open()};
@@ -376,13 +425,17 @@ static int pull_name(const struct pull_options *o, const char *name, struct erro
 /* Each in a process of its own: one that has talked to one registry does not talk to another. One
  * that fails keeps the others from nothing. */
 static int pull_names(const struct pull_options *o, const char *const *names, size_t count,
-                      struct error *err)
+                      bool typed, struct error *err)
 {
+    pid_t us = getpid();
     int result = 0, status;
     for (size_t i = 0; i < count; i++) {
         pid_t pid = fork();
-        if (pid == 0)
-            return pull_name(o, names[i], err);
+        if (pid == 0) {
+            if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0 || getppid() != us)
+                return error_set(err, -ECHILD, "interrupted");
+            return pull_name(o, names[i], typed, err);
+        }
         int rc = pid < 0 ? error_errno(err, "cannot fork") : process_wait(pid, &status, err);
         if (rc < 0)
             return rc;
@@ -407,9 +460,23 @@ static int pull_locked(const struct pull_options *o, struct error *err)
     const char **names = xcalloc(lock.count, sizeof *names);
     for (size_t i = 0; i < lock.count; i++)
         names[i] = lock.items[i].name;
-    rc = pull_names(o, names, lock.count, err);
+    rc = pull_names(o, names, lock.count, false, err);
     free(names);
     return rc;
+}
+
+/* What is said of one registry is for one registry, and not for those that a file names. */
+static int check_reach(const struct invocation *call, const struct pull_options *o,
+                       struct error *err)
+{
+    const char *flag = o->reach.creds             ? "--creds"
+                       : o->reach.tls_verify == 0 ? "--tls-verify=false"
+                                                  : NULL;
+    if (!flag || call->count == 1)
+        return 0;
+    return error_set(err, -EINVAL, "%s goes with one NAME: %s", flag,
+                     o->reach.creds ? "for several, sign in with caisson login"
+                                    : "for several, registries.conf says which are insecure");
 }
 
 int command_pull(const struct invocation *call, void *options, struct error *err)
@@ -417,9 +484,12 @@ int command_pull(const struct invocation *call, void *options, struct error *err
     const struct pull_options *o = options;
     if (o->lock_file && o->no_lock)
         return error_set(err, -EINVAL, "--lock-file and --no-lock contradict each other");
+    int rc = check_reach(call, o, err);
+    if (rc < 0)
+        return rc;
     if (call->count == 0)
         return pull_locked(o, err);
     if (call->count == 1)
-        return pull_name(o, call->arguments[0], err);
-    return pull_names(o, (const char *const *)call->arguments, call->count, err);
+        return pull_name(o, call->arguments[0], true, err);
+    return pull_names(o, (const char *const *)call->arguments, call->count, true, err);
 }

@@ -13,7 +13,7 @@ struct reach_options {
 
 struct pull_options {
     struct reach_options reach;
-    const char *platform, *when, *signature_policy, *lock_file;
+    const char *platform, *when, *signature_policy, *lock_file, *held;
     bool no_lock, quiet, all_tags, accept_unsigned;
     bool for_run; /* only the name goes to standard output */
     struct limit_options limits;

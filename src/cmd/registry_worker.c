@@ -26,13 +26,6 @@ size_t registry_lanes(void)
     return count < LANES_LEAST ? LANES_LEAST : count > LANES_MOST ? LANES_MOST : count;
 }
 
-int registry_reference(const struct conf *conf, const char *text, struct reference *out,
-                       struct error *err)
-{
-    autofree char *alias = conf_alias(conf, text);
-    return reference_parse(alias ? alias : text, out, err);
-}
-
 /* --creds USER[:PASSWORD], instead of what files say. */
 static int take_creds(const char *creds, struct endpoint *e, struct error *err)
 {

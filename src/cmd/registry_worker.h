@@ -17,9 +17,6 @@ struct connection {
 void connection_close(struct connection *connection);
 #define autoconnection __attribute__((cleanup(connection_close))) struct connection
 
-/* What a word means: aliases of registries.conf looked up, then as everywhere. */
-int registry_reference(const struct conf *conf, const char *text, struct reference *out,
-                       struct error *err);
 /* Where an image is read from, with credentials. */
 int connect_to_read(const struct conf *conf, const struct reference *ref,
                     const struct reach_options *reach, size_t lanes, struct connection *out,

@@ -17,7 +17,8 @@
 #define VARIABLE "COSIGN_PASSWORD"
 
 /* What ends or stops a process that asks; the terminal is put right before. */
-static const int ENDS[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP, SIGTSTP};
+static const int ENDS[] = {SIGINT,  SIGQUIT, SIGTERM, SIGHUP,  SIGTSTP, SIGPIPE,
+                           SIGALRM, SIGABRT, SIGUSR1, SIGUSR2, SIGXCPU};
 
 /* A byte; 0 at the end. -EINTR: a signal that `signals` (-1: none) catches is to be read there. */
 static ssize_t read_byte(int signals, char *out)
@@ -71,8 +72,11 @@ static int ask_once(int signals, const char *question, char **out, struct error 
     /* Before the question: what is typed once that is there is neither shown nor thrown away. */
     if (tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet) < 0)
         return error_errno(err, "cannot ask for a password");
-    (void)write_all(STDERR_FILENO, question, strlen(question));
-    int rc = read_line(signals, out, err);
+    int rc = write_all(STDERR_FILENO, question, strlen(question));
+    if (rc < 0)
+        (void)error_set(err, rc, "cannot ask for a password: %s", error_describe(rc));
+    else
+        rc = read_line(signals, out, err);
     (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
     (void)write_all(STDERR_FILENO, "\n", 1);
     return rc;

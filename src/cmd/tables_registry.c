@@ -15,6 +15,8 @@ static const struct option pull_table[] = {
      .words = (const char *const[]){"always", "missing", "never", NULL}},
     {"for-run", 0, OPTION_BOOL, offsetof(struct pull_options, for_run), NULL,
      "For run: print all but the name on standard error", .flags = OPTION_HIDDEN},
+    {"held", 0, OPTION_STRING, offsetof(struct pull_options, held), "DIGEST",
+     "For build: take this one, by its digest, and leave the tag as it is", .flags = OPTION_HIDDEN},
     {"signature-policy", 0, OPTION_STRING, offsetof(struct pull_options, signature_policy), "FILE",
      "Let this policy.json say who has to have signed what", .group = "Trust"},
     {"accept-unsigned", 0, OPTION_BOOL, offsetof(struct pull_options, accept_unsigned), NULL,

@@ -18,6 +18,8 @@ static void make_words(const struct image_fetch *f, struct strv *words)
     strv_add(words, f->quiet ? "--quiet" : "--for-run");
     strv_add(words, "--no-lock"); /* of the directory that this was typed in */
     strv_fmt(words, "--policy=%s", f->policy);
+    if (f->held)
+        strv_fmt(words, "--held=%s", f->held);
     if (f->platform && *f->platform)
         strv_fmt(words, "--platform=%s", f->platform);
     if (f->tls_verify >= 0)

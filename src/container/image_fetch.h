@@ -11,6 +11,7 @@
 struct image_fetch {
     const char *worker; /* path of caisson-image */
     const char *name, *policy;
+    const char *held; /* the digest that the name stands for; then it is filed by that; NULL */
     const char *platform, *authfile; /* NULL */
     int tls_verify;                  /* -1: as configured */
     bool quiet;

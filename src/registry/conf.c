@@ -297,6 +297,13 @@ char *conf_alias(const struct conf *conf, const char *text)
     return NULL;
 }
 
+int conf_reference(const struct conf *conf, const char *text, struct reference *out,
+                   struct error *err)
+{
+    autofree char *alias = conf_alias(conf, text);
+    return reference_parse(alias ? alias : text, out, err);
+}
+
 /* How much of "host/path" a prefix matches; 0: it does not. */
 static size_t matches(const char *prefix, const char *name)
 {

@@ -33,6 +33,9 @@ static inline void cleanup_conf(struct conf **conf)
 
 /* What a name without registry stands for by [aliases]; the caller's; NULL: nothing. */
 char *conf_alias(const struct conf *conf, const char *text);
+/* What a word means: the alias that there is for it, then as everywhere. */
+int conf_reference(const struct conf *conf, const char *text, struct reference *out,
+                   struct error *err);
 /* The places of an image, in the order they are to be asked: mirrors, then the registry. Without
  * credentials. -EACCES: blocked. `digest`: it is asked for by its digest. */
 int conf_endpoints(const struct conf *conf, const struct reference *ref, bool digest,

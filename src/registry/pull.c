@@ -69,7 +69,10 @@ static int find_layer(void *closure, const struct descriptor *d, struct ingest_l
 static void add_name(struct pull *p, struct load_image *image)
 {
     autobuf full = {0};
-    reference_exact(p->ref, &full);
+    if (p->by_digest)
+        buf_fmt(&full, "%s/%s@%s", p->ref->domain, p->ref->path, p->held);
+    else
+        reference_exact(p->ref, &full);
     strv_add(&image->image.names, buf_text(&full));
 }
 

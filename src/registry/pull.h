@@ -33,6 +33,7 @@ struct pull {
     struct client *client;
     const struct reference *ref;
     const char *held; /* the digest that its tag has to have; NULL */
+    bool by_digest;   /* `held` is the name under which it is filed, the tag stays what it is */
     const struct platform *platform;
     struct ingest_limits limits;
     /* found by pull_find() */

@@ -12,8 +12,9 @@
 #define PULLED_SIGNER_MAX 512
 
 struct pulled {
-    char digest[DIGEST_MAX];        /* of what the registry has under the name; "": never pulled */
-    nanoseconds when;               /* wall clock */
+    char digest[DIGEST_MAX]; /* of what the registry has under the name; "": never pulled */
+    nanoseconds when;        /* wall clock */
+    char coming[DIGEST_MAX]; /* what a pull that did not come to its end had begun with; "" */
     char signer[PULLED_SIGNER_MAX]; /* whose signature was verified; "": nobody's */
 };
 
