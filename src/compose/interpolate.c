@@ -11,7 +11,8 @@
 #define DEPTH_MAX 32
 #define NAME_MAX_LENGTH 255
 #define LOOKUP_COST 64
-#define NODE_COST 32
+#define STRING_COST 32
+#define LIST_COST 128  /* and mappings: what they take in memory */
 #define PATH_SHOWN 300 /* bytes of where something is in a tree */
 
 static bool is_first(char c)
@@ -192,7 +193,8 @@ static int replaced(struct variables *v, json_t *value, const char *path, json_t
 {
     autobuf text = {0};
     *out = NULL;
-    int rc = spend(v, NODE_COST + json_string_length(value), err);
+    int rc =
+        spend(v, json_is_string(value) ? STRING_COST + json_string_length(value) : LIST_COST, err);
     if (rc < 0)
         return rc;
     if (!json_is_string(value))

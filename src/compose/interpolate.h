@@ -25,7 +25,7 @@ struct variables {
 };
 
 #define VARIABLE_WITHHELD "withheld"
-#define VARIABLES_MAX (64u << 20) /* of a project; looking a variable up counts as 64 bytes */
+#define VARIABLES_MAX (32u << 20) /* of a project; looking a variable up counts as 64 bytes */
 #define VARIABLES_NAMES_MAX 10000
 #define VARIABLES_UNSET_MAX 100
 

@@ -69,6 +69,15 @@ static int spend(struct reading *r, yaml_mark_t place, size_t cost)
     return 0;
 }
 
+/* Of a text in the answer's JSON: what it has of control characters is six times as long there. */
+static size_t text_cost(const char *text, size_t length)
+{
+    size_t cost = NODE_COST + length;
+    for (size_t i = 0; i < length; i++)
+        cost += (unsigned char)text[i] < 0x20 ? 5 : text[i] == '"' || text[i] == '\\';
+    return cost;
+}
+
 /* --- anchors --- */
 
 static struct anchor *find_anchor(struct reading *r, const char *name)
@@ -183,7 +192,7 @@ static int read_scalar(struct reading *r, const yaml_event_t *event, json_t **ou
     json_t *value = strlen(text) != length ? NULL
                     : plain                ? plain_value(text, length)
                                            : json_stringn(text, length);
-    int rc = spend(r, event->start_mark, NODE_COST + length);
+    int rc = spend(r, event->start_mark, text_cost(text, length));
     if (rc < 0) {
         json_decref(value);
         return rc;
@@ -251,7 +260,7 @@ static int read_pair(struct reading *r, const yaml_event_t *key, unsigned depth,
         snprintf(shown, sizeof shown, "the key \"%.150s\" is there twice", name);
         return wrong(r, key->start_mark, shown);
     }
-    int rc = spend(r, key->start_mark, NODE_COST + key->data.scalar.length);
+    int rc = spend(r, key->start_mark, text_cost(name, key->data.scalar.length));
     if (rc == 0)
         rc = next(r, &event);
     if (rc == 0)

@@ -14,7 +14,7 @@
 #include "base/json.h"
 
 #define YAML_MAX (4u << 20) /* bytes of a text */
-/* … with its aliases replaced: strings, and for each node what it takes beside them. */
+/* … with its aliases replaced: strings as JSON has them, and what a node takes beside them. */
 #define YAML_EXPANDED_MAX (16u << 20)
 #define YAML_DEPTH_MAX 64
 

@@ -119,23 +119,32 @@ static void bombs_do_not_go_off(void **state)
     assert_no_yaml(buf_text(&deep), "nested too deeply");
 }
 
-/* JSON needs six bytes for each of them. */
-static void a_long_answer_of_the_reader_comes_to_an_end(void **state)
+/* JSON needs six bytes for each of these. */
+static int read_controls(int aliases, json_t **out, struct error *err)
 {
-    (void)state;
     autobuf text = {0};
-    autojson value = NULL;
-    struct error err = {0};
     buf_str(&text, "- &a \"");
     for (int i = 0; i < 100000; i++)
         buf_str(&text, "\\x01");
     buf_str(&text, "\"\n");
-    for (int i = 0; i < 150; i++)
+    for (int i = 0; i < aliases; i++)
         buf_str(&text, "- *a\n");
-    if (yaml_read_apart(buf_text(&text), text.len, "f", &value, &err) < 0)
+    return yaml_read_apart(buf_text(&text), text.len, "f", out, err);
+}
+
+static void a_long_answer_of_the_reader_comes_to_an_end(void **state)
+{
+    autojson value = NULL;
+    struct error err = {0};
+    (void)state;
+    if (read_controls(26, &value, &err) < 0)
         fail_msg("%s", err.text);
-    assert_int_equal(json_array_size(value), 151);
-    assert_int_equal(json_string_length(json_array_get(value, 150)), 100000);
+    assert_int_equal(json_array_size(value), 27);
+    assert_int_equal(json_string_length(json_array_get(value, 26)), 100000);
+    json_t *none = NULL;
+    assert_int_equal(read_controls(150, &none, &err), -EINVAL);
+    assert_string_equal(err.text, "f:28: with its aliases replaced the file is too large");
+    assert_null(none);
 }
 
 /* --- variables --- */
@@ -247,7 +256,7 @@ static void what_is_no_variable_is_refused(void **state)
 
 static void strings_of_a_tree_are_replaced_and_keys_are_not(void **state)
 {
-    struct variables v = {.find = find, .left = 1000};
+    struct variables v = {.find = find, .left = 3000};
     struct error err = {0};
     (void)state;
     autojson tree =
