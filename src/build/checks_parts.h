@@ -73,7 +73,5 @@ void check_global(struct checking *c, const struct instruction *instruction);
 void check_comment(struct checking *c, const struct instruction *instruction);
 /* The text of a RUN. */
 void check_run(struct checking *c, const struct instruction *instruction);
-/* "API_TOKEN" looks like the name of something secret. `loose`: any kind of key is. */
-bool secret_name(const char *name, size_t length, bool loose);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/memory.h"
+#include "base/secret_name.h"
 #include "base/text.h"
 #include "build/checks_parts.h"
 #include "build/dockerfile_parts.h"

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Checks of the other instructions, but for the text of RUN. */
 #include <string.h>
-#include <strings.h>
 
 #include "base/cleanup.h"
 #include "base/memory.h"
+#include "base/secret_name.h"
 #include "base/text.h"
 #include "build/checks_parts.h"
 #include "build/dockerfile_parts.h"
@@ -92,28 +92,6 @@ static void check_variables(struct checking *c, const struct instruction *i)
 }
 
 /* --- names and values --- */
-
-bool secret_name(const char *name, size_t length, bool loose)
-{
-    static const char *const parts[] = {"apikey",   "auth",  "credential", "credentials", "passwd",
-                                        "password", "pword", "secret",     "token",       "key"};
-    bool secret = false;
-    /* Only what stands between underscores is a part of a name. */
-    for (size_t i = 0; i < length;) {
-        size_t end = i;
-        while (end < length && name[end] != '_')
-            end++;
-        for (size_t p = 0; p < sizeof parts / sizeof *parts - !loose; p++)
-            secret |= end - i == strlen(parts[p]) && strncasecmp(name + i, parts[p], end - i) == 0;
-        /* PUBLIC_KEY is none, PASSWORD_FILE says where it is, AUTH_VERSION is about a program. */
-        if ((end - i == 6 && strncasecmp(name + i, "public", 6) == 0) ||
-            (end == length && end - i == 4 && strncasecmp(name + i, "file", 4) == 0) ||
-            (end == length && end - i == 7 && strncasecmp(name + i, "version", 7) == 0))
-            return false;
-        i = end + 1;
-    }
-    return secret;
-}
 
 static void check_names(struct checking *c, const struct instruction *i)
 {

@@ -191,6 +191,8 @@ static int read_compose(struct locking *l, const struct strv *files, struct erro
     int rc = compose_images_read(files, &images, err);
     if (rc < 0)
         return rc;
+    if (l->options->files.len == 0 && images.compose_file)
+        return error_set(err, -EINVAL, "COMPOSE_FILE of .env names other files: name them with -f");
     for (size_t i = 0; i < images.unset.len; i++)
         tell_warning("the variable %s is not set: nothing stands for it in %s",
                      images.unset.items[i], files->items[0]);

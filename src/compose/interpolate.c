@@ -5,10 +5,15 @@
 
 #include "base/cleanup.h"
 #include "base/memory.h"
+#include "base/secret_name.h"
 #include "base/text.h"
 
 #define DEPTH_MAX 32
 #define NAME_MAX_LENGTH 255
+#define LOOKUP_COST 64
+#define STRING_COST 32
+#define LIST_COST 128  /* and mappings: what they take in memory */
+#define PATH_SHOWN 300 /* bytes of where something is in a tree */
 
 static bool is_first(char c)
 {
@@ -23,13 +28,33 @@ static size_t name_length(const char *text)
     return length;
 }
 
+/* Time and memory are bounded together. */
+static int spend(struct variables *v, size_t cost, struct error *err)
+{
+    if (cost > v->left)
+        return error_set(err, -EFBIG, "with all variables and files it is larger than %u MiB",
+                         VARIABLES_MAX >> 20);
+    v->left -= cost;
+    return 0;
+}
+
 static int add(struct variables *v, const char *text, size_t length, struct buf *out,
                struct error *err)
 {
-    if (length > v->left)
-        return error_set(err, -EFBIG, "with its variables it is too long");
-    v->left -= length;
-    buf_add(out, text, length);
+    int rc = spend(v, length, err);
+    if (rc == 0)
+        buf_add(out, text, length);
+    return rc;
+}
+
+/* The only way to a value: NULL where there is none. */
+static int look_up(struct variables *v, const char *name, const char **out, struct error *err)
+{
+    int rc = spend(v, LOOKUP_COST, err);
+    if (rc < 0)
+        return rc;
+    const char *value = v->find(v->closure, name);
+    *out = value && *value && secret_name_maybe(name) ? VARIABLE_WITHHELD : value;
     return 0;
 }
 
@@ -64,7 +89,7 @@ static int required(const char *name, const struct buf *why, struct error *err)
 /* One that stands for nothing, and nobody says what then. */
 static void note_unset(struct variables *v, const char *name)
 {
-    if (v->unset && !strv_has(v->unset, name))
+    if (v->unset && v->unset->len < VARIABLES_UNSET_MAX && !strv_has(v->unset, name))
         strv_add(v->unset, name);
 }
 
@@ -86,10 +111,12 @@ static int run_braces(struct variables *v, const char **at, bool used, unsigned 
         operation.sign = *(*at)++;
     else if (operation.colon || **at != '}')
         return wrong(begin, err);
-    const char *value = v->find(v->closure, name);
+    const char *value = NULL;
+    int rc = look_up(v, name, &value, err);
     bool set = value && (*value || !operation.colon);
     bool word_used = used && operation.sign && (operation.sign == '+') == set;
-    int rc = run(v, at, word_used, depth + 1, &word, err);
+    if (rc == 0)
+        rc = run(v, at, word_used, depth + 1, &word, err);
     if (rc < 0)
         return rc;
     if (**at != '}')
@@ -122,7 +149,10 @@ static int run_dollar(struct variables *v, const char **at, bool used, unsigned 
     if (length == 0 || length > NAME_MAX_LENGTH)
         return wrong(begin, err);
     autofree char *name = xstrndup(*at, length);
-    const char *value = v->find(v->closure, name);
+    const char *value = NULL;
+    int rc = look_up(v, name, &value, err);
+    if (rc < 0)
+        return rc;
     *at += length;
     if (used && !value)
         note_unset(v, name);
@@ -163,15 +193,29 @@ static int replaced(struct variables *v, json_t *value, const char *path, json_t
 {
     autobuf text = {0};
     *out = NULL;
+    int rc =
+        spend(v, json_is_string(value) ? STRING_COST + json_string_length(value) : LIST_COST, err);
+    if (rc < 0)
+        return rc;
     if (!json_is_string(value))
         return replace_strings(v, value, path, err);
     if (!strchr(json_string_value(value), '$'))
         return 0;
-    int rc = interpolate_text(v, json_string_value(value), &text, err);
+    rc = interpolate_text(v, json_string_value(value), &text, err);
     if (rc < 0)
-        return error_prefix(err, "%.300s", path);
+        return error_prefix(err, "%s", path);
     *out = json_stringn(buf_text(&text), text.len);
-    return *out ? 0 : error_set(err, -EINVAL, "%.300s: the value is no UTF-8", path);
+    return *out ? 0 : error_set(err, -EINVAL, "%s: the value is no UTF-8", path);
+}
+
+/* Cut where it is long, so that it costs the same for each of many. */
+static void path_of_key(char where[PATH_SHOWN], const char *path, const char *key)
+{
+    autobuf shown = {0};
+    char start[101];
+    snprintf(start, sizeof start, "%.100s", key);
+    buf_printable(&shown, start);
+    snprintf(where, PATH_SHOWN, "%s%s%.100s", path, *path ? "." : "", buf_text(&shown));
 }
 
 static int replace_strings(struct variables *v, json_t *tree, const char *path, struct error *err)
@@ -182,10 +226,12 @@ static int replace_strings(struct variables *v, json_t *tree, const char *path, 
     void *next;
     json_object_foreach_safe(tree, next, key, value)
     {
-        autobuf below = {0};
-        buf_printable(&below, key);
-        autofree char *where = xasprintf("%s%s%s", path, *path ? "." : "", buf_text(&below));
-        int rc = replaced(v, value, where, &other, err);
+        char where[PATH_SHOWN];
+        int rc = spend(v, strlen(key), err);
+        if (rc < 0)
+            return rc;
+        path_of_key(where, path, key);
+        rc = replaced(v, value, where, &other, err);
         if (rc < 0)
             return rc;
         if (other)
@@ -193,7 +239,8 @@ static int replace_strings(struct variables *v, json_t *tree, const char *path, 
     }
     json_array_foreach(tree, index, value)
     {
-        autofree char *where = xasprintf("%s[%zu]", path, index);
+        char where[PATH_SHOWN];
+        snprintf(where, sizeof where, "%.270s[%zu]", path, index);
         int rc = replaced(v, value, where, &other, err);
         if (rc < 0)
             return rc;
@@ -210,22 +257,32 @@ int interpolate_tree(struct variables *v, json_t *tree, struct error *err)
 
 /* --- .env --- */
 
-/* Looks where the caller looks, then in the lines before. */
+/* Looks where the caller looks, then in what was set before. */
 struct looking {
-    struct variables *outer;
-    const struct strv *lines;
-    size_t begin; /* the first of this file */
+    const struct variables *outer;
+    const json_t *set;
 };
 
-static const char *find_line(void *closure, const char *name)
+static const char *find_set(void *closure, const char *name)
 {
     const struct looking *l = closure;
     const char *found = l->outer->find(l->outer->closure, name);
-    size_t length = strlen(name);
-    for (size_t i = l->lines->len; !found && i-- > l->begin;)
-        if (strncmp(l->lines->items[i], name, length) == 0 && l->lines->items[i][length] == '=')
-            found = l->lines->items[i] + length + 1;
-    return found;
+    return found ? found : json_string_value(json_object_get(l->set, name));
+}
+
+/* Its bytes need not be UTF-8. */
+static int set_variable(struct variables *v, const char *name, const struct buf *value, json_t *out,
+                        struct error *err)
+{
+    int rc = spend(v, LOOKUP_COST + strlen(name), err);
+    if (rc < 0)
+        return rc;
+    if (v->names_left == 0)
+        return error_set(err, -E2BIG, "environment files set more than %d variables",
+                         VARIABLES_NAMES_MAX);
+    v->names_left--;
+    json_object_set_new_nocheck(out, name, json_stringn_nocheck(buf_text(value), value->len));
+    return 0;
 }
 
 /* Between double quotes; *at: behind the first one. It may go over several lines. */
@@ -271,7 +328,7 @@ static void take_plain(const char **at, struct buf *out)
 }
 
 /* NAME=VALUE; *at: at the name. */
-static int take_variable(const char **at, struct variables *v, struct strv *out, struct error *err)
+static int take_variable(const char **at, struct variables *v, json_t *out, struct error *err)
 {
     autobuf raw = {0}, value = {0};
     if (starts_with(*at, "export") && strchr(" \t", (*at)[6]) && (*at)[6])
@@ -305,9 +362,7 @@ static int take_variable(const char **at, struct variables *v, struct strv *out,
         take_plain(at, &raw);
     }
     int rc = interpolate_text(v, buf_text(&raw), &value, err);
-    if (rc == 0)
-        strv_fmt(out, "%s=%s", name, buf_text(&value));
-    return rc;
+    return rc < 0 ? rc : set_variable(v, name, &value, out, err);
 }
 
 static size_t line_of(const char *text, const char *at)
@@ -318,12 +373,13 @@ static size_t line_of(const char *text, const char *at)
     return line;
 }
 
-int environment_parse(const char *text, const char *file, struct variables *variables,
-                      struct strv *out, struct error *err)
+int environment_parse(const char *text, const char *file, struct variables *variables, json_t *out,
+                      struct error *err)
 {
-    struct looking looking = {.outer = variables, .lines = out, .begin = out->len};
-    struct variables inner = {
-        .find = find_line, .closure = &looking, .left = variables->left, .unset = variables->unset};
+    struct looking looking = {.outer = variables, .set = out};
+    struct variables inner = *variables;
+    inner.find = find_set;
+    inner.closure = &looking;
     const char *at = text;
     int rc = 0;
     while (rc == 0 && *at) {
@@ -338,5 +394,6 @@ int environment_parse(const char *text, const char *file, struct variables *vari
         }
     }
     variables->left = inner.left;
+    variables->names_left = inner.names_left;
     return rc;
 }

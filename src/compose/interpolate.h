@@ -4,6 +4,10 @@
  * (https://github.com/compose-spec/compose-spec/blob/main/12-interpolation.md): $NAME, ${NAME}, and
  * with a default (:- -), an error (:? ?) or a replacement (:+ +), nested; $$ is a dollar. And the
  * files that they come from (.env).
+ *
+ * What comes of it are names of images, which registries are asked for that the same file names. So
+ * a variable whose name looks like a secret's (secret_name_maybe) has a value that nobody is told:
+ * where it is set, VARIABLE_WITHHELD stands for it, wherever it is set.
  */
 #ifndef CAISSON_COMPOSE_INTERPOLATE_H
 #define CAISSON_COMPOSE_INTERPOLATE_H
@@ -14,11 +18,16 @@
 struct variables {
     const char *(*find)(void *closure, const char *name); /* the value, or NULL */
     void *closure;
-    size_t left;        /* bytes that may still come of it */
-    struct strv *unset; /* names that stood for nothing, without a default, each once; NULL */
+    size_t left;        /* bytes of trees and values that may still come of it; see VARIABLES_MAX */
+    size_t names_left;  /* variables that environment files may still set */
+    struct strv *unset; /* names that stood for nothing, without a default, each once, at most
+                           VARIABLES_UNSET_MAX; NULL */
 };
 
-#define VARIABLES_MAX (16u << 20)
+#define VARIABLE_WITHHELD "withheld"
+#define VARIABLES_MAX (32u << 20) /* of a project; looking a variable up counts as 64 bytes */
+#define VARIABLES_NAMES_MAX 10000
+#define VARIABLES_UNSET_MAX 100
 
 /* Appends. -EINVAL with a sentence. */
 int interpolate_text(struct variables *variables, const char *text, struct buf *out,
@@ -27,8 +36,9 @@ int interpolate_text(struct variables *variables, const char *text, struct buf *
 int interpolate_tree(struct variables *variables, json_t *tree, struct error *err);
 
 /* Lines NAME=VALUE of a .env file, with quotes, comments and variables (of `variables`, then of
- * earlier lines), appended to `out` as "NAME=VALUE". -EINVAL with file and line. */
-int environment_parse(const char *text, const char *file, struct variables *variables,
-                      struct strv *out, struct error *err);
+ * what `out` has by then), put into the object `out`: later ones replace earlier ones. -EINVAL with
+ * file and line. */
+int environment_parse(const char *text, const char *file, struct variables *variables, json_t *out,
+                      struct error *err);
 
 #endif

@@ -10,6 +10,7 @@
 #include "base/text.h"
 
 #define NODE_COST 32
+#define LIST_COST 128 /* jansson makes room for some members at once */
 #define ANCHORS_MAX 1000
 #define TAG_PREFIX "tag:yaml.org,2002:"
 
@@ -66,6 +67,15 @@ static int spend(struct reading *r, yaml_mark_t place, size_t cost)
         return wrong(r, place, "with its aliases replaced the file is too large");
     r->cost += cost;
     return 0;
+}
+
+/* Of a text in the answer's JSON: what it has of control characters is six times as long there. */
+static size_t text_cost(const char *text, size_t length)
+{
+    size_t cost = NODE_COST + length;
+    for (size_t i = 0; i < length; i++)
+        cost += (unsigned char)text[i] < 0x20 ? 5 : text[i] == '"' || text[i] == '\\';
+    return cost;
 }
 
 /* --- anchors --- */
@@ -182,7 +192,7 @@ static int read_scalar(struct reading *r, const yaml_event_t *event, json_t **ou
     json_t *value = strlen(text) != length ? NULL
                     : plain                ? plain_value(text, length)
                                            : json_stringn(text, length);
-    int rc = spend(r, event->start_mark, NODE_COST + length);
+    int rc = spend(r, event->start_mark, text_cost(text, length));
     if (rc < 0) {
         json_decref(value);
         return rc;
@@ -196,7 +206,7 @@ static int read_sequence(struct reading *r, const yaml_event_t *event, unsigned 
 {
     autojson list = json_array();
     for (;;) {
-        autoevent item;
+        autoevent item = {0};
         json_t *value = NULL;
         int rc = next(r, &item);
         if (rc == 0 && item.type == YAML_SEQUENCE_END_EVENT)
@@ -237,7 +247,7 @@ static int merge(struct reading *r, yaml_mark_t place, const json_t *from, json_
 static int read_pair(struct reading *r, const yaml_event_t *key, unsigned depth, json_t *into,
                      json_t *merged)
 {
-    autoevent event;
+    autoevent event = {0};
     autojson value = NULL;
     char shown[200];
     if (key->type != YAML_SCALAR_EVENT)
@@ -250,11 +260,9 @@ static int read_pair(struct reading *r, const yaml_event_t *key, unsigned depth,
         snprintf(shown, sizeof shown, "the key \"%.150s\" is there twice", name);
         return wrong(r, key->start_mark, shown);
     }
-    int rc = spend(r, key->start_mark, NODE_COST + key->data.scalar.length);
+    int rc = spend(r, key->start_mark, text_cost(name, key->data.scalar.length));
     if (rc == 0)
         rc = next(r, &event);
-    else
-        memset(&event, 0, sizeof event);
     if (rc == 0)
         rc = read_node(r, &event, depth + 1, &value);
     if (rc == 0 && is_merge)
@@ -269,7 +277,7 @@ static int read_mapping(struct reading *r, const yaml_event_t *event, unsigned d
     autojson map = json_object();
     autojson merged = json_object();
     for (;;) {
-        autoevent key;
+        autoevent key = {0};
         int rc = next(r, &key);
         if (rc == 0 && key.type == YAML_MAPPING_END_EVENT)
             break;
@@ -303,12 +311,12 @@ static int read_node(struct reading *r, const yaml_event_t *event, unsigned dept
         rc = read_scalar(r, event, out);
         break;
     case YAML_SEQUENCE_START_EVENT:
-        rc = spend(r, event->start_mark, NODE_COST);
+        rc = spend(r, event->start_mark, LIST_COST);
         if (rc == 0)
             rc = read_sequence(r, event, depth, out);
         break;
     case YAML_MAPPING_START_EVENT:
-        rc = spend(r, event->start_mark, NODE_COST);
+        rc = spend(r, event->start_mark, LIST_COST);
         if (rc == 0)
             rc = read_mapping(r, event, depth, out);
         break;
@@ -326,7 +334,7 @@ static int read_node(struct reading *r, const yaml_event_t *event, unsigned dept
 static int read_document(struct reading *r, json_t **out)
 {
     for (bool read = false;;) {
-        autoevent event;
+        autoevent event = {0};
         int rc = next(r, &event);
         if (rc < 0)
             return rc;

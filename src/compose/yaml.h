@@ -14,8 +14,8 @@
 #include "base/json.h"
 
 #define YAML_MAX (4u << 20) /* bytes of a text */
-#define YAML_EXPANDED_MAX                                                                          \
-    (16u << 20) /* … with its aliases replaced: strings, and 32 for each node */
+/* … with its aliases replaced: strings as JSON has them, and what a node takes beside them. */
+#define YAML_EXPANDED_MAX (16u << 20)
 #define YAML_DEPTH_MAX 64
 
 /* -EINVAL: "FILE:LINE: what is wrong". The caller's. */

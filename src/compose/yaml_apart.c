@@ -17,7 +17,8 @@
 #include "confine/calls.h"
 
 #define SECONDS_MAX 10
-#define ANSWER_MAX (2 * (size_t)YAML_EXPANDED_MAX) /* escapes, quotes */
+/* Quotes, commas and brackets are less than a node counts; an error is short. */
+#define ANSWER_MAX (2 * (size_t)YAML_EXPANDED_MAX)
 
 static int install_filter(void)
 {
@@ -67,29 +68,41 @@ __attribute__((noreturn)) static void read_in_child(const char *text, size_t len
     _exit(1);
 }
 
+/* What the child says, and how it ended. Whoever is not heard to the end is ended: it may be in
+ * the middle of writing, and would stay there. */
+static int hear(pid_t pid, int reader, struct buf *said, int *status, struct error *err)
+{
+    int rc = read_fd(reader, ANSWER_MAX, said);
+    close(reader);
+    if (rc < 0)
+        (void)kill(pid, SIGKILL);
+    int waited = process_wait(pid, status, err);
+    return waited < 0 ? waited : rc;
+}
+
 int yaml_read_apart(const char *text, size_t length, const char *file, json_t **out,
                     struct error *err)
 {
     autobuf said = {0};
-    int ends[2], status;
+    int ends[2], status = 0;
     json_object_seed(0); /* it would read a file */
     if (pipe2(ends, O_CLOEXEC) < 0)
         return error_errno(err, "cannot make a pipe");
-    autofd reader = ends[0];
     pid_t pid = fork();
     if (pid == 0)
         read_in_child(text, length, file, ends[1]);
     int failed = errno;
     close(ends[1]);
-    if (pid < 0)
+    if (pid < 0) {
+        close(ends[0]);
         return error_set(err, -failed, "cannot fork: %s", error_describe(-failed));
-    int rc = read_fd(reader, ANSWER_MAX, &said);
-    int waited = process_wait(pid, &status, err);
-    if (waited < 0)
-        return waited;
-    if (rc < 0 || status != 0 || said.len == 0)
-        return error_set(err, rc < 0 ? rc : -EPROTO, "cannot read %s: its reader %s", file,
-                         rc < 0 ? error_describe(rc) : "was ended");
+    }
+    int rc = hear(pid, ends[0], &said, &status, err);
+    if (rc < 0)
+        return error_set(err, rc, "cannot read %s: what its reader says of it: %s", file,
+                         error_describe(rc));
+    if (status != 0 || said.len == 0)
+        return error_set(err, -EPROTO, "cannot read %s: its reader was ended", file);
     if (said.data[0] == 'E')
         return error_set(err, -EINVAL, "%s", said.data + 1);
     *out = json_loadb(said.data + 1, said.len - 1, JSON_DECODE_ANY, NULL);

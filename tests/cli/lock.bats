@@ -303,8 +303,71 @@ E
     try "include: [{path: []}]" "include: a path is needed"
     try "services: {a: {build: {context: nowhere}}}" "compose.yaml: service a: cannot open the build context nowhere"
     try "services: {a: {build: {args: 1}}}" "args and additional_contexts are lists"
+    try "servces: {}" 'compose.yaml: "servces" is no key of a compose file'
+    try "include: other.yaml" "compose.yaml: include: a list is needed"
+    try "services: {a: {volumes: {}}}" 'service "a": volumes: a list is needed'
     head -c 5000000 /dev/zero | tr '\0' '#' >compose.yaml
     fails 1 "cannot read the compose file compose.yaml: " caisson lock
+}
+
+@test "compose: what looks like a secret reaches no registry" {
+    for name in one two; do put c/$name:withheld >/dev/null; done
+    cat >compose.yaml <<E
+services:
+  a: {image: "$R/c/one:\${DEPLOY_TOKEN:?needed}"}
+  b:
+    build:
+      args: [NPM_TOKEN]
+      dockerfile_inline: |
+        ARG NPM_TOKEN
+        FROM $R/c/two:\$NPM_TOKEN
+E
+    echo DEPLOY_TOKEN=mine >.env
+    : >"$BATS_FILE_TMPDIR/requests"
+    NPM_TOKEN=mine caisson lock -q
+    [ "$(names)" = "one:withheld two:withheld" ]
+    [[ $(requests) != *mine* ]]
+}
+
+@test "compose: files lie inside the project, but for those that are named" {
+    put c/one:1 >/dev/null
+    mkdir -m 777 -p project project/sub
+    printf 'services:\n  a: {image: "%s/c/one:1"}\n' "$R" >outside.yaml
+    printf 'FROM %s/c/one:1\n' "$R" >Dockerfile
+    cd project
+    try() {
+        printf '%s\n' "$1" >compose.yaml
+        fails 1 "$2" caisson lock
+        [ ! -e caisson.lock ]
+    }
+    here=$(realpath .)
+    try "include: [../outside.yaml]" "compose.yaml: include: ../outside.yaml leads out of the project ($here): name it with -f"
+    try "services: {a: {extends: {file: ../outside.yaml, service: a}}}" "extends: ../outside.yaml leads out of the project"
+    try "services: {a: {build: ..}}" 'compose.yaml: service "a": build: .. leads out of the project'
+    ln -s .. sub/up
+    try "services: {a: {build: sub/up/..}}" "sub/up/.. leads out of the project"
+    try "services: {a: {build: '-'}}" "a directory is needed"
+    mkfifo sub/fifo.yaml
+    try "include: [sub/fifo.yaml]" "it is no regular file"
+    # Without the fence: what was refused is there to be read.
+    printf 'services: {}\n' >compose.yaml
+    caisson lock -q -f compose.yaml -f ../outside.yaml
+    [ "$(names)" = one:1 ]
+    rm caisson.lock
+    printf 'include: [../outside.yaml]\n' >compose.yaml
+    mkdir ../.git
+    caisson lock -q
+    [ "$(names)" = one:1 ]
+}
+
+@test "compose: COMPOSE_FILE of .env is not passed over" {
+    put c/one:1 >/dev/null
+    printf 'services:\n  a: {image: "%s/c/one:1"}\n' "$R" >compose.yaml
+    cp compose.yaml other.yaml
+    echo COMPOSE_FILE=other.yaml >.env
+    fails 1 "COMPOSE_FILE of .env names other files: name them with -f" caisson lock
+    caisson lock -q -f other.yaml
+    [ "$(names)" = one:1 ]
 }
 
 @test "a context from elsewhere brings its own" {

@@ -13,26 +13,24 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char *find(void *closure, const char *name)
 {
-    const struct strv *lines = closure;
-    size_t length = strlen(name);
-    for (size_t i = 0; i < lines->len; i++)
-        if (strncmp(lines->items[i], name, length) == 0 && lines->items[i][length] == '=')
-            return lines->items[i] + length + 1;
-    return streq(name, "EMPTY") ? "" : NULL;
+    const char *value = json_string_value(json_object_get(closure, name));
+    return value ? value : streq(name, "EMPTY") ? "" : NULL;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     autobuf text = {0};
-    autostrv lines = {0}, unset = {0};
+    autostrv unset = {0};
     autojson tree = NULL;
+    autojson set = json_object();
     struct error err = {0};
-    struct variables v = {.find = find, .closure = &lines, .left = 1 << 20, .unset = &unset};
+    struct variables v = {
+        .find = find, .closure = set, .left = 4 << 20, .names_left = 100, .unset = &unset};
     buf_add(&text, data, size);
     char *yaml = (char *)memmem(text.data, text.len, "\n---\n", 5);
     if (yaml) {
         *yaml = '\0';
-        if (environment_parse(text.data, ".env", &v, &lines, &err) < 0 && !err.text[0])
+        if (environment_parse(text.data, ".env", &v, set, &err) < 0 && !err.text[0])
             abort();
         yaml += 5;
     } else {
@@ -45,6 +43,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     if (interpolate_tree(&v, tree, &err) < 0 && !err.text[0])
+        abort();
+    if (json_object_size(set) > 100 || unset.len > VARIABLES_UNSET_MAX)
         abort();
     char *json = json_dumps(tree, JSON_COMPACT | JSON_ENCODE_ANY);
     if (!json || strlen(json) > 8 * (size_t)YAML_EXPANDED_MAX)

@@ -5,12 +5,18 @@
 #include <stddef.h>
 /* cmocka wants the three headers above */
 #include <cmocka.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/io.h"
 #include "base/memory.h"
+#include "base/secret_name.h"
 #include "base/text.h"
+#include "compose/images.h"
 #include "compose/interpolate.h"
 #include "compose/yaml.h"
 
@@ -113,20 +119,49 @@ static void bombs_do_not_go_off(void **state)
     assert_no_yaml(buf_text(&deep), "nested too deeply");
 }
 
+/* JSON needs six bytes for each of these. */
+static int read_controls(int aliases, json_t **out, struct error *err)
+{
+    autobuf text = {0};
+    buf_str(&text, "- &a \"");
+    for (int i = 0; i < 100000; i++)
+        buf_str(&text, "\\x01");
+    buf_str(&text, "\"\n");
+    for (int i = 0; i < aliases; i++)
+        buf_str(&text, "- *a\n");
+    return yaml_read_apart(buf_text(&text), text.len, "f", out, err);
+}
+
+static void a_long_answer_of_the_reader_comes_to_an_end(void **state)
+{
+    autojson value = NULL;
+    struct error err = {0};
+    (void)state;
+    if (read_controls(26, &value, &err) < 0)
+        fail_msg("%s", err.text);
+    assert_int_equal(json_array_size(value), 27);
+    assert_int_equal(json_string_length(json_array_get(value, 26)), 100000);
+    json_t *none = NULL;
+    assert_int_equal(read_controls(150, &none, &err), -EINVAL);
+    assert_string_equal(err.text, "f:28: with its aliases replaced the file is too large");
+    assert_null(none);
+}
+
 /* --- variables --- */
 
 static const char *find(void *closure, const char *name)
 {
     (void)closure;
-    return streq(name, "FULL")    ? "value"
-           : streq(name, "EMPTY") ? ""
-           : streq(name, "OTHER") ? "$FULL"
-                                  : NULL;
+    return streq(name, "FULL")                                       ? "value"
+           : streq(name, "EMPTY")                                    ? ""
+           : streq(name, "OTHER")                                    ? "$FULL"
+           : streq(name, "API_TOKEN") || streq(name, "DATABASE_URL") ? "value"
+                                                                     : NULL;
 }
 
 static int interpolated(const char *text, struct buf *out, struct strv *unset, struct error *err)
 {
-    struct variables v = {.find = find, .left = 1000, .unset = unset};
+    struct variables v = {.find = find, .left = 3000, .unset = unset};
     return interpolate_text(&v, text, out, err);
 }
 
@@ -152,6 +187,10 @@ static void variables_are_replaced(void **state)
         {"${NONE:-$$x}", "$x"},
         {"$OTHER", "$FULL"}, /* a value is not looked through again */
         {"a}b", "a}b"},
+        /* What looks like a secret is told nobody. */
+        {"$API_TOKEN ${API_TOKEN:?no} ${API_TOKEN:-c} ${API_TOKEN:+set} ${NONE:-$DATABASE_URL}",
+         "withheld withheld withheld set withheld"},
+        {"${NO_TOKEN}${NO_TOKEN-x}", "x"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -168,6 +207,13 @@ static void variables_are_replaced(void **state)
     autobuf names = {0};
     strv_join(&unset, " ", &names);
     assert_string_equal(buf_text(&names), "NONE MORE");
+    autobuf many = {0};
+    autostrv few = {0};
+    for (int i = 0; i < VARIABLES_UNSET_MAX + 10; i++)
+        buf_fmt(&many, "$NONE%d", i);
+    struct variables v = {.find = find, .left = 1 << 20, .unset = &few};
+    assert_int_equal(interpolate_text(&v, buf_text(&many), &got, NULL), 0);
+    assert_int_equal(few.len, VARIABLES_UNSET_MAX);
 }
 
 static void what_is_no_variable_is_refused(void **state)
@@ -210,7 +256,7 @@ static void what_is_no_variable_is_refused(void **state)
 
 static void strings_of_a_tree_are_replaced_and_keys_are_not(void **state)
 {
-    struct variables v = {.find = find, .left = 1000};
+    struct variables v = {.find = find, .left = 3000};
     struct error err = {0};
     (void)state;
     autojson tree =
@@ -239,11 +285,15 @@ static void environment_files(void **state)
                                "H: yaml\n"
                                "I=\"two\nlines\"\n"
                                "FULL=mine\n"
-                               "J=$FULL";
-    static const char *const lines[] = {
-        "A=1",          "B=two words", "C=$A #", "D=1\n$A \"two words\"",
-        "E=1-x-value",  "F=a#b",       "G=",     "H=yaml",
-        "I=two\nlines", "FULL=mine",   "J=value"};
+                               "A=2\n"
+                               "J=$FULL$A\n"
+                               "MY_TOKEN=mine\n"
+                               "K=$MY_TOKEN $API_TOKEN";
+    static const char expected[] = "{\"A\":\"2\",\"B\":\"two words\",\"C\":\"$A #\","
+                                   "\"D\":\"1\\n$A \\\"two words\\\"\",\"E\":\"1-x-value\","
+                                   "\"F\":\"a#b\",\"G\":\"\",\"H\":\"yaml\","
+                                   "\"I\":\"two\\nlines\",\"FULL\":\"mine\",\"J\":\"value2\","
+                                   "\"MY_TOKEN\":\"mine\",\"K\":\"withheld withheld\"}";
     static const struct {
         const char *text, *told;
     } bad[] = {{"A=1\n=2\n", "f:2: NAME=VALUE is needed"},
@@ -251,21 +301,317 @@ static void environment_files(void **state)
                {"A=\"x\n", "f:1: a quote is not closed"},
                {"A='x' y\n", "f:1: something follows the closing quote"},
                {"\nA=${B\n", "f:2: \"${B\" is no variable"}};
-    struct variables v = {.find = find, .left = 1000};
-    autostrv got = {0};
+    struct variables v = {.find = find, .left = 3000, .names_left = 14};
+    autojson got = json_object();
     struct error err = {0};
     (void)state;
-    if (environment_parse(text, "f", &v, &got, &err) < 0)
+    if (environment_parse(text, "f", &v, got, &err) < 0)
         fail_msg("%s", err.text);
-    assert_int_equal(got.len, sizeof lines / sizeof *lines);
-    for (size_t i = 0; i < got.len; i++)
-        assert_string_equal(got.items[i], lines[i]);
+    char *json = json_dumps(got, JSON_COMPACT);
+    assert_string_equal(json, expected);
+    free(json);
+    assert_int_equal(v.names_left, 0);
+    assert_int_equal(environment_parse("A=1", "f", &v, got, &err), -E2BIG);
+    assert_string_equal(err.text, "f:1: environment files set more than 10000 variables");
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        autostrv none = {0};
-        assert_int_equal(environment_parse(bad[i].text, "f", &v, &none, &err), -EINVAL);
+        autojson none = json_object();
+        v.names_left = 10;
+        assert_int_equal(environment_parse(bad[i].text, "f", &v, none, &err), -EINVAL);
         if (!strstr(err.text, bad[i].told))
             fail_msg("%s: %s", bad[i].text, err.text);
     }
+}
+
+/* Each line looks up what the line before has set. */
+static void looking_variables_up_is_bounded(void **state)
+{
+    struct variables v = {.find = find, .left = 1 << 20, .names_left = 1000};
+    autojson got = json_object();
+    autobuf text = {0}, names = {0}, many = {0};
+    struct error err = {0};
+    (void)state;
+    for (int i = 0; i < 20000; i++)
+        buf_str(&text, "$NONE");
+    assert_int_equal(interpolate_text(&v, buf_text(&text), &names, &err), -EFBIG);
+    v.left = 1 << 20;
+    for (int i = 0; i < 2000; i++)
+        buf_fmt(&many, "A%d=x\n", i);
+    assert_int_equal(environment_parse(buf_text(&many), "f", &v, got, &err), -E2BIG);
+    v = (struct variables){.find = find, .left = 10000, .names_left = 1000};
+    assert_int_equal(environment_parse(buf_text(&many), "f", &v, got, &err), -EFBIG);
+}
+
+/* Whoever knows one only by its key must not make each of its members cost as much as the key. */
+static void a_long_key_is_cut_where_it_is_told(void **state)
+{
+    struct variables v = {.find = find, .left = 64 << 20};
+    struct error err = {0};
+    autofree char *key = xmalloc(1000001);
+    autojson tree = json_object();
+    json_t *list = json_array();
+    (void)state;
+    memset(key, 'k', 1000000);
+    key[1000000] = '\0';
+    for (int i = 0; i < 100000; i++)
+        json_array_append_new(list, json_string(""));
+    json_array_append_new(list, json_string("${NONE?x}"));
+    json_object_set_new(tree, key, list);
+    assert_int_equal(interpolate_tree(&v, tree, &err), -EINVAL);
+    assert_non_null(strstr(err.text, "kkk[100000]: the variable NONE is required: x"));
+    assert_true(strlen(err.text) < 300);
+}
+
+static void names_that_look_like_secrets(void **state)
+{
+    static const char *const secret[] = {
+        "GITHUB_TOKEN", "NPM_TOKEN",      "npm_token",    "PGPASSWORD",        "MYSQL_PWD",
+        "DB_DSN",       "DATABASE_URL",   "AUTH",         "AWS_ACCESS_KEY_ID", "API_KEY",
+        "APIKEY",       "MY_CREDENTIALS", "SSH_KEY",      "PRIVATE",           "SSH_PRIVATE_KEY",
+        "CLIENTSECRET", "SECRET_THING",   "REGISTRY_AUTH"};
+    static const char *const other[] = {
+        "TAG",          "VERSION", "KEYCLOAK_VERSION", "PATH",        "AUTH_TAG",
+        "AUTH_VERSION", "MONKEY",  "AUTHOR",           "PASSTHROUGH", "PATCH",
+        "REGISTRY",     "",        "PRIVATE_REGISTRY"};
+    (void)state;
+    for (size_t i = 0; i < sizeof secret / sizeof *secret; i++)
+        if (!secret_name_maybe(secret[i]))
+            fail_msg("%s looks like none", secret[i]);
+    for (size_t i = 0; i < sizeof other / sizeof *other; i++)
+        if (secret_name_maybe(other[i]))
+            fail_msg("%s looks like one", other[i]);
+}
+
+/* --- projects --- */
+
+/* In a directory of its own, which is below another one: what is in there is outside. */
+static char above[] = "/tmp/test-compose-XXXXXX";
+
+static int begin_project(void **state)
+{
+    (void)state;
+    snprintf(above, sizeof above, "/tmp/test-compose-XXXXXX");
+    return !mkdtemp(above) || chdir(above) < 0 || mkdir("p", 0700) < 0 || chdir("p") < 0;
+}
+
+static int end_project(void **state)
+{
+    (void)state;
+    return chdir("/") < 0 || remove_tree_at(AT_FDCWD, above, NULL) < 0;
+}
+
+static void put(const char *path, const char *text)
+{
+    autofd fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(write_all(fd, text, strlen(text)), 0);
+}
+
+/* All that comes of it, as one line: images, then NAME(CONTEXT,ARGUMENTS) of what is built. */
+static int read_images(const char *text, struct buf *out, struct error *err)
+{
+    autocompose_images images = {0};
+    autostrv files = {0};
+    put("compose.yaml", text);
+    strv_add(&files, "compose.yaml");
+    if (access("over.yaml", F_OK) == 0)
+        strv_add(&files, "over.yaml");
+    int rc = compose_images_read(&files, &images, err);
+    strv_join(&images.names, " ", out);
+    for (size_t i = 0; i < images.build_count; i++) {
+        const struct compose_build *b = &images.builds[i];
+        buf_fmt(out, "%s%s(%s", out->len ? " " : "", b->service, b->context);
+        for (size_t n = 0; n < b->args.len; n++)
+            buf_fmt(out, ",%s", b->args.items[n]);
+        buf_char(out, ')');
+    }
+    return rc;
+}
+
+static void assert_images(const char *text, const char *expected)
+{
+    autobuf got = {0};
+    struct error err = {0};
+    if (read_images(text, &got, &err) < 0)
+        fail_msg("%.1000s: %s", text, err.text);
+    assert_string_equal(buf_text(&got), expected);
+}
+
+static void assert_refused(const char *text, const char *told)
+{
+    autobuf got = {0};
+    struct error err = {0};
+    assert_true(read_images(text, &got, &err) < 0);
+    if (!strstr(err.text, told))
+        fail_msg("\"%s\" is not in: %s", told, err.text);
+}
+
+static void secrets_are_withheld(void **state)
+{
+    (void)state;
+    setenv("TEST_COMPOSE_TOKEN", "mine", 1);
+    setenv("TEST_COMPOSE_WORD", "word", 1);
+    put(".env", "DB_PASSWORD=mine\nCOPIED=$TEST_COMPOSE_TOKEN$DB_PASSWORD\n");
+    assert_images("services: {a: {image: 'evil/x:$TEST_COMPOSE_TOKEN'}, b: {image: 'y:$COPIED'}, "
+                  "c: {image: 'z:${DB_PASSWORD:?no}-$TEST_COMPOSE_WORD'}}",
+                  "evil/x:withheld y:withheldwithheld z:withheld-word");
+    assert_images("services: {a: {build: {args: [TEST_COMPOSE_TOKEN, OTHER_TOKEN, WORD, A=1]}}}",
+                  "a(.,TEST_COMPOSE_TOKEN=withheld,WORD,A=1)");
+    assert_images("services: {a: {build: {args: {DB_PASSWORD: , OTHER_TOKEN: , TOKEN: x}}}}",
+                  "a(.,DB_PASSWORD=withheld,TOKEN=x)");
+    unsetenv("TEST_COMPOSE_TOKEN");
+    unsetenv("TEST_COMPOSE_WORD");
+}
+
+static void what_is_not_understood_is_refused(void **state)
+{
+    static const struct {
+        const char *text, *told;
+    } cases[] = {
+        {"servces: {}", "compose.yaml: \"servces\" is no key of a compose file"},
+        {"\"\\e\": 1", "compose.yaml: \"\\x1b\" is no key of a compose file"},
+        {"!override {services: {}}", "\"!override\" is no key of a compose file"},
+        {"services: !override {a: {image: b}}", "services: !override is only understood"},
+        {"services: !reset {}", "services: !reset is only understood"},
+        {"include: other.yaml", "compose.yaml: include: a list is needed"},
+        {"include: {path: other.yaml}", "include: a list is needed"},
+        {"include: !override [a]", "include: a list is needed"},
+        {"include: [!override {path: a}]", "include: \"!override\" is not understood"},
+        {"include: [[a]]", "include: a path or a mapping is needed"},
+        {"services: {a: {volumes: {}}}", "service \"a\": volumes: a list is needed"},
+        {"services: {a: {volumes: [!override {type: image, source: b}]}}", "volumes: words and"},
+        {"services: {a: {volumes: [{type: !override image, source: b}]}}", "volumes: words and"},
+        {"services: {a: {volumes: [{type: image}]}}", "an image needs the name of one"},
+        {"services: {a: {extends: !override b}}", "neither !reset nor !override"},
+        {"services: {a: {extends: {service: !override b}}}", "extends: a service is needed"},
+        {"services: {a: {extends: [b]}}", "extends: a service is needed"},
+        {"services: {a: {build: {args: !reset null}}}", "without !reset and !override"},
+        {"services: {a: {build: {context: !override x}}}", "are words"},
+        {"services: {a: {build: '-'}}", "service \"a\": build: a directory is needed"},
+        {"services: {a: {build: {context: '-'}}}", "a directory is needed"},
+        {"services: {a: {build: ''}}", "a directory is needed"},
+        {"services: {a: {build: 'x://../..'}}", "a directory is needed"},
+        {"services: {\"a\\e\": {}}", "service \"a\\x1b\": no name of a service"},
+        {"services: {a b: {}}", "no name of a service"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_refused(cases[i].text, cases[i].told);
+    assert_images("version: '3'\nname: x\nnetworks: \nvolumes: \nconfigs: \nsecrets: \n"
+                  "models: \ninclude: \nx-any: \nservices: {a: {image: b, volumes: }}\n",
+                  "b");
+    assert_images("services: {a: {build: 'https://example.org/x.git'}, b: {build: 'git@x:y'}}",
+                  "a(https://example.org/x.git) b(git@x:y)");
+}
+
+static void services_are_replaced_and_removed(void **state)
+{
+    static const char one[] = "services:\n"
+                              "  a: {image: one, volumes: [{type: image, source: mounted}]}\n"
+                              "  b: {image: two}\n"
+                              "  c: {extends: a}\n";
+    (void)state;
+    put("over.yaml", "services: {a: {image: other}}");
+    assert_images(one, "other mounted two one");
+    put("over.yaml", "services: {a: !override {image: other}, b: !reset null}");
+    assert_images(one, "other one mounted");
+    put("over.yaml", "services: {a: !reset {image: x}, c: !reset , d: !reset }");
+    assert_images(one, "two");
+    put("over.yaml", "services: {a: !reset , e: {extends: a}}");
+    assert_refused(one, "over.yaml: service \"a\": there is none of this name");
+    put("over.yaml", "services: {a: !override 1}");
+    assert_refused(one, "over.yaml: service \"a\": a mapping is needed");
+}
+
+static void nothing_leads_out_of_the_project(void **state)
+{
+    (void)state;
+    put("../x.yaml", "services: {a: {image: outside}}");
+    put("../env", "A=1");
+    assert_int_equal(mkdir("sub", 0700), 0);
+    assert_int_equal(symlink("../../x.yaml", "sub/x.yaml"), 0);
+    assert_int_equal(symlink("../..", "sub/up"), 0);
+    assert_int_equal(mkfifo("fifo", 0600), 0);
+    autofree char *all = xasprintf("compose.yaml: include: ../x.yaml leads out of the project "
+                                   "(%s/p): name it with -f",
+                                   above);
+    assert_refused("include: [../x.yaml]", all);
+    assert_refused("include: [sub/x.yaml]", "sub/x.yaml leads out");
+    assert_refused("include: [sub/up/x.yaml]", "sub/up/x.yaml leads out");
+    assert_refused("include: [/etc/passwd]", "/etc/passwd leads out");
+    assert_refused("include: [\"../x.yaml\\e\"]", "../x.yaml\\x1b");
+    assert_refused("include: [fifo]", "cannot read the compose file fifo: it is no regular file");
+    assert_refused("include: [sub]", "cannot read the compose file sub: it is no regular file");
+    assert_refused("include: [{path: x, env_file: ../env}]", "../env leads out");
+    assert_refused("include: [{path: x, env_file: fifo}]", "fifo: it is no regular file");
+    assert_refused("services: {a: {extends: {file: ../x.yaml, service: a}}}",
+                   "extends: ../x.yaml leads out");
+    assert_refused("services: {a: {build: ..}}", "service \"a\": build: .. leads out");
+    assert_refused("services: {a: {build: sub/up}}", "sub/up leads out");
+    assert_images("services: {a: {build: sub}, b: {build: ./nowhere}}", "a(sub) b(./nowhere)");
+    assert_int_equal(symlink("../env", ".env"), 0);
+    assert_refused("services: {}", ".env leads out");
+}
+
+static void a_repository_is_one_project(void **state)
+{
+    autocompose_images images = {0};
+    autostrv files = {0};
+    struct error err = {0};
+    (void)state;
+    put("../x.yaml", "services: {a: {image: above}}");
+    assert_int_equal(mkdir("../.git", 0700), 0);
+    assert_images("include: [../x.yaml]\nservices: {b: {build: ..}}", "above b(..)");
+    put(".env", "COMPOSE_FILE=a:b\n");
+    strv_add(&files, "compose.yaml");
+    assert_int_equal(compose_images_read(&files, &images, &err), 0);
+    assert_string_equal(images.root, above);
+    assert_string_equal(images.compose_file, "a:b");
+    put("../x.yaml", "services: {a: {build: ..}}");
+    assert_refused("include: [../x.yaml]", "leads out of the project");
+}
+
+static void bounds(void **state)
+{
+    autobuf text = {0};
+    (void)state;
+    buf_str(&text, "services:\n  big: {image: x, volumes: [");
+    buf_str(&text, "&v {type: image, source: y}");
+    for (int i = 0; i < 20000; i++)
+        buf_str(&text, ", *v");
+    buf_str(&text, "]}\n");
+    for (int i = 0; i < 30000; i++)
+        buf_fmt(&text, "  s%d: {extends: big}\n", i);
+    assert_refused(buf_text(&text), "more than 100000 volumes, arguments and contexts");
+    buf_clear(&text);
+    buf_str(&text, "services:\n");
+    for (int i = 0; i < 5001; i++)
+        buf_fmt(&text, "  s%d: {image: x}\n", i);
+    assert_refused(buf_text(&text), "there are more than 5000 services");
+    buf_clear(&text);
+    buf_str(&text, "services:\n");
+    for (int i = 0; i < 1001; i++)
+        buf_fmt(&text, "  s%d: {image: x%d}\n", i, i);
+    assert_refused(buf_text(&text), "more than 1000 images are needed");
+    buf_clear(&text);
+    buf_str(&text, "services:\n");
+    for (int i = 0; i < 1001; i++)
+        buf_fmt(&text, "  s%d: {build: .}\n", i);
+    assert_refused(buf_text(&text), "more than 1000 services are built");
+    buf_clear(&text);
+    buf_str(&text, "services:\n  b: {build: {dockerfile_inline: '");
+    for (int i = 0; i < 1000000; i++)
+        buf_char(&text, 'x');
+    buf_str(&text, "'}}\n");
+    for (int i = 0; i < 900; i++)
+        buf_fmt(&text, "  s%d: {extends: b}\n", i);
+    assert_refused(buf_text(&text), "more than 100000 volumes, arguments and contexts");
+    buf_clear(&text);
+    put("env", "A=1");
+    buf_str(&text, "include: [{path: x.yaml, env_file: [env");
+    for (int i = 0; i < 300; i++)
+        buf_str(&text, ", env");
+    buf_str(&text, "]}]");
+    assert_refused(buf_text(&text), "more than 200 files");
 }
 
 int main(void)
@@ -275,10 +621,23 @@ int main(void)
         cmocka_unit_test(anchors_and_merge_keys_are_resolved),
         cmocka_unit_test(what_is_wrong_is_told_with_its_line),
         cmocka_unit_test(bombs_do_not_go_off),
+        cmocka_unit_test(a_long_answer_of_the_reader_comes_to_an_end),
         cmocka_unit_test(variables_are_replaced),
         cmocka_unit_test(what_is_no_variable_is_refused),
         cmocka_unit_test(strings_of_a_tree_are_replaced_and_keys_are_not),
         cmocka_unit_test(environment_files),
+        cmocka_unit_test(looking_variables_up_is_bounded),
+        cmocka_unit_test(a_long_key_is_cut_where_it_is_told),
+        cmocka_unit_test(names_that_look_like_secrets),
+        cmocka_unit_test_setup_teardown(secrets_are_withheld, begin_project, end_project),
+        cmocka_unit_test_setup_teardown(what_is_not_understood_is_refused, begin_project,
+                                        end_project),
+        cmocka_unit_test_setup_teardown(services_are_replaced_and_removed, begin_project,
+                                        end_project),
+        cmocka_unit_test_setup_teardown(nothing_leads_out_of_the_project, begin_project,
+                                        end_project),
+        cmocka_unit_test_setup_teardown(a_repository_is_one_project, begin_project, end_project),
+        cmocka_unit_test_setup_teardown(bounds, begin_project, end_project),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
