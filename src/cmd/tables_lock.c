@@ -41,7 +41,10 @@ const struct verb verb_lock = {
         "Names that are locked already stay as they are: --update asks for them anew and says "
         "what has moved. Digests are those of whole images, for every platform. Names with a "
         "digest need none; images that were made or loaded here are no registry's and are left "
-        "out, which is said.",
+        "out, which is said.\n\n"
+        "Compose files are read for their images alone: variables whose names look like a secret's "
+        "stand for the word \"withheld\", for a name is told to the registry that the file "
+        "chose. What they include, extend and build from has to lie in the project.",
     .examples = "caisson lock\n"
                 "# What has moved since\n"
                 "caisson lock --update\n"

@@ -280,6 +280,32 @@ E
     [ "$(names)" = one:1 ]
 }
 
+@test "compose: a Dockerfile of a service is in the project, and what holds its build is said" {
+    put c/in:1 >/dev/null
+    mkdir -p project/web outside
+    chmod 777 project
+    echo "FROM $R/c/in:1" | tee project/web/Dockerfile >outside/Dockerfile
+    cd project
+    for file in ../../outside/Dockerfile "$PWD/../outside/Dockerfile" link; do
+        ln -sf ../../outside/Dockerfile web/link
+        printf 'services: {a: {build: {context: web, dockerfile: "%s"}}}\n' "$file" >compose.yaml
+        fails 1 "leads out of the project" caisson lock
+    done
+    echo 'services: {a: {build: web}}' >compose.yaml
+    run -0 caisson lock
+    [[ $output == *"'caisson build web' is held to it with --lock-file ./caisson.lock"* ]]
+    put c/in:1 seed=moved layers=1 >/dev/null
+    run -0 build --lock-file caisson.lock web
+    [[ $output == *"$(locked $R/c/in:1)"* ]]
+    # The environment's word for which files there are.
+    printf 'services: {b: {image: "%s/c/other:1"}}\n' "$R" >other.yaml
+    COMPOSE_FILE=other.yaml:compose.yaml fails 1 "c/other" caisson lock
+    # A service whose files are elsewhere cannot be locked.
+    echo 'services: {a: {build: "https://example.com/x.git"}}' >compose.yaml
+    run -1 caisson lock --check
+    [ "$output" = "a: what it is built from is elsewhere: not locked" ]
+}
+
 @test "compose: what is wrong is told with its place, and locks nothing" {
     try() {
         printf '%s\n' "$1" >compose.yaml
