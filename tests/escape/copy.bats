@@ -71,7 +71,7 @@ from_outside() {
         caisson exec reader ln -s "$way" /d/link
         caisson exec -d reader swap /d/x /d/link 60
         got=0
-        for _ in $(seq 60); do
+        for _ in $(rounds 60); do
             rm -rf "$BATS_TEST_TMPDIR/out" "$BATS_TEST_TMPDIR/tree"
             caisson cp -L reader:/d/x "$BATS_TEST_TMPDIR/tree" 2>/dev/null || true
             lacks -rs "of the host" "$BATS_TEST_TMPDIR/tree"
@@ -96,7 +96,7 @@ from_outside() {
         caisson exec writer ln -s "$way" /d/link
         caisson exec -d writer swap /d/x /d/link 60
         wrote=0
-        for _ in $(seq 60); do
+        for _ in $(rounds 60); do
             caisson cp "$BATS_TEST_TMPDIR/f" writer:/d/x/file 2>/dev/null && wrote=$((wrote + 1))
             caisson cp "$BATS_TEST_TMPDIR/t/." writer:/d/x 2>/dev/null || true
         done
@@ -115,7 +115,7 @@ from_outside() {
     swapper=$!
     echo x >"$BATS_TEST_TMPDIR/f"
     copied=0
-    for _ in $(seq 60); do
+    for _ in $(rounds 60); do
         caisson cp "$BATS_TEST_TMPDIR/f" raced:/vol/d/x/f 2>/dev/null && copied=$((copied + 1))
     done
     kill "$swapper"
@@ -148,7 +148,7 @@ from_outside() {
     victim replacer
     mkfifo "$BATS_TEST_TMPDIR/pipe"
     copied=0
-    for _ in $(seq 60); do
+    for _ in $(rounds 60); do
         mkdir "$BATS_TEST_TMPDIR/open"
         echo old >"$BATS_TEST_TMPDIR/open/f"
         ln -s "$BATS_TEST_TMPDIR/pipe" "$BATS_TEST_TMPDIR/open/link"
@@ -217,10 +217,10 @@ from_outside() {
     caisson exec -d moving sh -c 'while :; do head -c 1000000 /dev/zero >>/tmp/f || : >/tmp/f; done'
     caisson exec -d moving sh -c 'while :; do mkdir -p /t/a/b; touch /t/a/b/c; rm -r /t; done'
     waits 5 caisson exec moving test -e /tmp/f
-    for _ in $(seq 20); do
+    for _ in $(rounds 20); do
         timeout 20 caisson cp moving:/tmp/f "$BATS_TEST_TMPDIR/f"
     done
-    for _ in $(seq 20); do
+    for _ in $(rounds 20); do
         rm -rf "$BATS_TEST_TMPDIR/t"
         timeout 10 caisson cp moving:/t "$BATS_TEST_TMPDIR/t" 2>/dev/null || [ $? = 1 ]
     done

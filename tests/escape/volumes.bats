@@ -22,7 +22,7 @@ volume_dir() { caisson volume inspect -f '{{.Mountpoint}}' "$1"; }
     caisson run -d --name swapper -v shared:/s busybox /s/swap /s/d /s/link 600 >/dev/null
     inside=0
     below=0
-    for _ in $(seq 50); do
+    for _ in $(rounds 50); do
         found=$(caisson run --rm --mount type=volume,source=shared,target=/sub,volume-subpath=d \
             busybox sh -c 'ls /sub; cat /sub/file' 2>/dev/null) || true
         [[ $found != *"of the host"* && $found != *file* ]]
@@ -171,7 +171,7 @@ hostile_data() {
     ) 3>&- &
     pruner=$!
     failed=0
-    for i in $(seq 40); do
+    for i in $(rounds 40); do
         caisson run --rm -v "race$i:/data" -v /anonymous busybox \
             sh -c 'echo x >/data/file && echo y >/anonymous/file && cat /data/file' >/dev/null || failed=$((failed + 1))
     done

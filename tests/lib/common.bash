@@ -50,6 +50,14 @@ skip_without_groups() {
     has_groups || skip "needs a delegated control group"
 }
 
+# Races against what takes milliseconds elsewhere, and the like (tests/vm).
+skip_emulated() {
+    [ -z "${CAISSON_TEST_EMULATED:-}" ] || skip "a race, or large: not on an emulated processor"
+}
+
+# rounds N: how often a race is run; there, a sixth of it.
+rounds() { if [ -z "${CAISSON_TEST_EMULATED:-}" ]; then seq "$1"; else seq $(($1 / 6)); fi; }
+
 # Ends every container of this file, then checks that nothing is mounted any more.
 common_teardown_file() {
     local ids mounts
