@@ -41,21 +41,21 @@ bool secret_name_maybe(const char *name)
 {
     /* Anywhere in it … */
     static const char *const anywhere[] = {
-        "access_key",        "accesskey",  "api_key",    "apikey",
-        "connection_string", "credential", "passphrase", "passwd",
-        "password",          "privatekey", "secret",     "token"};
+        "access_key", "accesskey", "api_key",    "apikey", "connection_string",
+        "credential", "masterkey", "passphrase", "passwd", "password",
+        "privatekey", "secret",    "sshkey",     "token",  "webhook"};
     /* … and as one of its words. */
     static const char *const words[] = {"auth", "creds", "database_url", "dsn",    "jwt",
                                         "key",  "keys",  "pass",         "pat",    "private",
                                         "pwd",  "pw",    "pword",        "session"};
     /* What an image is called is told everybody: AUTH_TAG is the tag of a service "auth". */
     static const char *const last[] = {"file", "image", "registry", "tag", "version"};
-    const char *underscore = strrchr(name, '_');
-    if (underscore && is_one_of(underscore + 1, strlen(underscore + 1), last, COUNT(last)))
-        return false;
     for (size_t i = 0; i < COUNT(anywhere); i++)
         if (strcasestr(name, anywhere[i]))
             return true;
+    const char *underscore = strrchr(name, '_');
+    if (underscore && is_one_of(underscore + 1, strlen(underscore + 1), last, COUNT(last)))
+        return false;
     for (size_t i = 0; i < COUNT(words); i++)
         for (const char *at = name; (at = strcasestr(at, words[i])); at++) {
             char after = at[strlen(words[i])];
@@ -63,4 +63,10 @@ bool secret_name_maybe(const char *name)
                 return true;
         }
     return false;
+}
+
+bool secret_value_maybe(const char *value)
+{
+    const char *at = strchr(value, '@');
+    return strstr(value, "://") || (at && strncmp(at, "@sha256:", 8) != 0);
 }

@@ -138,11 +138,11 @@ static int hold(const struct build *b, const char *name, struct held *out, struc
     if (!b->locked || digest_valid(name) || conf_reference(b->conf, name, &ref, NULL) < 0 ||
         ref.digest[0])
         return 0; /* a name that is none is told by who wants it */
+    autobuf full = {0};
+    reference_full(&ref, &full);
+    out->tagged = buf_take(&full);
     out->digest = lockfile_find(&b->lock, &ref);
     if (out->digest) {
-        autobuf full = {0};
-        reference_full(&ref, &full);
-        out->tagged = buf_take(&full);
         out->exact = xasprintf("%s/%s@%s", ref.domain, ref.path, out->digest);
         return 0;
     }
@@ -206,20 +206,31 @@ static int fetch(struct build *b, const char *name, const char *platform, bool a
     return rc;
 }
 
+/* Whether what it is held to was asked about under this very name when it was fetched: who may have
+ * signed is said by name. */
+static bool was_asked(const struct build *b, const struct held *held)
+{
+    struct pulled pulled;
+    return pulled_read(b->place->store, held->tagged, &pulled, NULL) == 0 &&
+           (streq(pulled.digest, held->digest) || streq(pulled.held, held->digest));
+}
+
 static int fetch_missing(struct build *b, const char *name, const char *platform,
                          const struct held *held, struct error *err)
 {
     bool here, fits;
     /* What a digest names does not change. */
     bool anew = b->options->pull && !held->digest;
-    look(b, held->digest ? held->exact : name, platform, &here, &fits);
+    look(b, held->digest ? held->exact : held->ours ? held->tagged : name, platform, &here, &fits);
+    fits = fits && (!held->digest || was_asked(b, held));
     /* What is ours for another platform is told by who wants it: a registry's of that name is not.
      */
     if ((!anew && here && fits) || held->ours)
         return 0;
     int rc = fetch(b, name, platform, anew || here, held, err);
-    if (rc == 0 && b->options->pull)
-        return error_set(err, -EIO, "--pull: %.200s was not fetched, as said above", name);
+    if (rc == 0 && (b->options->pull || held->digest))
+        return error_set(err, -EIO, "%s%.200s was not fetched, as said above",
+                         b->options->pull ? "--pull: " : "", name);
     return rc < 0 ? rc : 0;
 }
 
@@ -243,7 +254,12 @@ int images_name(const struct build *b, const char *name, char **out, struct erro
     int rc = hold(b, name, &held, err);
     if (rc < 0)
         return rc;
-    const char *meant = held.exact ? held.exact : name;
+    /* A trigger's name was in no list. */
+    if (held.digest && !was_asked(b, &held))
+        return error_set(err, -EACCES,
+                         "%.200s was not pulled by this name: 'caisson pull %.200s' does it", name,
+                         name);
+    const char *meant = held.exact ? held.exact : held.ours ? held.tagged : name;
     size_t i = 0;
     while (i + 1 < b->fetched.len && !streq(b->fetched.items[i], meant))
         i += 2;

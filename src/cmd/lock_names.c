@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/io.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "build/images.h"
@@ -16,6 +17,7 @@
 #include "compose/images.h"
 
 #define NAMES_MAX 1000
+#define ENVIRONMENT_MAX (1u << 20)
 
 /* `name`: as a file of the project has it. */
 static int add_name(struct locking *l, const char *name, struct error *err)
@@ -98,13 +100,21 @@ static void tell_context(struct locking *l, const char *context)
     buf_fmt(&l->said, "' is held to it with --lock-file %s\n", l->path);
 }
 
-/* What is wrong with a Dockerfile is shown, and a compose file may not have others shown. */
-static int check_inside(const char *file, const char *root, struct error *err)
+/* Where the Dockerfile of a service really lies, the caller's: what is wrong with one is shown, and
+ * a compose file may not have others shown. NULL: the context's own. */
+static int find_dockerfile(const struct compose_build *b, const char *root, char **out,
+                           struct error *err)
 {
     size_t length = strlen(root);
-    autofree char *whole = file ? realpath(file, NULL) : NULL;
-    if (!whole || streq(root, "/") ||
-        (strncmp(whole, root, length) == 0 && strchr("/", whole[length])))
+    *out = NULL;
+    if (!b->dockerfile)
+        return 0;
+    autofree char *file = *b->dockerfile == '/' ? xstrdup(b->dockerfile)
+                                                : xasprintf("%s/%s", b->context, b->dockerfile);
+    *out = realpath(file, NULL);
+    if (!*out)
+        return error_errno(err, "cannot open the Dockerfile %.300s", file);
+    if (streq(root, "/") || (strncmp(*out, root, length) == 0 && (*out)[length] == '/'))
         return 0;
     return error_set(err, -EACCES,
                      "the Dockerfile %.300s leads out of the project (%.300s): lock it by itself, "
@@ -115,11 +125,9 @@ static int check_inside(const char *file, const char *root, struct error *err)
 static int read_build(struct locking *l, const struct compose_build *b, const char *root,
                       struct error *err)
 {
-    autofree char *file = !b->dockerfile          ? NULL
-                          : *b->dockerfile == '/' ? xstrdup(b->dockerfile)
-                                                  : xasprintf("%s/%s", b->context, b->dockerfile);
-    const struct build_options build = {
-        .file = file, .target = b->target, .build_args = b->args, .contexts = b->contexts};
+    autofree char *file = NULL;
+    struct build_options build = {
+        .target = b->target, .build_args = b->args, .contexts = b->contexts};
     if (b->text)
         return read_text(l, b, &build, err);
     if (remote_context_named(b->context)) {
@@ -128,7 +136,8 @@ static int read_build(struct locking *l, const struct compose_build *b, const ch
         l->elsewhere = true;
         return 0;
     }
-    int rc = check_inside(file, root, err);
+    int rc = find_dockerfile(b, root, &file, err);
+    build.file = file;
     if (rc == 0)
         rc = read_dockerfile(l, &build, b->context, err);
     if (rc < 0)
@@ -144,8 +153,6 @@ static int read_compose(struct locking *l, const struct strv *files, struct erro
     int rc = compose_images_read(files, &images, err);
     if (rc < 0)
         return rc;
-    if (l->options->files.len == 0 && images.compose_file)
-        return error_set(err, -EINVAL, "COMPOSE_FILE of .env names other files: name them with -f");
     for (size_t i = 0; i < images.unset.len; i++)
         tell_warning("the variable %s is not set: nothing stands for it in %s",
                      images.unset.items[i], files->items[0]);
@@ -175,7 +182,7 @@ static bool add_usual(const struct locking *l, const char *name, struct strv *ou
     return there;
 }
 
-/* $COMPOSE_FILE, or as Docker's compose finds them, with what is merged over them. */
+/* As Docker's compose finds them, with what is merged over them. */
 static void find_compose(const struct locking *l, struct strv *out)
 {
     static const char *const usual[] = {"compose.yaml", "compose.yml", "docker-compose.yml",
@@ -183,17 +190,33 @@ static void find_compose(const struct locking *l, struct strv *out)
     static const char *const over[] = {"compose.override.yml", "compose.override.yaml",
                                        "docker-compose.override.yml",
                                        "docker-compose.override.yaml"};
-    const char *named = getenv("COMPOSE_FILE");
     bool found = false;
-    if (named && *named) {
-        strv_split(out, named, ':');
-        return;
-    }
     for (size_t i = 0; i < sizeof usual / sizeof *usual && !found; i++)
         found = add_usual(l, usual[i], out);
     for (size_t i = 0; found && i < sizeof over / sizeof *over; i++)
         if (add_usual(l, over[i], out))
             break;
+}
+
+/* Other files than the usual ones are the project's: which is not guessed. */
+static int check_compose_file(const struct locking *l, struct error *err)
+{
+    static const char name[] = "COMPOSE_FILE=";
+    const char *named = getenv("COMPOSE_FILE");
+    autobuf text = {0};
+    autofree char *path = xasprintf("%s/.env", l->directory);
+    bool said = named && *named;
+    (void)read_named_file(path, ENVIRONMENT_MAX, &text); /* told by who reads it */
+    for (const char *at = buf_text(&text); *at && !said; at += strcspn(at, "\n")) {
+        at += strspn(at, " \t\r\n");
+        if (starts_with(at, "export "))
+            at += strlen("export ");
+        said = starts_with(at, name) && !strchr(" \t\r\n", at[strlen(name)]);
+    }
+    return !said
+               ? 0
+               : error_set(err, -EINVAL, "COMPOSE_FILE of %s names other files: name them with -f",
+                           named && *named ? "the environment" : ".env");
 }
 
 static bool has_dockerfile(const struct locking *l)
@@ -209,8 +232,10 @@ int lock_read_files(struct locking *l, struct error *err)
     bool own = o->files.len == 0;
     int rc = 0;
     if (own)
+        rc = check_compose_file(l, err);
+    if (own)
         find_compose(l, &compose);
-    if (own && (has_dockerfile(l) || compose.len == 0))
+    if (rc == 0 && own && (has_dockerfile(l) || compose.len == 0))
         rc = read_own(l, NULL, err);
     for (size_t i = 0; rc == 0 && i < o->files.len; i++)
         if (is_compose(o->files.items[i]))

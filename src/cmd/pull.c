@@ -218,6 +218,16 @@ static int check_trust(const struct pulling *p, const struct pull *pull,
     return trust_check(&trust, out, err);
 }
 
+static bool is_filed_as(struct pulling *p, const char *name, const char *manifest)
+{
+    autoimage image = {0};
+    if (store_lock(&p->store, LOCK_SH, NULL) < 0)
+        return false;
+    bool filed = store_resolve(&p->store, name, &image, NULL) == 0;
+    store_unlock(&p->store);
+    return filed && streq(image.manifest, manifest);
+}
+
 /* Who has signed, and what comes, is known before there is an image: a kill between the two forgets
  * nobody, and leaves no image that seems to be one of ours. */
 static int remember_before(struct pulling *p, const char *name, const struct pulled *before,
@@ -225,20 +235,25 @@ static int remember_before(struct pulling *p, const char *name, const struct pul
                            struct error *err)
 {
     struct pulled known = *before;
-    if (pull->by_digest && !vouched->signer[0])
-        return 0;
-    if (!pull->by_digest)
+    if (pull->by_digest) {
+        snprintf(known.held, DIGEST_MAX, "%s", pull->held);
+    } else {
+        /* The last one came after all, and only that was not noted any more. */
+        if (known.coming[0] && is_filed_as(p, name, known.coming))
+            memcpy(known.digest, known.coming, DIGEST_MAX);
         memcpy(known.coming, pull->top.digest, DIGEST_MAX);
+    }
     if (vouched->signer[0])
         memcpy(known.signer, vouched->signer, sizeof known.signer);
     known.when = clock_wall();
     return pulled_write(&p->store, name, &known, err);
 }
 
-static int remember(struct pulling *p, const char *name, const struct pull *pull,
-                    const struct vouched *vouched, struct error *err)
+static int remember(struct pulling *p, const char *name, const struct pulled *before,
+                    const struct pull *pull, const struct vouched *vouched, struct error *err)
 {
     struct pulled now = {.when = clock_wall()};
+    memcpy(now.held, before->held, DIGEST_MAX);
     memcpy(now.digest, pull->top.digest, DIGEST_MAX);
     memcpy(now.signer, vouched->signer, sizeof now.signer);
     return pulled_write(&p->store, name, &now, err);
@@ -281,7 +296,7 @@ static int pull_one(struct pulling *p, const struct reference *ref, struct buf *
     rc = pull_fetch(&pull, err);
     layer_progress_end(&progress);
     if (rc == 0 && !pull.by_digest)
-        rc = remember(p, buf_text(&full), &pull, &vouched, err);
+        rc = remember(p, buf_text(&full), &before, &pull, &vouched, err);
     if (rc < 0)
         return rc;
     image_event_names(p->events, "pull", pull.plan.images[0].image.id,
@@ -484,6 +499,8 @@ int command_pull(const struct invocation *call, void *options, struct error *err
     const struct pull_options *o = options;
     if (o->lock_file && o->no_lock)
         return error_set(err, -EINVAL, "--lock-file and --no-lock contradict each other");
+    if (o->held && (!digest_valid(o->held) || call->count != 1 || o->all_tags))
+        return error_set(err, -EINVAL, "--held goes with one NAME and is a digest");
     int rc = check_reach(call, o, err);
     if (rc < 0)
         return rc;

@@ -25,7 +25,6 @@ void compose_images_free(struct compose_images *images)
     free(images->builds);
     strv_free(&images->names);
     strv_free(&images->unset);
-    free(images->compose_file);
     free(images->root);
     *images = (struct compose_images){0};
 }
@@ -180,8 +179,9 @@ static void copy_arguments(struct project *p, const json_t *pairs, struct strv *
     json_object_foreach((json_t *)pairs, key, value)
     {
         const char *text = json_string_value(value);
-        if (!text && secret_name_maybe(key)) {
-            if (find_variable(p, key))
+        const char *ours = text ? NULL : find_variable(p, key);
+        if (!text && (secret_name_maybe(key) || (ours && secret_value_maybe(ours)))) {
+            if (ours)
                 strv_fmt(out, "%s=" VARIABLE_WITHHELD, key);
         } else {
             strv_fmt(out, "%s%s%s", key, text ? "=" : "", text ? text : "");
@@ -318,7 +318,6 @@ int compose_images_read(const struct strv *files, struct compose_images *out, st
         compose_images_free(&made);
         return rc;
     }
-    made.compose_file = copy_word(p.environment, "COMPOSE_FILE");
     *out = made;
     return 0;
 }

@@ -31,10 +31,9 @@ struct compose_images {
     struct strv names;
     struct compose_build *builds;
     size_t build_count;
-    struct strv unset;  /* variables that were wanted, have no default and no value */
-    char *compose_file; /* COMPOSE_FILE of the project's .env: other files; NULL */
-    char *root;         /* what the files may name is below it: the directory of the first file, or
-                           the nearest one above with a .git; without links */
+    struct strv unset; /* variables that were wanted, have no default and no value */
+    char *root;        /* what the files may name is below it: the directory of the first file, or
+                          the nearest one above with a .git; without links */
 };
 
 /* `files`: paths, later ones merged over earlier ones; what is relative in them is so to the

@@ -54,7 +54,8 @@ static int look_up(struct variables *v, const char *name, const char **out, stru
     if (rc < 0)
         return rc;
     const char *value = v->find(v->closure, name);
-    *out = value && *value && secret_name_maybe(name) ? VARIABLE_WITHHELD : value;
+    bool withheld = value && *value && (secret_name_maybe(name) || secret_value_maybe(value));
+    *out = withheld ? VARIABLE_WITHHELD : value;
     return 0;
 }
 

@@ -75,13 +75,21 @@ int prefix_path(const struct project *p, const char *path)
     return error_prefix(p->err, "%.300s", buf_text(&shown));
 }
 
-/* Whether somebody keeps a repository there whose files are read anyway: not just anybody, who may
- * put one into /tmp. */
+/* Whether a directory is the owner's alone: what lies above one that others can write to is not the
+ * project's. */
+static bool is_owned(const char *directory, uid_t owner)
+{
+    struct stat st;
+    /* Whose home is a repository does not mean all that is unpacked in it. */
+    return !streq(directory, getenv("HOME")) && lstat(directory, &st) == 0 && st.st_uid == owner &&
+           !(st.st_mode & (S_IWOTH | S_ISVTX));
+}
+
 static bool is_repository(const char *directory, uid_t owner)
 {
     struct stat st;
     autofree char *git = xasprintf("%s/.git", directory);
-    return lstat(git, &st) == 0 && (st.st_uid == geteuid() || st.st_uid == owner);
+    return lstat(git, &st) == 0 && st.st_uid == owner;
 }
 
 int find_root(const char *directory, char **out, struct error *err)
@@ -93,11 +101,11 @@ int find_root(const char *directory, char **out, struct error *err)
     autofree char *above = xstrdup(real);
     while (!is_repository(above, st.st_uid)) {
         char *slash = strrchr(above, '/');
-        if (slash == above) {
+        *slash = '\0';
+        if (slash == above || !is_owned(above, st.st_uid)) {
             *out = take_ptr(real);
             return 0;
         }
-        *slash = '\0';
     }
     *out = take_ptr(above);
     return 0;

@@ -17,6 +17,8 @@ static bool take_line(const char *key, const char *value, struct pulled *out)
 {
     if (streq(key, "digest") && digest_valid(value))
         memcpy(out->digest, value, DIGEST_MAX);
+    else if (streq(key, "held") && digest_valid(value))
+        memcpy(out->held, value, DIGEST_MAX);
     else if (streq(key, "coming") && digest_valid(value))
         memcpy(out->coming, value, DIGEST_MAX);
     else if (streq(key, "signer") && *value && strlen(value) < sizeof out->signer)
@@ -42,7 +44,7 @@ int pulled_read(struct store *store, const char *full_name, struct pulled *out, 
     bool good = rc == 0 && text.len > 0 && text.data[text.len - 1] == '\n';
     for (char *at = text.data; good && wire_line(&at, &key, &value);)
         good = take_line(key, value, out);
-    if (good && (out->digest[0] || out->coming[0] || out->signer[0]))
+    if (good && (out->digest[0] || out->held[0] || out->coming[0] || out->signer[0]))
         return 0;
     return error_set(err, rc < 0 ? rc : -EBADMSG,
                      "%s/%s, which says who had signed %s, is damaged: if nobody had, remove it",
@@ -63,6 +65,8 @@ int pulled_write(struct store *store, const char *full_name, const struct pulled
     format_rfc3339(pulled->when, when);
     if (pulled->digest[0])
         wire_add(&text, "digest", pulled->digest);
+    if (pulled->held[0])
+        wire_add(&text, "held", pulled->held);
     if (pulled->coming[0])
         wire_add(&text, "coming", pulled->coming);
     wire_add(&text, "when", when);

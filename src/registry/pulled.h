@@ -14,6 +14,7 @@
 struct pulled {
     char digest[DIGEST_MAX]; /* of what the registry has under the name; "": never pulled */
     nanoseconds when;        /* wall clock */
+    char held[DIGEST_MAX]; /* what a lock file held it to when who may have signed was asked; "" */
     char coming[DIGEST_MAX]; /* what a pull that did not come to its end had begun with; "" */
     char signer[PULLED_SIGNER_MAX]; /* whose signature was verified; "": nobody's */
 };

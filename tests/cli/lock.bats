@@ -66,7 +66,7 @@ $R/l1/b:1 $b" ]
     # What a digest names need not be asked for: once it is here there is no registry.
     sed -i "s/:5000/:5009/" Dockerfile caisson.lock
     caisson tag held 127.0.0.1:5009/l2/base:1
-    fails 1 "127.0.0.1:5009/l2/base@$old" build --no-cache -q .
+    fails 1 "127.0.0.1:5009/l2/base:1 was not fetched" build --no-cache -q .
 }
 
 @test "a name that is not in it is refused, in triggers of a base as well; what was made here is ours" {
@@ -297,9 +297,11 @@ E
     put c/in:1 seed=moved layers=1 >/dev/null
     run -0 build --lock-file caisson.lock web
     [[ $output == *"$(locked $R/c/in:1)"* ]]
-    # The environment's word for which files there are.
-    printf 'services: {b: {image: "%s/c/other:1"}}\n' "$R" >other.yaml
-    COMPOSE_FILE=other.yaml:compose.yaml fails 1 "c/other" caisson lock
+    # Nowhere else is looked for what is not there.
+    mkdir -p web/web
+    ln -s ../../../outside/Dockerfile web/web/none
+    printf 'services: {a: {build: {context: web, dockerfile: none}}}\n' >compose.yaml
+    fails 1 "cannot open the Dockerfile web/none" caisson lock
     # A service whose files are elsewhere cannot be locked.
     echo 'services: {a: {build: "https://example.com/x.git"}}' >compose.yaml
     run -1 caisson lock --check
@@ -382,6 +384,7 @@ E
     rm caisson.lock
     printf 'include: [../outside.yaml]\n' >compose.yaml
     mkdir ../.git
+    [ -z "${CAISSON_TEST_USER:-}" ] || chown -R "$CAISSON_TEST_USER" ..
     caisson lock -q
     [ "$(names)" = one:1 ]
 }
@@ -392,6 +395,14 @@ E
     cp compose.yaml other.yaml
     echo COMPOSE_FILE=other.yaml >.env
     fails 1 "COMPOSE_FILE of .env names other files: name them with -f" caisson lock
+    COMPOSE_FILE=x.yaml fails 1 "COMPOSE_FILE of the environment names other files" caisson lock
+    # Where there is none of the usual ones, too.
+    mv compose.yaml other.yaml
+    dockerfile "FROM $R/c/one:1"
+    fails 1 "COMPOSE_FILE of .env" caisson lock --check
+    echo COMPOSE_FILE= >.env
+    run -1 caisson lock --check
+    [ "$output" = "$R/c/one:1: not in ./caisson.lock" ]
     caisson lock -q -f other.yaml
     [ "$(names)" = one:1 ]
 }

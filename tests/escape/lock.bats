@@ -51,6 +51,28 @@ machine() { case $(uname -m) in x86_64) echo amd64 ;; aarch64) echo arm64 ;; *) 
     build -q . >/dev/null
 }
 
+@test "an image that is here by another name of its repository was not asked about by this one" {
+    digest=$(put k12/app:dev)
+    put k12/app:prod >/dev/null
+    dockerfile "FROM $R/k12/app:prod"
+    caisson lock -q
+    caisson pull -q --no-lock $R/k12/app:dev
+    [ "$(caisson image inspect --format '{{index .RepoDigests 0}}' $R/k12/app:dev)" = "$R/k12/app@$digest" ]
+    scopes $R/k12/app:prod '{"type": "reject"}'
+    fails 1 "is refused by" build -q .
+    # Once it was, nobody is asked again, registries included.
+    trust_place
+    build -q . >/dev/null
+    put k12/own:1 >/dev/null
+    dockerfile "FROM $F/k12/own:1"
+    caisson lock -q
+    caisson pull -q $F/k12/own:1
+    : >"$BATS_FILE_TMPDIR/requests"
+    build -q . >/dev/null
+    build -q --pull --no-cache . >/dev/null
+    [ -z "$(requests)" ]
+}
+
 @test "passwords and missing TLS are for one registry, whatever the files name" {
     put k3/a:1 >/dev/null
     dockerfile "FROM $R/k3/a:1" "FROM $F/k3/a:1"
@@ -78,6 +100,14 @@ $R/k4/web:1 $meant" ]
     build -q --no-cache . >/dev/null
     run -0 caisson pull web:1
     [[ $output == *"held to"*"Digest: $meant"* ]]
+    # Also of what is ours: not what has the name without the alias.
+    printf 'FROM scratch\nENV WHICH=ours\n' >Ours
+    printf 'FROM scratch\nENV WHICH=other\n' >Other
+    build -q --no-lock -t $R/k4/web:2 -f Ours . >/dev/null
+    build -q --no-lock -t docker.io/library/web:2 -f Other . >/dev/null
+    dockerfile "FROM web:2" "ENV A=1"
+    build -q -t result . >/dev/null
+    [[ $(caisson image inspect --format '{{json .Config.Env}}' result) == *WHICH=ours* ]]
 }
 
 @test "what was pulled is never ours, on which platform and by which name it was" {

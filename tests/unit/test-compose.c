@@ -561,11 +561,13 @@ static void a_repository_is_one_project(void **state)
     put("../x.yaml", "services: {a: {image: above}}");
     assert_int_equal(mkdir("../.git", 0700), 0);
     assert_images("include: [../x.yaml]\nservices: {b: {build: ..}}", "above b(..)");
-    put(".env", "COMPOSE_FILE=a:b\n");
     strv_add(&files, "compose.yaml");
     assert_int_equal(compose_images_read(&files, &images, &err), 0);
     assert_string_equal(images.root, above);
-    assert_string_equal(images.compose_file, "a:b");
+    /* What others can write to is nobody's project, with all that is above it. */
+    assert_int_equal(chmod("..", 01777), 0);
+    assert_refused("include: [../x.yaml]", "leads out of the project");
+    assert_int_equal(chmod("..", 0700), 0);
     put("../x.yaml", "services: {a: {build: ..}}");
     assert_refused("include: [../x.yaml]", "leads out of the project");
 }
