@@ -17,8 +17,6 @@ teardown_file() { common_teardown_file; registry_end; }
 
 R=127.0.0.1:5000
 F=127.0.0.1:5002
-build() { caisson build --network none --progress plain "$@"; }
-dockerfile() { printf '%s\n' "$@" >Dockerfile; }
 # locked NAME: its digest.
 locked() { awk -v name="$1" '$1 == name {print $2}' caisson.lock; }
 

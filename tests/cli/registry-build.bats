@@ -16,8 +16,6 @@ teardown_file() { common_teardown_file; registry_end; }
 
 R=127.0.0.1:5000
 F=127.0.0.1:5002
-build() { caisson build --network none --progress plain "$@"; }
-dockerfile() { printf '%s\n' "$@" >Dockerfile; }
 
 @test "FROM and --from of what is not here; once it is, nobody is asked" {
     put base:1 >/dev/null

@@ -19,8 +19,6 @@ teardown_file() { common_teardown_file; registry_end; }
 
 R=127.0.0.1:5000
 F=127.0.0.1:5002
-build() { caisson build --network none --progress plain "$@"; }
-dockerfile() { printf '%s\n' "$@" >Dockerfile; }
 machine() { case $(uname -m) in x86_64) echo amd64 ;; aarch64) echo arm64 ;; *) uname -m ;; esac; }
 
 @test "who signed before is remembered of a name that is held, too" {

@@ -27,6 +27,10 @@ registry_usable() {
 in_net() { nsenter --net="/proc/$NET/ns/net" "$@"; }
 caisson() { in_net "${PERSON[@]}" "$CAISSON_BUILD/caisson" "$@"; }
 
+build() { caisson build --network none --progress plain "$@"; }
+# dockerfile LINE...
+dockerfile() { printf '%s\n' "$@" >Dockerfile; }
+
 # server NAME COMMAND...: in the background, its process id in the file NAME.pid.
 server() {
     local name=$1
