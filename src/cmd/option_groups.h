@@ -24,7 +24,7 @@
     }
 
 /* How a registry is reached, and as whom: `struct reach_options reach`. */
-#define REACH_OPTIONS(type)                                                                        \
+#define REACH_FILE_OPTIONS(type)                                                                   \
     {"tls-verify",                                                                                 \
      0,                                                                                            \
      OPTION_TRISTATE,                                                                              \
@@ -32,13 +32,13 @@
      NULL,                                                                                         \
      "Want TLS with a certificate that can be trusted (as registries.conf says, else yes)",        \
      .group = "Registry"},                                                                         \
-        {"authfile",                                                                               \
-         0,                                                                                        \
-         OPTION_STRING,                                                                            \
-         offsetof(struct type, reach.authfile),                                                    \
-         "FILE",                                                                                   \
-         "Read user and password from this file",                                                  \
-         .group = "Registry"},                                                                     \
+    {                                                                                              \
+        "authfile", 0, OPTION_STRING, offsetof(struct type, reach.authfile), "FILE",               \
+            "Read user and password from this file", .group = "Registry"                           \
+    }
+
+#define REACH_OPTIONS(type)                                                                        \
+    REACH_FILE_OPTIONS(type),                                                                      \
     {                                                                                              \
         "creds", 0, OPTION_STRING, offsetof(struct type, reach.creds), "USER:PASSWORD",            \
             "Sign in with these, once (others can see them in the list of processes: prefer "      \

@@ -8,7 +8,7 @@
 
 static const struct option lock_table[] = {
     {"file", 'f', OPTION_LIST, OF(files), "FILE",
-     "Dockerfile or compose file, may be repeated (those of the directory by their usual names)"},
+     "Dockerfile or compose file (those of the directory by their usual names)"},
     {"build-arg", 0, OPTION_LIST, OF(build_args), "NAME[=VALUE]",
      "Value of an ARG that names of images are made with; without =, that of our own variable"},
     {"build-context", 0, OPTION_LIST, OF(contexts), "NAME=DIR|URL|docker-image://IMAGE",
@@ -23,7 +23,10 @@ static const struct option lock_table[] = {
     {"lock-file", 0, OPTION_STRING, OF(lock_file), "FILE",
      "The lock file (caisson.lock in the directory)"},
     {"quiet", 'q', OPTION_BOOL, OF(quiet), NULL, "Say nothing of what was done"},
-    REACH_OPTIONS(lock_options),
+    REACH_FILE_OPTIONS(lock_options),
+    /* Known from pull, and refused: see command_lock(). */
+    {"creds", 0, OPTION_STRING, OF(reach.creds), "USER:PASSWORD", "Sign in with these",
+     .flags = OPTION_HIDDEN},
     {NULL},
 };
 
